@@ -1,0 +1,83 @@
+/**
+ * The one interface between a cycle and whatever a workspace runs on.
+ *
+ * A provisioner holds no state that correctness needs: everything it must remember across a crash goes into the
+ * journal before the side effect it announces. `restart` and `stop` may be called again after a crash, with the journal
+ * the dead worker left, and must resume from it instead of starting over.
+ */
+export interface Provisioner {
+  /** Short name, as in the PROVISIONER variable. */
+  readonly name: string;
+
+  /** Replaces what runs by a fresh start that has read the workspace's current files. Resolves once it is ready. */
+  restart(cycle: Cycle): Promise<RestartResult>;
+
+  /** Stops what runs and leaves nothing behind. Resolves once it is gone; nothing running is a success. */
+  stop(cycle: Cycle): Promise<void>;
+
+  /** Whether the workspace serves now. Reads only. */
+  status(workspace: Workspace): Promise<"online" | "offline">;
+
+  /** Asked before anything is touched. A "no" ends the cycle as declined and leaves the old instance alive. */
+  preflight(workspace: Workspace): Promise<Preflight>;
+
+  /** Finds side effects that no record knows (a leaked instance, say). Only where a provisioner can leak. */
+  reconcile?(): Promise<void>;
+}
+
+/** What the registry knows of a workspace. */
+export interface Workspace {
+  readonly id: string;
+  /** The provisioner's own options for this workspace, validated by the provisioner. */
+  readonly spec: Readonly<Record<string, unknown>>;
+  /** What the last good restart returned, or undefined before the first. */
+  readonly instance: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** One attempt at one cycle, as a provisioner sees it. */
+export interface Cycle {
+  readonly workspace: Workspace;
+  /** The same for every attempt at this cycle. */
+  readonly id: string;
+  /** Rises with every attempt at any cycle of the workspace. A resource must refuse a token below the highest seen. */
+  readonly fencingToken: number;
+  /** 1 for the first attempt; higher after a takeover or a retry. */
+  readonly attempt: number;
+  /** Fires when the lease is lost or the worker must stop: begin no further side effect, and reject. */
+  readonly signal: AbortSignal;
+  /** What the last attempt wrote, or undefined when there is nothing to resume from. */
+  readonly journal: Journal | undefined;
+  /**
+   * Records the step that comes next, fenced, and resolves once Redis has it; call it before every side effect. Rejects
+   * when the lease is lost: then the side effect must not be made.
+   */
+  record(journal: Journal): Promise<void>;
+  /** Tells people what happens now (logs, job progress, activity). Never throws, needs no await. */
+  step(name: string, detail?: Readonly<Record<string, unknown>>): void;
+  /** Throws when an operator asked this cycle to stop. Call it where stopping leaves the workspace as it was. */
+  safePoint(): void;
+}
+
+/** `step` names the step about to be done; the rest is the provisioner's own, JSON, at most 16 KiB. */
+export interface Journal {
+  readonly step: string;
+  readonly [field: string]: unknown;
+}
+
+export interface RestartResult {
+  /** What to remember as the running instance (pid, instance id, url …), JSON, shown to people: no secrets. */
+  readonly instance: Readonly<Record<string, unknown>>;
+}
+
+export type Preflight = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+
+/** An error that says whether trying again can help. Anything else a provisioner throws counts as retryable. */
+export class ProvisionerError extends Error {
+  readonly retryable: boolean;
+
+  constructor(message: string, options: { retryable: boolean; cause?: unknown }) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "ProvisionerError";
+    this.retryable = options.retryable;
+  }
+}

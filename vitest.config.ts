@@ -1,0 +1,18 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  // Tests run on the sources: no build is needed, and a stack trace names the line that was written.
+  ssr: { resolve: { conditions: ["@restart-coordinator/source", "node", "import", "default"] } },
+  test: {
+    include: [
+      "packages/*/test/**/*.test.ts",
+      "apps/*/test/**/*.test.ts",
+      "demo/test/**/*.test.ts",
+      "tests/**/*.test.ts",
+    ],
+    globalSetup: ["./tests/setup/redis.ts"],
+    pool: "forks",
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+  },
+});
