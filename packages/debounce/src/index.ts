@@ -1,1 +1,51 @@
-export {};
+/**
+ * The restart coordinator as a library. It turns bursts of triggers into the fewest safe restarts:
+ *
+ * - A trigger that was not dropped or refused is covered by a good cycle that starts after it, or stays visibly owed.
+ * - At most one cycle of a workspace acts at a time; a worker that lost its lease can write no state.
+ * - New cycles of one workspace start at least the cooldown apart, unless a person asked.
+ * - An acknowledged trigger survives the death of any process; Redis is the only truth.
+ *
+ * An API replica uses `RestartCoordinator`, a worker `Cycles`. Hints between them are the caller's: without any, the
+ * sweep finds the work.
+ */
+
+export { checkPolicy, ImpossiblePolicyError } from "./check-policy.ts";
+export {
+  assertWorkspaceId,
+  type CoordinatorOptions,
+  type Hint,
+  isWorkspaceId,
+  type Receipt,
+  RestartCoordinator,
+  type RestartEvent,
+  type Restarting,
+  type TriggerRequest,
+} from "./coordinator.ts";
+export { type AttemptResult, type Begun, CycleLease, Cycles, type CyclesOptions } from "./cycles.ts";
+export {
+  CoordinatorUnavailableError,
+  CycleStopAskedError,
+  IdempotencyConflictError,
+  InvalidWorkspaceIdError,
+  LeaseLostError,
+  UnknownSourceError,
+} from "./errors.ts";
+export { dueOf, type Facts, type Judgement, judge, type Owed } from "./judge.ts";
+export { createKeySpace, type KeySpace } from "./keys.ts";
+export {
+  BUILT_IN_SOURCES,
+  type BuiltInSource,
+  POLICIES,
+  type Policy,
+  PROFILES,
+  type Profile,
+  type RetryPolicy,
+  type SourcePolicy,
+} from "./policy.ts";
+export type { DesireResult, RegisterResult, WorkspaceEntry, WorkspacePage } from "./registry.ts";
+export type { BegunReply, DueWorkspace, EndReply } from "./transitions.ts";
+export { parseTriggerId, type TriggerId } from "./trigger-id.ts";
+export * from "./vocabulary.ts";
+export type { CoveredSource } from "./why.ts";
+export type { LastCycle, RestartState, RunningCycle, WorkspaceState } from "./workspace-state.ts";

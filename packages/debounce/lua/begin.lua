@@ -1,0 +1,108 @@
+-- Takes the lease of a workspace and begins, takes over or retries a cycle.
+-- `owner` names one call of one worker.
+-- KEYS: workspace state startedAt due hinted why covers journal events activity
+-- ARGV: id owner leaseMs cooldownMs activityTtlMs now
+-- Reply: {'idle'}                          nothing is owed that may start by itself
+-- Reply: {'busy', leaseEndsAt}             another worker acts
+-- Reply: {'not-due', dueAt, hintId}        too early; hintId names the hint to enqueue for dueAt
+-- Reply: {'begun', how, cycle, generation, attempt, fence, action, startedAt, leaseEndsAt, askedAt, journal|'',
+-- Reply:  stopAsked 0|1, now, workspace fields as a flat array, covers as JSON}
+-- Reply: how: 'new' | 'takeover' | 'retry'; action: 'restart' | 'stop'; askedAt: when the first covered trigger came
+-- Events: WORKSPACE_AUTO_RESTART_FIRED (a new restart), WORKSPACE_PROVISIONING (every attempt at one)
+
+local now = clock()
+local workspace = readHash(K.workspace)
+local state = readHash(K.state)
+local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
+
+local function notDue(due)
+  set(state, { hintDue = due, hintId = 'w' .. now })
+  return { 'not-due', due, state.hintId }
+end
+
+local how
+if isRunning(state) and state.owner == A.owner then
+  -- A resent command whose first answer was lost: the lease is the caller's already.
+  how = tonumber(state.attempt) > 1 and 'takeover' or 'new'
+elseif isRunning(state) then
+  if ahead(state.leaseEndsAt, now) then return { 'busy', tonumber(state.leaseEndsAt) } end
+  how = 'takeover'
+else
+  local wake = wakeOf(state, workspace, cooldownEndsAt, now)
+  if not wake then
+    redis.call('ZREM', K.due, A.id)
+    redis.call('ZREM', K.hinted, A.id)
+    return { 'idle' }
+  end
+  if wake > now then
+    redis.call('ZADD', K.due, wake, A.id)
+    return notDue(wake)
+  end
+  -- A change of the desired state does not wait for a retry: the failed cycle is over, what it covered stays owed.
+  if state.retrying and state.desireAt then
+    if state.action == 'restart' then
+      owe(K.covers, K.why)
+      set(state, { owedSince = state.owedSince or state.askedAt, dueNowAt = state.dueNowAt or now })
+    end
+    clearFields(state, CYCLE_FIELDS)
+  end
+  how = state.retrying and 'retry' or 'new'
+end
+
+local function reply()
+  local flat = {}
+  for field, value in pairs(workspace) do
+    flat[#flat + 1] = field
+    flat[#flat + 1] = value
+  end
+  return { 'begun', how, state.cycle, tonumber(state.cycleGeneration), tonumber(state.attempt), tonumber(state.fence),
+    state.action, tonumber(state.cycleStartedAt), tonumber(state.leaseEndsAt), tonumber(state.askedAt),
+    redis.call('GET', K.journal) or '', state.stopAsked and 1 or 0, now, flat, cjson.encode(whyList(K.covers)) }
+end
+if state.owner == A.owner then return reply() end
+
+local fence = nextNumber(state.fence, now)
+local leaseEndsAt = now + tonumber(A.leaseMs)
+local changes = { fence = fence, owner = A.owner, leaseEndsAt = leaseEndsAt }
+
+if how == 'new' then
+  local desired = workspace.desired
+  changes.cycle = 'c' .. fence
+  changes.cycleGeneration = tonumber(state.generation)
+  changes.cycleStartedAt = now
+  changes.attempt = 1
+  changes.action = (desired == 'running') and 'restart' or 'stop'
+  if changes.action == 'restart' then
+    local byPerson = state.ignoreCooldown or state.desireAt
+    -- Everything owed is this cycle's now; what comes from here on is owed anew.
+    if redis.call('EXISTS', K.why) == 1 then redis.call('RENAME', K.why, K.covers) end
+    local askedAt = state.owedSince
+    clearFields(state, { 'owedSince', 'dueNowAt', 'quietEndsAt', 'deadlineAt', 'ignoreCooldown', 'overrideHold',
+      'coalescedTold' })
+    changes.askedAt = askedAt or state.desireAt or now
+    redis.call('DEL', K.startedAt)
+    if tonumber(A.cooldownMs) > 0 then
+      redis.call('SET', K.startedAt, now + tonumber(A.cooldownMs), 'NX', 'PX', A.cooldownMs)
+    end
+    emit(A.id, 'WORKSPACE_AUTO_RESTART_FIRED', now, { cycle = changes.cycle, generation = changes.cycleGeneration,
+      auto = not byPerson, asked_at = tonumber(changes.askedAt), covers = whyList(K.covers) })
+  else
+    changes.askedAt = tonumber(state.desireAt)
+  end
+  clearFields(state, { 'desireAt' })
+else
+  changes.attempt = tonumber(state.attempt) + 1
+  clearFields(state, { 'retrying' })
+end
+clearFields(state, { 'hintId', 'hintDue' })
+set(state, changes)
+
+redis.call('ZREM', K.hinted, A.id)
+redis.call('ZADD', K.due, leaseEndsAt, A.id)
+redis.call('PERSIST', K.state)
+if state.action == 'restart' then
+  emit(A.id, 'WORKSPACE_PROVISIONING', now, { cycle = state.cycle, generation = tonumber(state.cycleGeneration),
+    attempt = tonumber(state.attempt), how = how })
+end
+
+return reply()

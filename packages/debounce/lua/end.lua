@@ -1,0 +1,100 @@
+-- Ends an attempt at a cycle, fenced.
+-- KEYS: workspace workspaces state startedAt due hinted why covers journal lastCycle events activity idempotency
+-- ARGV: id fence outcome retryable error instance backoffMs maxBackoffMs breakerAfter jitter activityTtlMs now
+-- `outcome`: ok | failed | declined | canceled | handover. A handover ends the lease, not the cycle: the next worker
+-- takes it over at once. A retryable failure keeps the cycle for another attempt, until the breaker opens.
+-- `jitter`: 0 to 1, shortens the backoff by up to half.
+-- Reply: {'ended', what, dueAt|'', durationMs} | {'lost'}
+-- Reply: what: 'ok' | 'retry' | 'failed' | 'declined' | 'canceled' | 'handover' | 'removed'; dueAt: the next wake-up
+-- Events: WORKSPACE_ONLINE, WORKSPACE_OFFLINE, WORKSPACE_RESTART_FAILED, WORKSPACE_RESTART_DECLINED,
+-- Events: WORKSPACE_RESTART_CANCELED, WORKSPACE_REMOVED
+
+local now = clock()
+local state = readHash(K.state)
+if state.fence ~= A.fence or not state.owner then return { 'lost' } end
+local workspace = readHash(K.workspace)
+local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
+local duration = now - tonumber(state.cycleStartedAt)
+
+if A.outcome == 'handover' then
+  clearFields(state, { 'owner' })
+  set(state, { leaseEndsAt = now })
+  redis.call('ZADD', K.due, now, A.id)
+  return { 'ended', 'handover', now, duration }
+end
+
+if A.outcome == 'ok' and workspace.desired == 'removed' and state.action == 'stop' then
+  forget(A.id)
+  emitRemoved(A.id, now, state.cycle)
+  return { 'ended', 'removed', '', duration }
+end
+
+local failed = A.outcome == 'failed' or A.outcome == 'declined'
+local failures = failed and (tonumber(state.failures) or 0) + 1 or 0
+local opens = failed and (failures >= tonumber(A.breakerAfter) or (A.outcome == 'failed' and A.retryable == '0'))
+local retryAt
+if failed then
+  local backoff = math.min(tonumber(A.maxBackoffMs), tonumber(A.backoffMs) * 2 ^ math.min(failures - 1, 30))
+  retryAt = math.floor(now + backoff * (1 - tonumber(A.jitter) / 2))
+  set(state, { failures = failures, backoffEndsAt = retryAt })
+end
+if opens then set(state, { breaker = 1 }) end
+
+local record = { cycle = state.cycle, generation = tonumber(state.cycleGeneration), attempt = tonumber(state.attempt),
+  action = state.action, outcome = A.outcome, started_at = tonumber(state.cycleStartedAt),
+  asked_at = tonumber(state.askedAt), duration_ms = duration }
+if A.error ~= '' then record.error = A.error end
+if A.instance ~= '' then record.instance = cjson.decode(A.instance) end
+
+if A.outcome == 'failed' and not opens then
+  clearFields(state, { 'owner', 'leaseEndsAt', 'stopAsked' })
+  set(state, { retrying = 1 })
+  record.retry_at = retryAt
+  redis.call('HSET', K.workspace, 'status', 'failed')
+  local wake = schedule(A.id, state, workspace, cooldownEndsAt, now)
+  emit(A.id, 'WORKSPACE_RESTART_FAILED', now, record)
+  return { 'ended', 'retry', wake or '', duration }
+end
+
+-- From here on the cycle is over.
+local covers = whyList(K.covers)
+if #covers > 0 then record.covers = covers end
+local action, generation = state.action, tonumber(state.cycleGeneration)
+local isStart = action == 'restart'
+
+if A.outcome == 'ok' then
+  if isStart then set(state, { observed = generation }) end
+  clearFields(state, { 'failures', 'backoffEndsAt', 'breaker' })
+  redis.call('DEL', K.covers, K.journal)
+elseif A.outcome == 'canceled' and state.forgetCovers then
+  set(state, { observed = generation })
+  redis.call('DEL', K.covers)
+elseif redis.call('EXISTS', K.covers) == 1 then
+  -- Not covered after all: owed again. Only a declined or canceled cycle comes back by itself, after the backoff.
+  owe(K.covers, K.why)
+  set(state, { owedSince = state.owedSince or state.askedAt })
+  if not opens then set(state, { dueNowAt = state.dueNowAt or now }) end
+elseif failed and not isStart then
+  -- Nothing is owed for a stop, but the desired state still wants it.
+  set(state, { desireAt = retryAt })
+end
+
+redis.call('SET', K.lastCycle, cjson.encode({ id = record.cycle, generation = generation, action = action,
+  outcome = A.outcome, startedAt = record.started_at, endedAt = now, attempt = record.attempt,
+  error = record.error, covers = record.covers }), 'PX', A.activityTtlMs)
+clearFields(state, CYCLE_FIELDS)
+clearFields(state, { 'forgetCovers' })
+
+if A.outcome == 'failed' then redis.call('HSET', K.workspace, 'status', 'failed') end
+if A.outcome == 'ok' then
+  redis.call('HSET', K.workspace, 'status', isStart and 'online' or 'offline')
+  if isStart and A.instance ~= '' then redis.call('HSET', K.workspace, 'instance', A.instance) end
+  if not isStart then redis.call('HDEL', K.workspace, 'instance') end
+end
+
+local wake = schedule(A.id, state, workspace, cooldownEndsAt, now)
+local events = { ok = isStart and 'WORKSPACE_ONLINE' or 'WORKSPACE_OFFLINE', failed = 'WORKSPACE_RESTART_FAILED',
+  declined = 'WORKSPACE_RESTART_DECLINED', canceled = 'WORKSPACE_RESTART_CANCELED' }
+record.next_due_at = wake
+emit(A.id, events[A.outcome], now, record)
+return { 'ended', A.outcome, wake or '', duration }

@@ -1,0 +1,13 @@
+-- Writes the cycle's next step before its side effect, fenced; extends the lease as well.
+-- KEYS: state due journal
+-- ARGV: id fence leaseMs journal now
+-- Reply: {'recorded', leaseEndsAt, stopAsked 0|1} | {'lost'}
+
+local now = clock()
+local fields = redis.call('HMGET', K.state, 'fence', 'owner', 'stopAsked')
+if fields[1] ~= A.fence or not fields[2] then return { 'lost' } end
+local leaseEndsAt = now + tonumber(A.leaseMs)
+redis.call('SET', K.journal, A.journal)
+redis.call('HSET', K.state, 'leaseEndsAt', leaseEndsAt)
+redis.call('ZADD', K.due, leaseEndsAt, A.id)
+return { 'recorded', leaseEndsAt, fields[3] and 1 or 0 }

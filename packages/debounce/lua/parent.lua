@@ -1,0 +1,10 @@
+-- Marks a workspace as having a paused ancestor, or takes the mark away; what is owed waits meanwhile.
+-- KEYS: workspace state startedAt due
+-- ARGV: id paused activityTtlMs now
+-- Reply: {'marked'} | {'unknown'}
+
+local now = clock()
+if redis.call('EXISTS', K.workspace) == 0 then return { 'unknown' } end
+if A.paused == '1' then redis.call('HSET', K.workspace, 'parentPaused', 1) else redis.call('HDEL', K.workspace, 'parentPaused') end
+schedule(A.id, readHash(K.state), readHash(K.workspace), tonumber(redis.call('GET', K.startedAt) or nil), now)
+return { 'marked' }

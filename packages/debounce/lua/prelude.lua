@@ -1,0 +1,210 @@
+-- Shared by every script. The loader puts it in front, after two tables made from the script's header:
+-- K (key names by role) and A (arguments by name). All times are milliseconds.
+--
+-- The state hash, field by field (absent = zero, no or none):
+--   generation, observed        what was asked for; what the last good cycle had read. generation > observed = owed
+--   owedSince                   present while triggers wait that no cycle has begun to cover; with it:
+--   dueNowAt quietEndsAt deadlineAt ignoreCooldown overrideHold     see judge.ts
+--   coalescedTold               the event for them was written
+--   cycle cycleGeneration cycleStartedAt askedAt attempt action      present from a cycle's begin to its end
+--   fence                       the last fencing token handed out, never lowered
+--   owner leaseEndsAt           who acts for the cycle, until when
+--   stopAsked                   the cycle shall stop at its next safe point
+--   retrying                    the cycle's last attempt failed; it waits for backoffEndsAt
+--   failures backoffEndsAt breaker
+--   heldUntil heldBy            an operator holds restarts back
+--   desireAt                    a change of the desired state waits to be carried out
+--   hintId hintDue              the last wake-up hint, and the due time it was for
+
+local EVENTS_KEPT = 10000
+local ACTIVITY_KEPT = 200
+local DISTINCT_KEPT = 32
+
+local function clock()
+  if A.now ~= '' then return tonumber(A.now) end
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function readHash(key)
+  local flat, fields = redis.call('HGETALL', key), {}
+  for i = 1, #flat, 2 do fields[flat[i]] = flat[i + 1] end
+  return fields
+end
+
+local function ahead(time, now) return time and tonumber(time) > now end
+
+-- Numbers handed out only ever rise, even when a failover forgot the last ones.
+local function nextNumber(previous, now) return math.max((tonumber(previous) or 0) + 1, now) end
+
+-- nil, or why the workspace may not be restarted.
+local function refusalOf(workspace)
+  local desired = workspace.desired or 'removed'
+  if desired == 'removed' then return 'removed' end
+  if workspace.runtime == 'external' then return 'external' end
+  if desired ~= 'running' then return desired end
+  if workspace.parentPaused then return 'parent-paused' end
+  return nil
+end
+
+local function isRunning(state) return state.cycle and not state.retrying end
+
+-- judge.ts' dueOf: when the owed cycle may start; nil = not by itself.
+local function dueOf(state, cooldownEndsAt, now)
+  if not state.owedSince then return nil end
+  local due = tonumber(state.dueNowAt)
+  if state.quietEndsAt then
+    local quiet = math.min(tonumber(state.quietEndsAt), tonumber(state.deadlineAt))
+    due = due and math.min(due, quiet) or quiet
+  end
+  if not due then return nil end
+  if not state.ignoreCooldown then due = math.max(due, cooldownEndsAt or 0) end
+  due = math.max(due, tonumber(state.backoffEndsAt) or 0)
+  if not state.overrideHold and ahead(state.heldUntil, now) then due = math.max(due, tonumber(state.heldUntil)) end
+  return due
+end
+
+-- When somebody must look at the workspace next; nil = nobody need.
+local function wakeOf(state, workspace, cooldownEndsAt, now)
+  if isRunning(state) then return tonumber(state.leaseEndsAt) end
+  if state.desireAt then return tonumber(state.desireAt) end
+  local retryAt = state.retrying and tonumber(state.backoffEndsAt)
+  if retryAt and state.action == 'stop' then return retryAt end
+  if refusalOf(workspace) then return nil end
+  if retryAt then
+    return ahead(state.heldUntil, now) and math.max(retryAt, tonumber(state.heldUntil)) or retryAt
+  end
+  return dueOf(state, cooldownEndsAt, now)
+end
+
+-- Puts the wake-up into the due set and returns it. A state nobody waits for is left to expire.
+local function schedule(id, state, workspace, cooldownEndsAt, now)
+  local wake = wakeOf(state, workspace, cooldownEndsAt, now)
+  if wake then redis.call('ZADD', K.due, wake, id) else redis.call('ZREM', K.due, id) end
+  if state.owedSince or state.cycle or state.desireAt or state.breaker or ahead(state.heldUntil, now) then
+    redis.call('PERSIST', K.state)
+  else
+    redis.call('PEXPIRE', K.state, A.activityTtlMs)
+  end
+  return wake
+end
+
+local function emit(id, event, now, payload)
+  local encoded = cjson.encode(payload)
+  redis.call('XADD', K.events, 'MAXLEN', '~', EVENTS_KEPT, '*',
+    'event', event, 'workspace_id', id, 'timestamp', now, 'payload', encoded)
+  redis.call('LPUSH', K.activity,
+    '{"event":"' .. event .. '","workspace_id":"' .. id .. '","timestamp":' .. now .. ',"payload":' .. encoded .. '}')
+  redis.call('LTRIM', K.activity, 0, ACTIVITY_KEPT - 1)
+  redis.call('PEXPIRE', K.activity, A.activityTtlMs)
+end
+
+-- The why of a cycle is a hash: `<source>|count`, `|first`, `|last`, and for each distinct reason and actor
+-- `<source>|reason|<text>` = when it was last given; `|moreReasons` counts those that no longer fit.
+local function addDistinct(key, source, kind, texts, now)
+  for _, text in ipairs(texts) do
+    local field = source .. '|' .. kind .. '|' .. text
+    if redis.call('HSET', key, field, now) == 1
+      and redis.call('HINCRBY', key, source .. '|' .. kind .. 's', 1) > DISTINCT_KEPT then
+      local prefix, oldest, oldestAt = source .. '|' .. kind .. '|', nil, nil
+      for name, at in pairs(readHash(key)) do
+        local isOlder = name:sub(1, #prefix) == prefix and name ~= field
+          and (not oldest or tonumber(at) < oldestAt or (tonumber(at) == oldestAt and name < oldest))
+        if isOlder then oldest, oldestAt = name, tonumber(at) end
+      end
+      redis.call('HDEL', key, oldest)
+      redis.call('HINCRBY', key, source .. '|' .. kind .. 's', -1)
+      redis.call('HINCRBY', key, source .. '|more-' .. kind .. 's', 1)
+    end
+  end
+end
+
+local function addWhy(key, source, count, firstAt, lastAt, reasons, actors)
+  redis.call('HINCRBY', key, source .. '|count', count)
+  redis.call('HSETNX', key, source .. '|first', firstAt)
+  redis.call('HSET', key, source .. '|last', lastAt)
+  addDistinct(key, source, 'reason', reasons, lastAt)
+  addDistinct(key, source, 'actor', actors, lastAt)
+end
+
+-- The why of an unfinished cycle goes back to what is owed.
+local function owe(from, to)
+  local merged = readHash(to)
+  for field, value in pairs(readHash(from)) do
+    local source, kind, text = field:match('^([^|]+)|([^|]+)|?(.*)$')
+    if kind == 'count' then redis.call('HINCRBY', to, field, value)
+    elseif kind == 'first' then redis.call('HSET', to, field, math.min(tonumber(value), tonumber(merged[field] or value)))
+    elseif kind == 'last' then redis.call('HSET', to, field, math.max(tonumber(value), tonumber(merged[field] or value)))
+    elseif kind == 'reason' or kind == 'actor' then
+      if not merged[field] then addDistinct(to, source, kind, { text }, tonumber(value)) end
+    elseif kind:sub(1, 5) == 'more-' then redis.call('HINCRBY', to, field, value)
+    end
+  end
+  redis.call('DEL', from)
+end
+
+-- Per source: count, first and last time, reasons and actors, as an array for records and events.
+local function whyList(key)
+  local bySource, list = {}, {}
+  for field, value in pairs(readHash(key)) do
+    local source, kind, text = field:match('^([^|]+)|([^|]+)|?(.*)$')
+    local entry = bySource[source]
+    if not entry then
+      entry = { source = source, texts = { reason = {}, actor = {} } }
+      bySource[source] = entry
+      list[#list + 1] = entry
+    end
+    if kind == 'count' then entry.count = tonumber(value)
+    elseif kind == 'first' then entry.firstAt = tonumber(value)
+    elseif kind == 'last' then entry.lastAt = tonumber(value)
+    elseif kind == 'more-reasons' then entry.moreReasons = tonumber(value)
+    elseif kind == 'more-actors' then entry.moreActors = tonumber(value)
+    elseif entry.texts[kind] and text ~= '' then
+      table.insert(entry.texts[kind], { text = text, at = tonumber(value) })
+    end
+  end
+  for _, entry in ipairs(list) do
+    for kind, name in pairs({ reason = 'reasons', actor = 'actors' }) do
+      table.sort(entry.texts[kind], function(a, b) return a.at > b.at or (a.at == b.at and a.text < b.text) end)
+      for i, item in ipairs(entry.texts[kind]) do
+        entry[name] = entry[name] or {}
+        entry[name][i] = item.text
+      end
+    end
+    entry.texts = nil
+  end
+  table.sort(list, function(a, b) return a.firstAt < b.firstAt or (a.firstAt == b.firstAt and a.source < b.source) end)
+  return list
+end
+
+local CYCLE_FIELDS = { 'cycle', 'cycleGeneration', 'cycleStartedAt', 'attempt', 'action', 'owner', 'leaseEndsAt',
+  'stopAsked', 'retrying', 'askedAt' }
+
+local function clearFields(state, fields)
+  redis.call('HDEL', K.state, unpack(fields))
+  for _, field in ipairs(fields) do state[field] = nil end
+end
+
+local function set(state, fields)
+  local flat = {}
+  for field, value in pairs(fields) do
+    flat[#flat + 1] = field
+    flat[#flat + 1] = value
+    state[field] = value
+  end
+  redis.call('HSET', K.state, unpack(flat))
+end
+
+-- Deletes every key of a workspace but its windows, which nobody can claim any more: the caller deletes those first.
+local function forget(id)
+  redis.call('DEL', K.workspace, K.state, K.startedAt, K.why, K.covers, K.journal, K.lastCycle, K.activity, K.idempotency)
+  redis.call('ZREM', K.due, id)
+  redis.call('ZREM', K.hinted, id)
+  redis.call('ZREM', K.workspaces, id)
+end
+
+-- Into the shard's stream alone: the activity list is gone with the rest.
+local function emitRemoved(id, now, cycle)
+  redis.call('XADD', K.events, 'MAXLEN', '~', EVENTS_KEPT, '*', 'event', 'WORKSPACE_REMOVED', 'workspace_id', id,
+    'timestamp', now, 'payload', cjson.encode({ cycle = cycle, removed = true }))
+end

@@ -1,0 +1,12 @@
+-- Extends the lease of the cycle that holds `fence`.
+-- KEYS: state due
+-- ARGV: id fence leaseMs now
+-- Reply: {'renewed', leaseEndsAt, stopAsked 0|1} | {'lost'}
+
+local now = clock()
+local fields = redis.call('HMGET', K.state, 'fence', 'owner', 'stopAsked')
+if fields[1] ~= A.fence or not fields[2] then return { 'lost' } end
+local leaseEndsAt = now + tonumber(A.leaseMs)
+redis.call('HSET', K.state, 'leaseEndsAt', leaseEndsAt)
+redis.call('ZADD', K.due, leaseEndsAt, A.id)
+return { 'renewed', leaseEndsAt, fields[3] and 1 or 0 }

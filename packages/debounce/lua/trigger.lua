@@ -1,0 +1,182 @@
+-- Judges `count` triggers of one source that arrived together, and records what they are owed.
+-- KEYS: workspace state startedAt window due why covers lastCycle events activity recent idempotency
+-- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic count reasons actors write onHold
+-- ARGV: nonce idempotencyKey idempotencyBody activityTtlMs now
+-- Reply: {'judged', decision, rule, restDecision, restRule, generation, dueAt|'', hintId|'', running 0|1, now}
+-- Reply: the first receipt again, with 'replayed' for 'judged' and no hint, when `nonce` or `idempotencyKey` is known
+-- Reply: {'conflict'} when `idempotencyKey` was used with another body
+-- Events: WORKSPACE_RESTART_COALESCED (first of an owed cycle), WORKSPACE_RESTART_DROPPED (first per window),
+-- Events: WORKSPACE_RESTARTING_MID_WRITE, WORKSPACE_RESTART_CANCELED (a waiting retry is superseded)
+-- `recent` is the base of a name: the script adds the minute. Both buckets it reads lie in the same slot.
+
+local IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
+local IDEMPOTENCY_KEPT = 1000
+local RECENT_KEPT = 100000
+
+local now = clock()
+local minute = math.floor(now / 60000)
+
+-- A resent command, or a repeated request, finds its first receipt.
+local recalled = A.nonce ~= ''
+  and (redis.call('HGET', K.recent .. ':' .. minute, A.nonce) or redis.call('HGET', K.recent .. ':' .. minute - 1, A.nonce))
+if not recalled and A.idempotencyKey ~= '' then
+  local kept = redis.call('HGET', K.idempotency, A.idempotencyKey)
+  local record = kept and cjson.decode(kept)
+  if record and record.at + IDEMPOTENCY_MS > now then
+    if record.body ~= A.idempotencyBody then return { 'conflict' } end
+    recalled = record.receipt
+  end
+end
+if recalled then return cjson.decode(recalled) end
+
+local workspace = {}
+local fields = redis.call('HMGET', K.workspace, 'desired', 'runtime', 'parentPaused')
+workspace.desired, workspace.runtime, workspace.parentPaused = fields[1] or nil, fields[2] or nil, fields[3] or nil
+local state = readHash(K.state)
+
+local windowMs, maxWaitMs, count = tonumber(A.windowMs), tonumber(A.maxWaitMs), tonumber(A.count)
+local leading, trailing = A.leading == '1', A.trailing == '1'
+local refusal = refusalOf(workspace)
+local held = ahead(state.heldUntil, now) and A.onHold ~= 'override'
+if not refusal and held and A.onHold == 'refuse' then refusal = 'held' end
+
+local windowEndsAt = tonumber(redis.call('GET', K.window) or nil)
+local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
+local cooling = ahead(cooldownEndsAt, now)
+local running = isRunning(state)
+local byPerson = A.cooldown == 'ignore'
+local claimed = false
+local changes = {}
+local firstAt = not refusal and tonumber(redis.call('HGET', K.why, A.source .. '|first') or nil)
+
+local function change(field, value)
+  state[field] = value
+  changes[field] = value
+end
+
+local function judge()
+  if refusal then return 'refused', refusal end
+  local wonWindow = windowMs == 0
+  if windowMs > 0 and not ahead(windowEndsAt, now) then
+    wonWindow, claimed, windowEndsAt = true, true, now + windowMs
+  end
+  if A.running == 'drop' and running then return 'dropped', 'running' end
+  if A.running == 'drop' and state.retrying then return 'dropped', 'backoff' end
+  if not wonWindow and not trailing then return 'dropped', 'window' end
+  if cooling and A.cooldown == 'drop' then return 'dropped', 'cooldown' end
+
+  local wasOwed = state.owedSince
+  local dueBefore = dueOf(state, cooldownEndsAt, now)
+  local wasDue = not state.cycle and dueBefore and dueBefore <= now
+  local idle = not wasOwed and not state.cycle and not cooling
+  local stuck = state.breaker and A.automatic == '1' and not running
+  firstAt = firstAt or now
+  change('owedSince', wasOwed or now)
+  if A.onHold == 'override' then change('overrideHold', 1) end
+  if byPerson and not running then
+    -- A person's request clears what earlier failures put in the way.
+    if state.retrying then
+      redis.call('SET', K.lastCycle, cjson.encode({ id = state.cycle, generation = tonumber(state.cycleGeneration),
+        outcome = 'superseded', startedAt = tonumber(state.cycleStartedAt), endedAt = now,
+        attempt = tonumber(state.attempt), covers = whyList(K.covers) }), 'PX', A.activityTtlMs)
+      emit(A.id, 'WORKSPACE_RESTART_CANCELED', now, { outcome = 'superseded', cycle = state.cycle, source = A.source })
+      owe(K.covers, K.why)
+      clearFields(state, CYCLE_FIELDS)
+    end
+    clearFields(state, { 'failures', 'backoffEndsAt', 'breaker' })
+    stuck = false
+  end
+  if not stuck then
+    if trailing and not byPerson and not (leading and wonWindow and idle) then
+      change('quietEndsAt', math.max(tonumber(state.quietEndsAt) or 0, now + windowMs))
+      change('deadlineAt', math.min(tonumber(state.deadlineAt) or math.huge, firstAt + maxWaitMs))
+    else
+      change('dueNowAt', tonumber(state.dueNowAt) or now)
+      if byPerson then change('ignoreCooldown', 1) end
+    end
+  end
+
+  local due = dueOf(state, cooldownEndsAt, now)
+  if not state.cycle and not wasDue and due and due <= now then return 'fired', 'window' end
+  if ahead(state.heldUntil, now) and not state.overrideHold then return 'coalesced', 'held' end
+  if running then return 'coalesced', 'running' end
+  if stuck then return 'coalesced', 'breaker' end
+  if state.retrying or ahead(state.backoffEndsAt, now) then return 'coalesced', 'backoff' end
+  if wasOwed then return 'coalesced', 'pending' end
+  if cooling and not state.ignoreCooldown then return 'coalesced', 'cooldown' end
+  return 'coalesced', 'window'
+end
+
+local decision, rule = judge()
+local restDecision, restRule = decision, rule
+if count > 1 then restDecision, restRule = judge() end
+
+if claimed then
+  -- A key whose end has passed may still be there: its PX runs on its own.
+  redis.call('DEL', K.window)
+  redis.call('SET', K.window, windowEndsAt, 'NX', 'PX', windowMs)
+end
+
+local owed = decision == 'fired' or decision == 'coalesced'
+local dueAt, hintId = '', ''
+if owed then
+  change('generation', nextNumber(state.generation, now))
+  addWhy(K.why, A.source, count, now, now, cjson.decode(A.reasons), cjson.decode(A.actors))
+  local coalesced = decision == 'coalesced' or (count > 1 and restDecision == 'coalesced')
+  local tell = coalesced and not state.coalescedTold
+  if tell then change('coalescedTold', 1) end
+  local due = dueOf(state, cooldownEndsAt, now)
+  if due and not state.cycle and not (state.hintDue and tonumber(state.hintDue) <= due) then
+    change('hintDue', due)
+    change('hintId', state.generation)
+    hintId = state.generation
+  end
+  set(state, changes)
+  schedule(A.id, state, workspace, cooldownEndsAt, now)
+  dueAt = due or ''
+  if tell then
+    emit(A.id, 'WORKSPACE_RESTART_COALESCED', now, { source = A.source, rule = count > 1 and restRule or rule,
+      generation = state.generation, due_at = due, cycle = state.cycle })
+  end
+elseif decision == 'dropped' then
+  local field = 'toldDropped:' .. A.source
+  if not ahead(state[field], now) then
+    local untilTime = now + 15000
+    if ahead(windowEndsAt, now) then untilTime = windowEndsAt elseif cooling then untilTime = cooldownEndsAt end
+    set(state, { [field] = untilTime })
+    if redis.call('PTTL', K.state) == -1 and not state.generation then redis.call('PEXPIRE', K.state, A.activityTtlMs) end
+    emit(A.id, 'WORKSPACE_RESTART_DROPPED', now, { source = A.source, rule = rule, until_at = untilTime, cycle = state.cycle })
+  end
+end
+
+if A.write == '1' and running then
+  emit(A.id, 'WORKSPACE_RESTARTING_MID_WRITE', now, { source = A.source, rule = rule, decision = decision,
+    generation = state.generation, cycle = state.cycle, count = count, reasons = cjson.decode(A.reasons) })
+end
+
+local reply = { 'judged', decision, rule, restDecision, restRule, tonumber(state.generation) or 0, dueAt, hintId,
+  running and 1 or 0, now }
+if A.nonce ~= '' or A.idempotencyKey ~= '' then
+  reply[1], reply[8] = 'replayed', ''
+  local receipt = cjson.encode(reply)
+  reply[1], reply[8] = 'judged', hintId
+  if A.nonce ~= '' then
+    local bucket = K.recent .. ':' .. minute
+    if redis.call('HLEN', bucket) < RECENT_KEPT then redis.call('HSET', bucket, A.nonce, receipt) end
+    redis.call('PEXPIRE', bucket, 120000)
+  end
+  if A.idempotencyKey ~= '' then
+    if redis.call('HLEN', K.idempotency) >= IDEMPOTENCY_KEPT then
+      local oldest, oldestAt = nil, math.huge
+      for key, record in pairs(readHash(K.idempotency)) do
+        local at = cjson.decode(record).at
+        if at < oldestAt then oldest, oldestAt = key, at end
+      end
+      redis.call('HDEL', K.idempotency, oldest)
+    end
+    redis.call('HSET', K.idempotency, A.idempotencyKey,
+      cjson.encode({ at = now, body = A.idempotencyBody, receipt = receipt }))
+    redis.call('PEXPIRE', K.idempotency, IDEMPOTENCY_MS)
+  end
+end
+return reply

@@ -1,0 +1,49 @@
+/**
+ * Calls for the same key share a round trip: one is in flight, the others wait and go together in the next one. A call
+ * never joins a batch that was already sent, so whatever the caller did before it called has happened before its batch
+ * is judged. Nothing is kept for a key that nobody waits for.
+ */
+export class Batcher<Item, Result> {
+  readonly #send: (items: readonly Item[]) => Promise<readonly Result[]>;
+  readonly #most: number;
+  readonly #waiting = new Map<string, Waiting<Item, Result>[]>();
+
+  /** `send` gets at most `most` items and answers with one result for each, in their order. */
+  constructor(send: (items: readonly Item[]) => Promise<readonly Result[]>, most: number) {
+    this.#send = send;
+    this.#most = most;
+  }
+
+  call(key: string, item: Item): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const entry = { item, resolve, reject };
+      const queue = this.#waiting.get(key);
+      if (queue !== undefined) {
+        queue.push(entry);
+        return;
+      }
+      this.#waiting.set(key, []);
+      void this.#drain(key, [entry]);
+    });
+  }
+
+  async #drain(key: string, first: Waiting<Item, Result>[]): Promise<void> {
+    let batch = first;
+    while (batch.length > 0) {
+      try {
+        const results = await this.#send(batch.map(({ item }) => item));
+        for (const [i, { resolve }] of batch.entries()) resolve(results[i] as Result);
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+      batch = (this.#waiting.get(key) ?? []).splice(0, this.#most);
+    }
+    this.#waiting.delete(key);
+  }
+}
+
+interface Waiting<Item, Result> {
+  readonly item: Item;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+}

@@ -1,0 +1,58 @@
+import type { Policy, SourcePolicy } from "./policy.ts";
+
+/** A policy that cannot work. The message names the source, what was given and what would do. */
+export class ImpossiblePolicyError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "ImpossiblePolicyError";
+  }
+}
+
+const SOURCE_NAME = /^[a-z][a-z0-9-]{0,63}$/;
+
+/** @throws ImpossiblePolicyError for the first combination that cannot work */
+export function checkPolicy(policy: Policy): void {
+  needDuration("cooldownMs", policy.cooldownMs);
+  const { backoffMs, maxBackoffMs, breakerAfter } = policy.retry;
+  needDuration("retry.backoffMs", backoffMs);
+  if (maxBackoffMs < backoffMs) {
+    throw new ImpossiblePolicyError(
+      `retry.maxBackoffMs (${maxBackoffMs}) must not be below retry.backoffMs (${backoffMs})`,
+    );
+  }
+  if (!Number.isInteger(breakerAfter) || breakerAfter < 1) {
+    throw new ImpossiblePolicyError(`retry.breakerAfter must be a whole number from 1, got ${breakerAfter}`);
+  }
+  for (const [name, source] of Object.entries(policy.sources)) checkSource(name, source);
+}
+
+function checkSource(name: string, source: SourcePolicy): void {
+  if (!SOURCE_NAME.test(name)) {
+    throw new ImpossiblePolicyError(
+      `the source name "${name}" must be lower-case letters, digits and hyphens, at most 64`,
+    );
+  }
+  needDuration(`sources.${name}.windowMs`, source.windowMs);
+  needDuration(`sources.${name}.maxWaitMs`, source.maxWaitMs);
+  if (!source.leading && !source.trailing) {
+    throw new ImpossiblePolicyError(
+      `sources.${name} is neither leading nor trailing, so nothing it asks for would ever start: set one of them`,
+    );
+  }
+  if (source.trailing && source.maxWaitMs < source.windowMs) {
+    throw new ImpossiblePolicyError(
+      `sources.${name}.maxWaitMs (${source.maxWaitMs}) is shorter than its windowMs (${source.windowMs}): a trailing source waits at least one window`,
+    );
+  }
+  if (source.automatic && source.cooldown === "ignore") {
+    throw new ImpossiblePolicyError(
+      `sources.${name} is automatic and ignores the cooldown, so it could restart in a loop: choose "defer" or "drop"`,
+    );
+  }
+}
+
+function needDuration(name: string, value: number): void {
+  if (!Number.isSafeInteger(value) || value < 0) {
+    throw new ImpossiblePolicyError(`${name} must be a whole number of milliseconds from 0, got ${value}`);
+  }
+}

@@ -1,0 +1,252 @@
+/**
+ * What an API replica needs: it takes triggers and answers with receipts, and tells how a workspace stands. It restarts
+ * nothing; that is the worker's side (`cycles.ts`). Holds nothing in memory that correctness needs: any number of
+ * replicas may use any number of coordinators on the same Redis.
+ */
+import { randomBytes } from "node:crypto";
+import type { Cluster, Redis } from "ioredis";
+import { Batcher } from "./batcher.ts";
+import { fromRedis, IdempotencyConflictError, InvalidWorkspaceIdError, UnknownSourceError } from "./errors.ts";
+import { createKeySpace, type KeySpace } from "./keys.ts";
+import { POLICIES, type Policy, type SourcePolicy } from "./policy.ts";
+import { Registry } from "./registry.ts";
+import { Transitions, type TriggerReply } from "./transitions.ts";
+import { formatTriggerId } from "./trigger-id.ts";
+import type { Decision, Rule } from "./vocabulary.ts";
+import { keptText } from "./why.ts";
+import { describeWorkspace, type WorkspaceState } from "./workspace-state.ts";
+
+export interface CoordinatorOptions {
+  /** A connection of the caller's own. To fail fast: `enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout`. */
+  readonly redis: Redis | Cluster;
+  /** In front of every key, inside the hash tag. Default "rc". */
+  readonly prefix?: string;
+  /** The number of shards, the same at every process. Default 1. */
+  readonly shards?: number;
+  /** Default `POLICIES.default`. */
+  readonly policy?: Policy;
+  /** How long activity and an idle workspace's state are kept, ms. Default 7 days. */
+  readonly activityTtlMs?: number;
+  /** How long a worker may act without a word before another takes over, ms. Default 15,000. */
+  readonly leaseMs?: number;
+  /**
+   * Told when a worker should look at a workspace, at once or later. Enqueue a hint here; not doing so, or failing,
+   * costs a sweep interval and loses nothing. Not awaited.
+   */
+  readonly onDue?: (hint: Hint) => unknown;
+}
+
+/** A wake-up: "look at this workspace at that time". */
+export interface Hint {
+  readonly workspaceId: string;
+  /** ms of Redis' clock. */
+  readonly dueAt: number;
+  /** How long until then, ms, by Redis' clock; 0 = now. */
+  readonly delayMs: number;
+  /** Unique per workspace: two hints with one id are the same hint. */
+  readonly hintId: string;
+}
+
+export interface TriggerRequest {
+  readonly source: string;
+  /** Why, in a line; the newest 32 distinct are kept, 200 bytes each. */
+  readonly reason?: string;
+  /** Who asked. */
+  readonly actor?: string;
+  /** The trigger reports a write: one that lands while a cycle runs is told as such. */
+  readonly write?: boolean;
+  /** What a hold does to it: let it pile up (default), refuse it, or be overridden by it. */
+  readonly onHold?: "queue" | "refuse" | "override";
+  /** The same key with the same body within 24 hours gets the first receipt again. Choose it per caller. */
+  readonly idempotency?: { readonly key: string; readonly body: string };
+}
+
+export interface Receipt {
+  readonly triggerId: string;
+  readonly workspaceId: string;
+  readonly source: string;
+  readonly decision: Decision;
+  /** The rule that made the decision; "held" on a refusal means that the caller asked to be refused by a hold. */
+  readonly rule: Rule;
+  /** What a good cycle must have read to cover this trigger. */
+  readonly generation: number;
+  /** When the covering cycle may start, ms of Redis' clock, as far as known: it also waits for a running one to end. */
+  readonly dueAt: number | undefined;
+  /** A cycle was running when the trigger was judged. */
+  readonly duringCycle: boolean;
+}
+
+/** The gate for probes. Times are ms of Redis' clock. */
+export interface Restarting {
+  readonly restarting: boolean;
+  readonly cooling: boolean;
+  readonly startedAt: number | undefined;
+  readonly cooldownEndsAt: number | undefined;
+}
+
+const WORKSPACE_ID = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/;
+const MOST_PER_BATCH = 1_000;
+const SEVEN_DAYS_MS = 7 * 24 * 60 * 60 * 1_000;
+
+export class RestartCoordinator {
+  readonly registry: Registry;
+  readonly transitions: Transitions;
+  readonly keys: KeySpace;
+  readonly #redis: Redis | Cluster;
+  readonly #policy: Policy;
+  readonly #onDue: ((hint: Hint) => unknown) | undefined;
+  readonly #batches: Batcher<TriggerRequest & { id: string }, Receipt>;
+
+  constructor(options: CoordinatorOptions) {
+    this.keys = createKeySpace(options.prefix ?? "rc", options.shards ?? 1);
+    this.transitions = new Transitions(options.redis, this.keys, {
+      leaseMs: options.leaseMs ?? 15_000,
+      activityTtlMs: options.activityTtlMs ?? SEVEN_DAYS_MS,
+    });
+    this.registry = new Registry(options.redis, this.keys, this.transitions, (hint) => this.#hint(hint));
+    this.#redis = options.redis;
+    this.#policy = options.policy ?? POLICIES.default;
+    this.#onDue = options.onDue;
+    this.#batches = new Batcher((requests) => this.#triggerTogether(requests), MOST_PER_BATCH);
+  }
+
+  /**
+   * Asks for a restart and resolves once Redis has recorded the decision. Concurrent calls for one workspace and source
+   * share a round trip. An unknown workspace is refused with the rule `removed`.
+   *
+   * @throws UnknownSourceError, InvalidWorkspaceIdError, IdempotencyConflictError
+   * @throws CoordinatorUnavailableError when Redis did not answer: the trigger may or may not have been recorded
+   */
+  async trigger(workspaceId: string, request: TriggerRequest): Promise<Receipt> {
+    assertWorkspaceId(workspaceId);
+    this.#policyOf(request.source);
+    const call = { ...request, id: workspaceId };
+    if (request.idempotency !== undefined) return (await this.#triggerTogether([call]))[0] as Receipt;
+    const key = `${workspaceId} ${request.source} ${request.write === true} ${request.onHold ?? ""}`;
+    return this.#batches.call(key, call);
+  }
+
+  /** Undefined when the workspace is not registered. */
+  async workspace(workspaceId: string): Promise<WorkspaceState | undefined> {
+    assertWorkspaceId(workspaceId);
+    const snapshot = await this.transitions.view(workspaceId);
+    return snapshot.workspace.desired === undefined ? undefined : describeWorkspace(workspaceId, snapshot);
+  }
+
+  /** Whether a cycle runs now, or the cooldown after the last one's start; nothing of both for an unknown workspace. */
+  async restarting(workspaceId: string): Promise<Restarting> {
+    assertWorkspaceId(workspaceId);
+    const { restart } = describeWorkspace(workspaceId, await this.transitions.view(workspaceId));
+    return {
+      restarting: restart.phase === "running",
+      cooling: restart.cooldownEndsAt !== undefined,
+      startedAt: restart.startedAt ?? (restart.cooldownEndsAt === undefined ? undefined : restart.lastCycle?.startedAt),
+      cooldownEndsAt: restart.cooldownEndsAt,
+    };
+  }
+
+  /** What happened to a workspace, newest first, as the events tell it. */
+  async activity(workspaceId: string, limit = 50): Promise<RestartEvent[]> {
+    assertWorkspaceId(workspaceId);
+    const key = this.keys.forWorkspace("activity", workspaceId);
+    const entries = await this.#redis.lrange(key, 0, limit - 1).catch((error: unknown) => {
+      throw fromRedis(error);
+    });
+    return entries.map((entry) => JSON.parse(entry) as RestartEvent);
+  }
+
+  get sources(): readonly string[] {
+    return Object.keys(this.#policy.sources);
+  }
+
+  #policyOf(source: string): SourcePolicy {
+    const policy = Object.hasOwn(this.#policy.sources, source) ? this.#policy.sources[source] : undefined;
+    if (policy === undefined) throw new UnknownSourceError(source, this.sources);
+    return policy;
+  }
+
+  async #triggerTogether(requests: readonly (TriggerRequest & { id: string })[]): Promise<Receipt[]> {
+    const first = requests[0] as TriggerRequest & { id: string };
+    const { id, source } = first;
+    const nonce = randomBytes(9).toString("base64url");
+    const reply = await this.transitions.trigger({
+      id,
+      source,
+      policy: this.#policyOf(source),
+      count: requests.length,
+      reasons: distinct(requests.map(({ reason }) => reason)),
+      actors: distinct(requests.map(({ actor }) => actor)),
+      write: first.write === true,
+      onHold: first.onHold ?? "queue",
+      nonce,
+      ...(first.idempotency && { idempotencyKey: first.idempotency.key, idempotencyBody: first.idempotency.body }),
+    });
+    if (reply.kind === "conflict") throw new IdempotencyConflictError(first.idempotency?.key ?? "");
+    if (reply.hintId !== undefined && reply.dueAt !== undefined) {
+      this.#hint({
+        workspaceId: id,
+        dueAt: reply.dueAt,
+        delayMs: Math.max(0, reply.dueAt - reply.now),
+        hintId: reply.hintId,
+      });
+    }
+    return requests.map((_, i) => receiptOf(id, source, nonce, i, reply));
+  }
+
+  #hint(hint: Hint): void {
+    if (this.#onDue === undefined) return;
+    // A hint that does not arrive costs a sweep interval; the trigger is recorded either way.
+    void (async () => this.#onDue?.(hint))().catch(() => {});
+  }
+}
+
+/** Something that happened, as it is written in the same step as the change it reports. */
+export interface RestartEvent {
+  readonly event: string;
+  readonly workspace_id: string;
+  /** ms of Redis' clock. */
+  readonly timestamp: number;
+  readonly payload: Readonly<Record<string, unknown>>;
+}
+
+export function isWorkspaceId(text: string): boolean {
+  return WORKSPACE_ID.test(text);
+}
+
+export function assertWorkspaceId(text: string): void {
+  if (!isWorkspaceId(text)) throw new InvalidWorkspaceIdError(text);
+}
+
+function receiptOf(
+  workspaceId: string,
+  source: string,
+  nonce: string,
+  index: number,
+  reply: Exclude<TriggerReply, { kind: "conflict" }>,
+): Receipt {
+  const { decision, rule } = index === 0 ? reply.first : reply.rest;
+  const own = index === 0 ? nonce : `${nonce}-${index}`;
+  return {
+    triggerId: formatTriggerId({ decision, rule, generation: reply.generation, nonce: own, workspaceId }),
+    workspaceId,
+    source,
+    decision,
+    rule,
+    generation: reply.generation,
+    dueAt: reply.dueAt,
+    duringCycle: reply.running,
+  };
+}
+
+const DISTINCT_SENT = 32;
+
+/** The newest distinct texts, oldest first, as they are kept. */
+function distinct(texts: readonly (string | undefined)[]): string[] {
+  const kept = new Set(
+    texts
+      .filter((text) => text !== undefined)
+      .map(keptText)
+      .filter((text) => text !== ""),
+  );
+  return [...kept].slice(-DISTINCT_SENT);
+}

@@ -1,0 +1,213 @@
+/**
+ * What a worker needs: it takes the lease of a workspace that is owed a restart, keeps it while a provisioner works, and
+ * ends it. At most one worker holds the lease of a workspace; one that lost it can write no state.
+ */
+import { randomBytes } from "node:crypto";
+import type { Cluster, Redis } from "ioredis";
+import { CycleStopAskedError, LeaseLostError } from "./errors.ts";
+import { createKeySpace, type KeySpace } from "./keys.ts";
+import { POLICIES, type Policy } from "./policy.ts";
+import {
+  type BeginReply,
+  type BegunReply,
+  type DueWorkspace,
+  type EndCall,
+  type EndReply,
+  Transitions,
+} from "./transitions.ts";
+
+export interface CyclesOptions {
+  /** A connection that waits for Redis to come back: `maxRetriesPerRequest: null`. */
+  readonly redis: Redis | Cluster;
+  /** The same as the coordinators'. Default "rc". */
+  readonly prefix?: string;
+  /** The same as the coordinators'. Default 1. */
+  readonly shards?: number;
+  /** Its cooldown and retry parts are used. Default `POLICIES.default`. */
+  readonly policy?: Pick<Policy, "cooldownMs" | "retry">;
+  /** How long a worker may act without a word before another takes over, ms. Default 15,000. */
+  readonly leaseMs?: number;
+  /** How long activity and an idle workspace's state are kept, ms. Default 7 days. */
+  readonly activityTtlMs?: number;
+  /** Names this worker in the records. */
+  readonly worker: string;
+}
+
+export type Begun = Exclude<BeginReply, BegunReply> | { readonly kind: "begun"; readonly lease: CycleLease };
+
+const SEVEN_DAYS_MS = 7 * 24 * 60 * 60 * 1_000;
+const SWEEP_BATCH = 100;
+
+export class Cycles {
+  readonly keys: KeySpace;
+  readonly transitions: Transitions;
+  readonly #options: CyclesOptions;
+  readonly #policy: Pick<Policy, "cooldownMs" | "retry">;
+  readonly #leaseMs: number;
+
+  constructor(options: CyclesOptions) {
+    this.#options = options;
+    this.#policy = options.policy ?? POLICIES.default;
+    this.#leaseMs = options.leaseMs ?? 15_000;
+    this.keys = createKeySpace(options.prefix ?? "rc", options.shards ?? 1);
+    this.transitions = new Transitions(options.redis, this.keys, {
+      leaseMs: this.#leaseMs,
+      activityTtlMs: options.activityTtlMs ?? SEVEN_DAYS_MS,
+    });
+  }
+
+  /** Takes the lease if a cycle is due: a new one, a retry, or one that a dead worker left. */
+  async begin(workspaceId: string): Promise<Begun> {
+    const sentAt = performance.now();
+    const owner = `${this.#options.worker}/${randomBytes(6).toString("base64url")}`;
+    const reply = await this.transitions.begin({ id: workspaceId, owner, cooldownMs: this.#policy.cooldownMs });
+    if (reply.kind !== "begun") return reply;
+    const lease = new CycleLease(workspaceId, reply, this.transitions, this.#policy, this.#leaseMs, sentAt);
+    return { kind: "begun", lease };
+  }
+
+  /**
+   * Yields what is due on a shard and has no live worker, in bounded batches. What was yielded once is not yielded
+   * again for `rehintMs`, by any worker: give it longer than a hint may wait in the queue.
+   */
+  async *sweep(shard: number, rehintMs: number): AsyncGenerator<DueWorkspace> {
+    for (let offset = 0; ; offset += SWEEP_BATCH) {
+      const { due, looked } = await this.transitions.sweep({ shard, offset, count: SWEEP_BATCH, rehintMs });
+      yield* due;
+      if (looked < SWEEP_BATCH) return;
+    }
+  }
+}
+
+/** How an attempt ended, as its worker saw it. */
+export type AttemptResult =
+  | { readonly outcome: "ok"; readonly instance?: Readonly<Record<string, unknown>> }
+  | { readonly outcome: "failed"; readonly error: string; readonly retryable: boolean }
+  | { readonly outcome: "declined"; readonly error: string }
+  | { readonly outcome: "canceled" }
+  /** The worker goes down: the next one takes the same cycle over at once. */
+  | { readonly outcome: "handover" };
+
+/** The right to act for one workspace, renewed in the background until it ends or is lost. */
+export class CycleLease {
+  readonly workspaceId: string;
+  readonly cycle: BegunReply;
+  readonly #transitions: Transitions;
+  readonly #policy: Pick<Policy, "cooldownMs" | "retry">;
+  readonly #leaseMs: number;
+  readonly #lost = new AbortController();
+  #stopAsked: boolean;
+  #ended = false;
+  #renewal: NodeJS.Timeout | undefined;
+  #expiry: NodeJS.Timeout | undefined;
+
+  constructor(
+    workspaceId: string,
+    cycle: BegunReply,
+    transitions: Transitions,
+    policy: Pick<Policy, "cooldownMs" | "retry">,
+    leaseMs: number,
+    sentAt: number,
+  ) {
+    this.workspaceId = workspaceId;
+    this.cycle = cycle;
+    this.#transitions = transitions;
+    this.#policy = policy;
+    this.#leaseMs = leaseMs;
+    this.#stopAsked = cycle.stopAsked;
+    this.#expectExpiry(sentAt);
+    this.#renewLater();
+  }
+
+  /** Fires when the lease is lost: begin no further side effect. */
+  get signal(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  /** Somebody wants this cycle to stop at its next safe point. */
+  get stopAsked(): boolean {
+    return this.#stopAsked;
+  }
+
+  /** Throws when the cycle was asked to stop. */
+  safePoint(): void {
+    if (this.#stopAsked) throw new CycleStopAskedError(this.workspaceId, this.cycle.cycleId);
+  }
+
+  /** Writes the journal, fenced. @throws LeaseLostError: the side effect it announces must not be made. */
+  async record(journal: string): Promise<void> {
+    this.signal.throwIfAborted();
+    const sentAt = performance.now();
+    const { fencingToken } = this.cycle;
+    const reply = await this.#transitions.journal({ id: this.workspaceId, fencingToken, journal });
+    if (reply.kind === "lost") throw this.#lose();
+    this.#heldSince(sentAt, reply.stopAsked);
+    this.signal.throwIfAborted();
+  }
+
+  /** Ends the attempt. "lost" when another worker holds the lease: then nothing was written. */
+  async end(result: AttemptResult): Promise<EndReply> {
+    this.#ended = true;
+    this.#clearTimers();
+    const { fencingToken } = this.cycle;
+    const call: EndCall = {
+      id: this.workspaceId,
+      fencingToken,
+      retry: this.#policy.retry,
+      jitter: Math.random(),
+      ...result,
+    };
+    return this.#transitions.end(call);
+  }
+
+  /** Stops renewing without a word to Redis: for a worker that must go at once. The lease then runs out by itself. */
+  abandon(): void {
+    this.#ended = true;
+    this.#clearTimers();
+  }
+
+  #renewLater(): void {
+    this.#renewal = setTimeout(() => void this.#renew(), this.#leaseMs / 3);
+  }
+
+  async #renew(): Promise<void> {
+    const sentAt = performance.now();
+    const { fencingToken } = this.cycle;
+    try {
+      const reply = await this.#transitions.renew({ id: this.workspaceId, fencingToken });
+      if (this.#ended) return;
+      if (reply.kind === "lost") {
+        this.#lose();
+        return;
+      }
+      this.#heldSince(sentAt, reply.stopAsked);
+    } catch {
+      // Redis is away: the next renewal may reach it. If none does, the lease expires here as it does there.
+    }
+    if (!this.#ended && !this.signal.aborted) this.#renewLater();
+  }
+
+  #heldSince(sentAt: number, stopAsked: boolean): void {
+    this.#stopAsked ||= stopAsked;
+    this.#expectExpiry(sentAt);
+  }
+
+  /** Redis counts from when it got the command, which is later than when it was sent: this side is never later. */
+  #expectExpiry(sentAt: number): void {
+    clearTimeout(this.#expiry);
+    if (this.#ended) return;
+    this.#expiry = setTimeout(() => this.#lose(), Math.max(0, sentAt + this.#leaseMs - performance.now()));
+  }
+
+  #lose(): LeaseLostError {
+    const error = new LeaseLostError(this.workspaceId, this.cycle.cycleId);
+    this.#clearTimers();
+    this.#lost.abort(error);
+    return error;
+  }
+
+  #clearTimers(): void {
+    clearTimeout(this.#renewal);
+    clearTimeout(this.#expiry);
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * The policy as a pure function: facts and a time in, a decision out. No clock, no Redis.
+ *
+ * `lua/trigger.lua` makes the same judgement where the facts live; this one is the meaning it is tested against, and
+ * what a simulation runs. All times are milliseconds on one clock; intervals are half-open, so that something which
+ * ends at `now` has ended.
+ */
+import type { SourcePolicy } from "./policy.ts";
+import type { Decision, Refusal, Rule } from "./vocabulary.ts";
+
+/** What a workspace is owed: the triggers that no cycle has begun to cover yet. */
+export interface Owed {
+  /** The earliest moment at which one of them wanted a cycle at once. */
+  readonly dueNowAt: number | undefined;
+  /** The latest end of quiet that a trailing one asked for. */
+  readonly quietEndsAt: number | undefined;
+  /** The earliest `maxWaitMs` deadline of a trailing one. */
+  readonly deadlineAt: number | undefined;
+  /** A person asked: the cycle ignores the cooldown. */
+  readonly ignoreCooldown: boolean;
+  /** A person asked with force: the cycle ignores a hold. */
+  readonly overrideHold: boolean;
+  /** When the first trigger of each source arrived. */
+  readonly firstAt: Readonly<Record<string, number>>;
+}
+
+export interface Facts {
+  readonly refusal: Refusal | undefined;
+  /** End of the source's claimed window; undefined when it was never claimed. */
+  readonly windowEndsAt: number | undefined;
+  /** End of the cooldown after the last new cycle's start; undefined when there was none. */
+  readonly cooldownEndsAt: number | undefined;
+  /** A cycle has begun and not ended, its worker alive or not. */
+  readonly running: boolean;
+  /** A cycle failed and waits to be tried again. */
+  readonly retrying: boolean;
+  /** Restarts failed so often that none is tried any more without a reason. */
+  readonly breakerOpen: boolean;
+  /** After a failure, nothing starts before this. */
+  readonly backoffEndsAt: number | undefined;
+  /** An operator holds restarts back until then; Infinity = until released. */
+  readonly heldUntil: number | undefined;
+  readonly owed: Owed | undefined;
+}
+
+export interface Judgement {
+  readonly decision: Decision;
+  readonly rule: Rule;
+  /** End of the window this trigger claimed, if it claimed one. */
+  readonly claimedUntil: number | undefined;
+  /** What is owed afterwards. */
+  readonly owed: Owed | undefined;
+  /** When the owed cycle may start, as far as is known now: a running cycle's end is not. Undefined = not by itself. */
+  readonly dueAt: number | undefined;
+  /** A person asked while a failed cycle waited: that one is over, and the next covers what it covered. */
+  readonly supersedes: boolean;
+}
+
+const NOTHING_OWED: Owed = {
+  dueNowAt: undefined,
+  quietEndsAt: undefined,
+  deadlineAt: undefined,
+  ignoreCooldown: false,
+  overrideHold: false,
+  firstAt: {},
+};
+
+export interface TriggerFacts {
+  readonly source: string;
+  /** Whether a person overrides a hold with it. */
+  readonly force?: boolean;
+}
+
+/** Judges one trigger. The numbers in the comments are DESIGN's order of judgement, kept in docs/policies.md. */
+export function judge(facts: Facts, trigger: TriggerFacts, policy: SourcePolicy, now: number): Judgement {
+  // 1. Refused: nothing is claimed.
+  if (facts.refusal !== undefined) return unowed(facts, "refused", facts.refusal, undefined, now);
+
+  // 2. A free window is claimed, whatever follows. A source without a window has nothing to lose.
+  const windowFree = !isAhead(facts.windowEndsAt, now);
+  const claimedUntil = policy.windowMs > 0 && windowFree ? now + policy.windowMs : undefined;
+  const claimed = policy.windowMs === 0 || windowFree;
+  const cooling = isAhead(facts.cooldownEndsAt, now);
+  const byPerson = policy.cooldown === "ignore";
+
+  // 3. The cycle under way, or about to be tried again, is what such a source complains about.
+  if (policy.running === "drop" && facts.running) return unowed(facts, "dropped", "running", claimedUntil, now);
+  if (policy.running === "drop" && facts.retrying) return unowed(facts, "dropped", "backoff", claimedUntil, now);
+  // 4.
+  if (!claimed && !policy.trailing) return unowed(facts, "dropped", "window", claimedUntil, now);
+  // 5.
+  if (cooling && policy.cooldown === "drop") return unowed(facts, "dropped", "cooldown", claimedUntil, now);
+
+  // 6. It is owed.
+  const before = facts.owed ?? NOTHING_OWED;
+  const idle = facts.owed === undefined && !facts.running && !facts.retrying && !cooling;
+  const firstAt = { ...before.firstAt, [trigger.source]: before.firstAt[trigger.source] ?? now };
+  const common = { ...before, firstAt, overrideHold: before.overrideHold || trigger.force === true };
+  const stuck = facts.breakerOpen && policy.automatic && !facts.running;
+  const waitsForQuiet = policy.trailing && !(policy.leading && claimed && idle);
+  const owed: Owed = stuck
+    ? common
+    : waitsForQuiet && !byPerson
+      ? {
+          ...common,
+          quietEndsAt: Math.max(before.quietEndsAt ?? 0, now + policy.windowMs),
+          deadlineAt: Math.min(before.deadlineAt ?? Infinity, (firstAt[trigger.source] ?? now) + policy.maxWaitMs),
+        }
+      : { ...common, dueNowAt: before.dueNowAt ?? now, ignoreCooldown: before.ignoreCooldown || byPerson };
+
+  // A person's request clears what earlier failures put in the way.
+  const clears = byPerson && !facts.running;
+  const after: Facts = clears
+    ? { ...facts, owed, retrying: false, breakerOpen: false, backoffEndsAt: undefined }
+    : { ...facts, owed };
+
+  // 7.
+  const dueAt = dueOf(after, now);
+  const startable = !after.running && !after.retrying;
+  const wasDue = startable && !facts.retrying && isDue(dueOf(facts, now), now);
+  const supersedes = clears && facts.retrying;
+
+  // 8.
+  const verdict = (decision: Decision, rule: Rule): Judgement => ({
+    decision,
+    rule,
+    claimedUntil,
+    owed,
+    dueAt,
+    supersedes,
+  });
+  if (startable && !wasDue && isDue(dueAt, now)) return verdict("fired", "window");
+  if (isAhead(facts.heldUntil, now) && !owed.overrideHold) return verdict("coalesced", "held");
+  if (after.running) return verdict("coalesced", "running");
+  if (stuck) return verdict("coalesced", "breaker");
+  if (after.retrying || isAhead(after.backoffEndsAt, now)) return verdict("coalesced", "backoff");
+  if (facts.owed !== undefined) return verdict("coalesced", "pending");
+  if (cooling && !owed.ignoreCooldown) return verdict("coalesced", "cooldown");
+  return verdict("coalesced", "window");
+}
+
+/** When the owed cycle may start, by the facts (rule 7). Undefined when nothing is owed or nothing will start it. */
+export function dueOf(
+  facts: Pick<Facts, "owed" | "cooldownEndsAt" | "backoffEndsAt" | "heldUntil">,
+  now: number,
+): number | undefined {
+  if (facts.owed === undefined) return undefined;
+  const { dueNowAt, quietEndsAt, deadlineAt, ignoreCooldown, overrideHold } = facts.owed;
+  const quiet = quietEndsAt === undefined ? Infinity : Math.min(quietEndsAt, deadlineAt ?? Infinity);
+  let due = Math.min(dueNowAt ?? Infinity, quiet);
+  if (!ignoreCooldown) due = Math.max(due, facts.cooldownEndsAt ?? 0);
+  due = Math.max(due, facts.backoffEndsAt ?? 0);
+  if (!overrideHold && isAhead(facts.heldUntil, now)) due = Math.max(due, facts.heldUntil);
+  return due === Infinity ? undefined : due;
+}
+
+function unowed(
+  facts: Facts,
+  decision: Decision,
+  rule: Rule,
+  claimedUntil: number | undefined,
+  now: number,
+): Judgement {
+  return { decision, rule, claimedUntil, owed: facts.owed, dueAt: dueOf(facts, now), supersedes: false };
+}
+
+function isAhead(end: number | undefined, now: number): end is number {
+  return end !== undefined && end > now;
+}
+
+function isDue(dueAt: number | undefined, now: number): boolean {
+  return dueAt !== undefined && dueAt <= now;
+}

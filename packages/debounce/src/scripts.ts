@@ -1,0 +1,79 @@
+/**
+ * Loads the Lua scripts. A script's header names its keys and arguments, and the loader makes the tables `K` and `A`
+ * from it: a header cannot tell anything but the truth, and no script counts positions.
+ */
+import { readFileSync } from "node:fs";
+import type { Cluster, Redis } from "ioredis";
+import type { KeyRole } from "./keys.ts";
+
+export const SCRIPT_NAMES = [
+  "trigger",
+  "begin",
+  "renew",
+  "journal",
+  "end",
+  "sweep",
+  "register",
+  "desire",
+  "forget",
+  "view",
+  "parent",
+] as const;
+export type ScriptName = (typeof SCRIPT_NAMES)[number];
+
+export interface Script {
+  readonly name: ScriptName;
+  /** What the script touches, in the order of KEYS. */
+  readonly keys: readonly KeyRole[];
+  /** The names of its arguments, in the order of ARGV. */
+  readonly args: readonly string[];
+  /** The whole text as sent to Redis. */
+  readonly lua: string;
+}
+
+const LUA_DIRECTORY = new URL("../lua/", import.meta.url);
+
+export function loadScript(name: ScriptName): Script {
+  const body = readFileSync(new URL(`${name}.lua`, LUA_DIRECTORY), "utf8");
+  const prelude = readFileSync(new URL("prelude.lua", LUA_DIRECTORY), "utf8");
+  const keys = headerWords(body, "KEYS") as KeyRole[];
+  const args = headerWords(body, "ARGV");
+  const table = (names: readonly string[], array: string) =>
+    `{ ${names.map((word, i) => `${word} = ${array}[${i + 1}]`).join(", ")} }`;
+  const lua = `local K = ${table(keys, "KEYS")}\nlocal A = ${table(args, "ARGV")}\n${prelude}\n${body}`;
+  return { name, keys, args, lua };
+}
+
+function headerWords(body: string, label: string): string[] {
+  return [...body.matchAll(new RegExp(`^-- ${label}: (.*)$`, "gm"))].flatMap((line) =>
+    (line[1] ?? "").trim().split(/\s+/),
+  );
+}
+
+/** Sends one script with keys and arguments by name; every argument the header names must be given. */
+export type RunScript = (
+  name: ScriptName,
+  keyOf: (role: KeyRole) => string,
+  args: Readonly<Record<string, string | number>>,
+) => Promise<unknown[]>;
+
+export function bindScripts(redis: Redis | Cluster): RunScript {
+  const scripts = new Map(SCRIPT_NAMES.map((name) => [name, loadScript(name)]));
+  for (const script of scripts.values()) {
+    redis.defineCommand(commandOf(script.name), { numberOfKeys: script.keys.length, lua: script.lua });
+  }
+  const commands = redis as unknown as Record<string, (...args: (string | number)[]) => Promise<unknown[]>>;
+  return (name, keyOf, args) => {
+    const script = scripts.get(name) as Script;
+    const values = script.args.map((arg) => {
+      const value = args[arg];
+      if (value === undefined) throw new TypeError(`the script ${name} expects the argument ${arg}`);
+      return value;
+    });
+    return (commands[commandOf(name)] as (typeof commands)[string]).call(redis, ...script.keys.map(keyOf), ...values);
+  };
+}
+
+function commandOf(name: ScriptName): string {
+  return `restart_${name}`;
+}

@@ -1,0 +1,388 @@
+/**
+ * Every transition of a workspace as a typed call: named objects in, discriminated unions out. Nothing else reads a
+ * script's reply. `now` is for tests; in production Redis' own clock decides.
+ */
+import type { Cluster, Redis } from "ioredis";
+import { fromRedis } from "./errors.ts";
+import type { KeyRole, KeySpace } from "./keys.ts";
+import type { RetryPolicy, SourcePolicy } from "./policy.ts";
+import { bindScripts, type ScriptName } from "./scripts.ts";
+import type { Decision, Desire, Outcome, Rule } from "./vocabulary.ts";
+import type { CoveredSource } from "./why.ts";
+
+export interface TriggerCall {
+  readonly id: string;
+  readonly source: string;
+  readonly policy: SourcePolicy;
+  /** How many triggers arrived together. */
+  readonly count: number;
+  readonly reasons: readonly string[];
+  readonly actors: readonly string[];
+  /** The triggers are writes, reported as such when a cycle runs. */
+  readonly write: boolean;
+  readonly onHold: "queue" | "refuse" | "override";
+  readonly nonce: string;
+  readonly idempotencyKey?: string;
+  readonly idempotencyBody?: string;
+  readonly now?: number;
+}
+
+export interface Verdict {
+  readonly decision: Decision;
+  readonly rule: Rule;
+}
+
+export type TriggerReply =
+  | { readonly kind: "conflict" }
+  | {
+      readonly kind: "judged" | "replayed";
+      readonly first: Verdict;
+      /** The verdict on all but the first of several that arrived together. */
+      readonly rest: Verdict;
+      readonly generation: number;
+      readonly dueAt: number | undefined;
+      readonly hintId: string | undefined;
+      readonly running: boolean;
+      readonly now: number;
+    };
+
+export type BeginReply =
+  | { readonly kind: "idle" }
+  | { readonly kind: "busy"; readonly leaseEndsAt: number }
+  | { readonly kind: "not-due"; readonly dueAt: number; readonly hintId: string }
+  | BegunReply;
+
+export interface BegunReply {
+  readonly kind: "begun";
+  readonly how: "new" | "takeover" | "retry";
+  readonly cycleId: string;
+  readonly generation: number;
+  readonly attempt: number;
+  readonly fencingToken: number;
+  readonly action: "restart" | "stop";
+  /** When the cycle's first attempt started, ms. */
+  readonly startedAt: number;
+  readonly leaseEndsAt: number;
+  /** When the first trigger it covers arrived, ms. */
+  readonly askedAt: number;
+  readonly journal: string | undefined;
+  readonly stopAsked: boolean;
+  readonly now: number;
+  /** The registry entry, field by field. */
+  readonly workspace: Readonly<Record<string, string>>;
+  readonly covers: readonly CoveredSource[];
+}
+
+export type LeaseReply =
+  | { readonly kind: "held"; readonly leaseEndsAt: number; readonly stopAsked: boolean }
+  | { readonly kind: "lost" };
+
+export interface EndCall {
+  readonly id: string;
+  readonly fencingToken: number;
+  readonly outcome: Exclude<Outcome, "superseded"> | "handover";
+  readonly retryable?: boolean;
+  readonly error?: string;
+  readonly instance?: Readonly<Record<string, unknown>>;
+  readonly retry: RetryPolicy;
+  /** 0 to 1. */
+  readonly jitter: number;
+  readonly now?: number;
+}
+
+export type EndReply =
+  | {
+      readonly kind: "ended";
+      readonly what: "ok" | "retry" | "failed" | "declined" | "canceled" | "handover" | "removed";
+      /** When somebody must look at the workspace next, ms; undefined = nobody need. */
+      readonly dueAt: number | undefined;
+      readonly durationMs: number;
+    }
+  | { readonly kind: "lost" };
+
+export interface DueWorkspace {
+  readonly id: string;
+  readonly dueAt: number;
+  readonly hintId: string;
+}
+
+/** Everything about one workspace at one moment, as Redis holds it. Times are ms of Redis' clock. */
+export interface Snapshot {
+  readonly now: number;
+  readonly workspace: Readonly<Record<string, string>>;
+  readonly state: Readonly<Record<string, string>>;
+  readonly why: Readonly<Record<string, string>>;
+  readonly covers: Readonly<Record<string, string>>;
+  readonly cooldownEndsAt: number | undefined;
+  readonly lastCycle: string | undefined;
+}
+
+export interface TransitionSettings {
+  /** How long a worker may act without a word, ms. */
+  readonly leaseMs: number;
+  /** How long activity and an idle workspace's state are kept, ms. */
+  readonly activityTtlMs: number;
+}
+
+export class Transitions {
+  readonly keys: KeySpace;
+  readonly #run: (
+    name: ScriptName,
+    keyOf: (role: KeyRole) => string,
+    args: Record<string, string | number>,
+  ) => Promise<unknown[]>;
+  readonly #settings: TransitionSettings;
+
+  constructor(redis: Redis | Cluster, keys: KeySpace, settings: TransitionSettings) {
+    this.keys = keys;
+    this.#settings = settings;
+    const run = bindScripts(redis);
+    this.#run = async (name, keyOf, args) => {
+      try {
+        return await run(name, keyOf, args);
+      } catch (error) {
+        throw fromRedis(error);
+      }
+    };
+  }
+
+  async trigger(call: TriggerCall): Promise<TriggerReply> {
+    const { policy } = call;
+    const keyOf = (role: KeyRole) =>
+      role === "window" ? this.keys.window(call.source, call.id) : this.#of(call.id, role);
+    const reply = await this.#run("trigger", keyOf, {
+      id: call.id,
+      source: call.source,
+      windowMs: policy.windowMs,
+      leading: flag(policy.leading),
+      trailing: flag(policy.trailing),
+      maxWaitMs: policy.maxWaitMs,
+      cooldown: policy.cooldown,
+      running: policy.running,
+      automatic: flag(policy.automatic),
+      count: call.count,
+      reasons: JSON.stringify(call.reasons),
+      actors: JSON.stringify(call.actors),
+      write: flag(call.write),
+      onHold: call.onHold,
+      nonce: call.nonce,
+      idempotencyKey: call.idempotencyKey ?? "",
+      idempotencyBody: call.idempotencyBody ?? "",
+      activityTtlMs: this.#settings.activityTtlMs,
+      now: call.now ?? "",
+    });
+    if (reply[0] === "conflict") return { kind: "conflict" };
+    return {
+      kind: reply[0] as "judged" | "replayed",
+      first: { decision: reply[1] as Decision, rule: reply[2] as Rule },
+      rest: { decision: reply[3] as Decision, rule: reply[4] as Rule },
+      generation: Number(reply[5]),
+      dueAt: optionalNumber(reply[6]),
+      hintId: reply[7] === "" ? undefined : String(reply[7]),
+      running: reply[8] === 1,
+      now: Number(reply[9]),
+    };
+  }
+
+  async begin(call: { id: string; owner: string; cooldownMs: number; now?: number }): Promise<BeginReply> {
+    const reply = await this.#run("begin", (role) => this.#of(call.id, role), {
+      id: call.id,
+      owner: call.owner,
+      leaseMs: this.#settings.leaseMs,
+      cooldownMs: call.cooldownMs,
+      activityTtlMs: this.#settings.activityTtlMs,
+      now: call.now ?? "",
+    });
+    switch (reply[0]) {
+      case "idle":
+        return { kind: "idle" };
+      case "busy":
+        return { kind: "busy", leaseEndsAt: Number(reply[1]) };
+      case "not-due":
+        return { kind: "not-due", dueAt: Number(reply[1]), hintId: String(reply[2]) };
+      default:
+        return {
+          kind: "begun",
+          how: reply[1] as BegunReply["how"],
+          cycleId: String(reply[2]),
+          generation: Number(reply[3]),
+          attempt: Number(reply[4]),
+          fencingToken: Number(reply[5]),
+          action: reply[6] as BegunReply["action"],
+          startedAt: Number(reply[7]),
+          leaseEndsAt: Number(reply[8]),
+          askedAt: Number(reply[9]),
+          journal: reply[10] === "" ? undefined : String(reply[10]),
+          stopAsked: reply[11] === 1,
+          now: Number(reply[12]),
+          workspace: pairs(reply[13] as string[]),
+          covers: listOf(reply[14] as string),
+        };
+    }
+  }
+
+  async renew(call: { id: string; fencingToken: number; now?: number }): Promise<LeaseReply> {
+    return leaseReply(
+      await this.#run("renew", (role) => this.#of(call.id, role), {
+        id: call.id,
+        fence: call.fencingToken,
+        leaseMs: this.#settings.leaseMs,
+        now: call.now ?? "",
+      }),
+    );
+  }
+
+  async journal(call: { id: string; fencingToken: number; journal: string; now?: number }): Promise<LeaseReply> {
+    return leaseReply(
+      await this.#run("journal", (role) => this.#of(call.id, role), {
+        id: call.id,
+        fence: call.fencingToken,
+        leaseMs: this.#settings.leaseMs,
+        journal: call.journal,
+        now: call.now ?? "",
+      }),
+    );
+  }
+
+  async end(call: EndCall): Promise<EndReply> {
+    const reply = await this.#run("end", (role) => this.#of(call.id, role), {
+      id: call.id,
+      fence: call.fencingToken,
+      outcome: call.outcome,
+      retryable: flag(call.retryable ?? true),
+      error: call.error ?? "",
+      instance: call.instance === undefined ? "" : JSON.stringify(call.instance),
+      backoffMs: call.retry.backoffMs,
+      maxBackoffMs: call.retry.maxBackoffMs,
+      breakerAfter: call.retry.breakerAfter,
+      jitter: call.jitter,
+      activityTtlMs: this.#settings.activityTtlMs,
+      now: call.now ?? "",
+    });
+    if (reply[0] === "lost") return { kind: "lost" };
+    const what = reply[1] as (EndReply & { kind: "ended" })["what"];
+    return { kind: "ended", what, dueAt: optionalNumber(reply[2]), durationMs: Number(reply[3]) };
+  }
+
+  /** Looks at one bounded batch of what is due on a shard. `more` says whether another batch may follow. */
+  async sweep(call: {
+    shard: number;
+    offset: number;
+    count: number;
+    rehintMs: number;
+    now?: number;
+  }): Promise<{ due: DueWorkspace[]; looked: number }> {
+    const [looked, ...rest] = await this.#run("sweep", (role) => this.keys.forShard(role as "due", call.shard), {
+      offset: call.offset,
+      count: call.count,
+      rehintMs: call.rehintMs,
+      now: call.now ?? "",
+    });
+    const due: DueWorkspace[] = [];
+    for (let i = 0; i < rest.length; i += 3) {
+      due.push({ id: String(rest[i]), dueAt: Number(rest[i + 1]), hintId: String(rest[i + 2]) });
+    }
+    return { due, looked: Number(looked) };
+  }
+
+  async register(call: {
+    id: string;
+    fields: Readonly<Record<string, string>>;
+    now?: number;
+  }): Promise<"created" | "updated" | "removing"> {
+    const reply = await this.#run("register", (role) => this.#of(call.id, role), {
+      id: call.id,
+      fields: JSON.stringify(call.fields),
+      now: call.now ?? "",
+    });
+    return reply[0] as "created" | "updated" | "removing";
+  }
+
+  async desire(call: {
+    id: string;
+    desired: Desire;
+    actor: string;
+    reason?: string;
+    now?: number;
+  }): Promise<
+    | { readonly kind: "accepted"; readonly generation: number; readonly hintId: string }
+    | { readonly kind: "unchanged"; readonly generation: number }
+    | { readonly kind: "unknown" | "removing" }
+  > {
+    const reply = await this.#run("desire", (role) => this.#of(call.id, role), {
+      id: call.id,
+      desired: call.desired,
+      actor: call.actor,
+      reason: call.reason ?? "",
+      activityTtlMs: this.#settings.activityTtlMs,
+      now: call.now ?? "",
+    });
+    const generation = Number(reply[1]);
+    if (reply[0] === "accepted") return { kind: "accepted", generation, hintId: String(reply[2]) };
+    if (reply[0] === "unchanged") return { kind: "unchanged", generation };
+    return { kind: reply[0] as "unknown" | "removing" };
+  }
+
+  async forget(call: { id: string; actor: string; now?: number }): Promise<"forgotten" | "unknown"> {
+    const reply = await this.#run("forget", (role) => this.#of(call.id, role), {
+      id: call.id,
+      actor: call.actor,
+      activityTtlMs: this.#settings.activityTtlMs,
+      now: call.now ?? "",
+    });
+    return reply[0] as "forgotten" | "unknown";
+  }
+
+  async view(id: string, now?: number): Promise<Snapshot> {
+    const reply = await this.#run("view", (role) => this.#of(id, role), { now: now ?? "" });
+    const hash = (index: number) => pairs(reply[index] as string[]);
+    return {
+      now: Number(reply[0]),
+      workspace: hash(1),
+      state: hash(2),
+      why: hash(3),
+      covers: hash(4),
+      cooldownEndsAt: optionalNumber(reply[5]),
+      lastCycle: reply[6] === "" ? undefined : String(reply[6]),
+    };
+  }
+
+  async markParent(call: { id: string; paused: boolean; now?: number }): Promise<"marked" | "unknown"> {
+    const reply = await this.#run("parent", (role) => this.#of(call.id, role), {
+      id: call.id,
+      paused: flag(call.paused),
+      activityTtlMs: this.#settings.activityTtlMs,
+      now: call.now ?? "",
+    });
+    return reply[0] as "marked" | "unknown";
+  }
+
+  #of(id: string, role: KeyRole): string {
+    return this.keys.forWorkspace(role as Exclude<KeyRole, "window">, id);
+  }
+}
+
+function flag(value: boolean): string {
+  return value ? "1" : "0";
+}
+
+function optionalNumber(value: unknown): number | undefined {
+  return value === "" ? undefined : Number(value);
+}
+
+function pairs(flat: readonly string[]): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (let i = 0; i < flat.length; i += 2) fields[flat[i] as string] = flat[i + 1] as string;
+  return fields;
+}
+
+/** Lua's JSON encoder writes an empty list as an empty object. */
+function listOf(json: string): CoveredSource[] {
+  const value: unknown = JSON.parse(json);
+  return Array.isArray(value) ? value : [];
+}
+
+function leaseReply(reply: unknown[]): LeaseReply {
+  if (reply[0] === "lost") return { kind: "lost" };
+  return { kind: "held", leaseEndsAt: Number(reply[1]), stopAsked: reply[2] === 1 };
+}

@@ -1,0 +1,55 @@
+/** What one source contributed to an owed or running cycle. Times are milliseconds of Redis' clock. */
+export interface CoveredSource {
+  readonly source: string;
+  readonly count: number;
+  readonly firstAt: number;
+  readonly lastAt: number;
+  /** The newest distinct reasons, newest first, at most 32, each at most 200 bytes. */
+  readonly reasons?: readonly string[];
+  readonly actors?: readonly string[];
+  /** How many further distinct reasons and actors there were. */
+  readonly moreReasons?: number;
+  readonly moreActors?: number;
+}
+
+/** Reads the hash the scripts keep (`lua/prelude.lua`, addWhy). */
+export function parseWhy(fields: Readonly<Record<string, string>>): CoveredSource[] {
+  const bySource = new Map<
+    string,
+    { numbers: Record<string, number>; reason: [string, number][]; actor: [string, number][] }
+  >();
+  for (const [field, value] of Object.entries(fields)) {
+    const [source = "", kind = "", ...rest] = field.split("|");
+    const entry = bySource.get(source) ?? { numbers: {}, reason: [], actor: [] };
+    bySource.set(source, entry);
+    if (kind === "reason" || kind === "actor") entry[kind].push([rest.join("|"), Number(value)]);
+    else entry.numbers[kind] = Number(value);
+  }
+  const newestFirst = (texts: [string, number][]) => texts.sort((a, b) => b[1] - a[1]).map(([text]) => text);
+  return [...bySource]
+    .map(([source, { numbers, reason, actor }]) => ({
+      source,
+      count: numbers.count ?? 0,
+      firstAt: numbers.first ?? 0,
+      lastAt: numbers.last ?? 0,
+      reasons: newestFirst(reason),
+      actors: newestFirst(actor),
+      moreReasons: numbers["more-reasons"] ?? 0,
+      moreActors: numbers["more-actors"] ?? 0,
+    }))
+    .sort((a, b) => a.firstAt - b.firstAt || (a.source < b.source ? -1 : 1));
+}
+
+export const TEXT_BYTES_KEPT = 200;
+
+/** A reason or actor as it is kept: one line, at most 200 bytes, cut between characters. */
+export function keptText(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
+  const line = text.replace(/[\u0000-\u001f\u007f]+/g, " ").trim();
+  if (Buffer.byteLength(line) <= TEXT_BYTES_KEPT) return line;
+  const cut = Buffer.from(line)
+    .subarray(0, TEXT_BYTES_KEPT - 3)
+    .toString("utf8")
+    .replace(/\uFFFD+$/, "");
+  return `${cut}…`;
+}

@@ -1,0 +1,156 @@
+/** A workspace as people see it, read from one snapshot. Pure. */
+import { dueOf, type Owed } from "./judge.ts";
+import type { Snapshot } from "./transitions.ts";
+import type { Outcome, Phase, Status } from "./vocabulary.ts";
+import { type CoveredSource, parseWhy } from "./why.ts";
+
+export interface WorkspaceState {
+  readonly id: string;
+  readonly name: string | undefined;
+  readonly runtime: string | undefined;
+  readonly parentId: string | undefined;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly spec: Readonly<Record<string, unknown>>;
+  readonly status: Status;
+  readonly restart: RestartState;
+  /** What the last good restart reported of what runs now. */
+  readonly instance: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Times are ms of Redis' clock. */
+export interface RestartState {
+  readonly phase: Phase;
+  readonly generation: number;
+  readonly observedGeneration: number;
+  /** When the owed cycle may start; undefined when nothing is owed or nothing will start it by itself. */
+  readonly dueAt: number | undefined;
+  /** Start of the running cycle. */
+  readonly startedAt: number | undefined;
+  readonly cooldownEndsAt: number | undefined;
+  /** What is owed and why. */
+  readonly why: readonly CoveredSource[];
+  readonly cycle: RunningCycle | undefined;
+  readonly lastCycle: LastCycle | undefined;
+  /** Failures in a row of the last cycles. */
+  readonly failures: number;
+  /** Failed so often that only a person or a new change brings it back. */
+  readonly breakerOpen: boolean;
+}
+
+export interface RunningCycle {
+  readonly id: string;
+  readonly generation: number;
+  readonly action: "restart" | "stop";
+  readonly attempt: number;
+  readonly startedAt: number;
+  readonly covers: readonly CoveredSource[];
+}
+
+export interface LastCycle {
+  readonly id: string;
+  readonly generation: number;
+  readonly outcome: Outcome;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly attempt: number;
+  readonly error?: string;
+  readonly covers?: readonly CoveredSource[];
+}
+
+export function describeWorkspace(id: string, snapshot: Snapshot): WorkspaceState {
+  const { workspace, state, cooldownEndsAt, now } = snapshot;
+  const cooling = cooldownEndsAt !== undefined && cooldownEndsAt > now;
+  const running = state.cycle !== undefined && state.retrying === undefined;
+  const why = parseWhy(snapshot.why);
+  const covers = parseWhy(snapshot.covers);
+  const phase = phaseOf(snapshot);
+  const retryAt = state.retrying === undefined ? undefined : numberOf(state.backoffEndsAt);
+  return {
+    id,
+    name: workspace.name,
+    runtime: workspace.runtime,
+    parentId: workspace.parentId,
+    tags: objectOf(workspace.tags) as Record<string, string>,
+    spec: objectOf(workspace.spec),
+    status: statusOf(snapshot, running),
+    instance: workspace.instance === undefined ? undefined : objectOf(workspace.instance),
+    restart: {
+      phase,
+      generation: numberOf(state.generation) ?? 0,
+      observedGeneration: numberOf(state.observed) ?? 0,
+      dueAt: retryAt ?? dueAtOf(snapshot),
+      startedAt: running ? numberOf(state.cycleStartedAt) : undefined,
+      cooldownEndsAt: cooling ? cooldownEndsAt : undefined,
+      why,
+      cycle:
+        state.cycle === undefined
+          ? undefined
+          : {
+              id: state.cycle,
+              generation: numberOf(state.cycleGeneration) ?? 0,
+              action: state.action as RunningCycle["action"],
+              attempt: numberOf(state.attempt) ?? 1,
+              startedAt: numberOf(state.cycleStartedAt) ?? 0,
+              covers,
+            },
+      lastCycle: snapshot.lastCycle === undefined ? undefined : (JSON.parse(snapshot.lastCycle) as LastCycle),
+      failures: numberOf(state.failures) ?? 0,
+      breakerOpen: state.breaker !== undefined,
+    },
+  };
+}
+
+function dueAtOf(snapshot: Snapshot): number | undefined {
+  const { state, workspace, cooldownEndsAt, now } = snapshot;
+  if (workspace.desired !== "running" || workspace.parentPaused !== undefined) return undefined;
+  return dueOf(
+    {
+      cooldownEndsAt,
+      backoffEndsAt: numberOf(state.backoffEndsAt),
+      heldUntil: numberOf(state.heldUntil),
+      owed: owedOf(state),
+    },
+    now,
+  );
+}
+
+function owedOf(state: Readonly<Record<string, string>>): Owed | undefined {
+  if (state.owedSince === undefined) return undefined;
+  return {
+    dueNowAt: numberOf(state.dueNowAt),
+    quietEndsAt: numberOf(state.quietEndsAt),
+    deadlineAt: numberOf(state.deadlineAt),
+    ignoreCooldown: state.ignoreCooldown !== undefined,
+    overrideHold: state.overrideHold !== undefined,
+    firstAt: {},
+  };
+}
+
+function phaseOf(snapshot: Snapshot): Phase {
+  const { state, now } = snapshot;
+  if (state.cycle !== undefined && state.retrying === undefined) return "running";
+  if (state.desireAt !== undefined) return "scheduled";
+  const held = (numberOf(state.heldUntil) ?? 0) > now;
+  if (held) return "held";
+  if (state.retrying !== undefined) return "backoff";
+  if (state.owedSince === undefined) return "idle";
+  if (dueAtOf(snapshot) === undefined) return state.breaker === undefined ? "idle" : "failed";
+  return (numberOf(state.backoffEndsAt) ?? 0) > now ? "backoff" : "scheduled";
+}
+
+function statusOf(snapshot: Snapshot, running: boolean): Status {
+  const { workspace, state } = snapshot;
+  if (workspace.desired === "removed") return "removing";
+  if (workspace.runtime === "external") return "external";
+  if (running && state.action === "restart") return "provisioning";
+  if (workspace.desired === "paused" || workspace.desired === "hibernated") return workspace.desired;
+  return (workspace.status as Status | undefined) ?? "offline";
+}
+
+function numberOf(value: string | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value);
+}
+
+function objectOf(json: string | undefined): Record<string, unknown> {
+  return json === undefined ? {} : (JSON.parse(json) as Record<string, unknown>);
+}
