@@ -4,10 +4,10 @@
 -- ARGV: id owner leaseMs cooldownMs activityTtlMs now
 -- Reply: {'idle'}                          nothing is owed that may start by itself
 -- Reply: {'busy', leaseEndsAt}             another worker acts
--- Reply: {'not-due', dueAt, hintId}        too early; hintId names the hint to enqueue for dueAt
+-- Reply: {'not-due', dueAt, hintId, now}   too early; hintId names the hint to enqueue for dueAt
 -- Reply: {'begun', how, cycle, generation, attempt, fence, action, startedAt, leaseEndsAt, askedAt, journal|'',
 -- Reply:  stopAsked 0|1, now, workspace fields as a flat array, covers as JSON}
--- Reply: how: 'new' | 'takeover' | 'retry'; action: 'restart' | 'stop'; askedAt: when the first covered trigger came
+-- Reply: how: 'new' | 'takeover' | 'retry'; action: 'restart' | 'stop' | 'remove'; askedAt: when the first covered trigger came
 -- Events: WORKSPACE_AUTO_RESTART_FIRED (a new restart), WORKSPACE_PROVISIONING (every attempt at one)
 
 local now = clock()
@@ -17,7 +17,7 @@ local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
 
 local function notDue(due)
   set(state, { hintDue = due, hintId = 'w' .. now })
-  return { 'not-due', due, state.hintId }
+  return { 'not-due', due, state.hintId, now }
 end
 
 local how
@@ -71,7 +71,7 @@ if how == 'new' then
   changes.cycleGeneration = tonumber(state.generation)
   changes.cycleStartedAt = now
   changes.attempt = 1
-  changes.action = (desired == 'running') and 'restart' or 'stop'
+  changes.action = desired == 'running' and 'restart' or desired == 'removed' and 'remove' or 'stop'
   if changes.action == 'restart' then
     local byPerson = state.ignoreCooldown or state.desireAt
     -- Everything owed is this cycle's now; what comes from here on is owed anew.

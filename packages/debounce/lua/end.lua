@@ -23,7 +23,7 @@ if A.outcome == 'handover' then
   return { 'ended', 'handover', now, duration }
 end
 
-if A.outcome == 'ok' and workspace.desired == 'removed' and state.action == 'stop' then
+if A.outcome == 'ok' and state.action == 'remove' then
   forget(A.id)
   emitRemoved(A.id, now, state.cycle)
   return { 'ended', 'removed', '', duration }

@@ -69,7 +69,7 @@ local function wakeOf(state, workspace, cooldownEndsAt, now)
   if isRunning(state) then return tonumber(state.leaseEndsAt) end
   if state.desireAt then return tonumber(state.desireAt) end
   local retryAt = state.retrying and tonumber(state.backoffEndsAt)
-  if retryAt and state.action == 'stop' then return retryAt end
+  if retryAt and state.action ~= 'restart' then return retryAt end
   if refusalOf(workspace) then return nil end
   if retryAt then
     return ahead(state.heldUntil, now) and math.max(retryAt, tonumber(state.heldUntil)) or retryAt

@@ -44,7 +44,7 @@ export {
   type SourcePolicy,
 } from "./policy.ts";
 export type { DesireResult, RegisterResult, WorkspaceEntry, WorkspacePage } from "./registry.ts";
-export type { BegunReply, DueWorkspace, EndReply } from "./transitions.ts";
+export type { BegunReply, CycleAction, DueWorkspace, EndReply } from "./transitions.ts";
 export { parseTriggerId, type TriggerId } from "./trigger-id.ts";
 export * from "./vocabulary.ts";
 export type { CoveredSource } from "./why.ts";

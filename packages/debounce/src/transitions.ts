@@ -46,10 +46,13 @@ export type TriggerReply =
       readonly now: number;
     };
 
+/** `remove` stops the workspace and then forgets it. */
+export type CycleAction = "restart" | "stop" | "remove";
+
 export type BeginReply =
   | { readonly kind: "idle" }
   | { readonly kind: "busy"; readonly leaseEndsAt: number }
-  | { readonly kind: "not-due"; readonly dueAt: number; readonly hintId: string }
+  | { readonly kind: "not-due"; readonly dueAt: number; readonly hintId: string; readonly now: number }
   | BegunReply;
 
 export interface BegunReply {
@@ -59,7 +62,7 @@ export interface BegunReply {
   readonly generation: number;
   readonly attempt: number;
   readonly fencingToken: number;
-  readonly action: "restart" | "stop";
+  readonly action: CycleAction;
   /** When the cycle's first attempt started, ms. */
   readonly startedAt: number;
   readonly leaseEndsAt: number;
@@ -199,7 +202,7 @@ export class Transitions {
       case "busy":
         return { kind: "busy", leaseEndsAt: Number(reply[1]) };
       case "not-due":
-        return { kind: "not-due", dueAt: Number(reply[1]), hintId: String(reply[2]) };
+        return { kind: "not-due", dueAt: Number(reply[1]), hintId: String(reply[2]), now: Number(reply[3]) };
       default:
         return {
           kind: "begun",

@@ -1,6 +1,6 @@
 /** A workspace as people see it, read from one snapshot. Pure. */
 import { dueOf, type Owed } from "./judge.ts";
-import type { Snapshot } from "./transitions.ts";
+import type { CycleAction, Snapshot } from "./transitions.ts";
 import type { Outcome, Phase, Status } from "./vocabulary.ts";
 import { type CoveredSource, parseWhy } from "./why.ts";
 
@@ -40,7 +40,7 @@ export interface RestartState {
 export interface RunningCycle {
   readonly id: string;
   readonly generation: number;
-  readonly action: "restart" | "stop";
+  readonly action: CycleAction;
   readonly attempt: number;
   readonly startedAt: number;
   readonly covers: readonly CoveredSource[];

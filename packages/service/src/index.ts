@@ -1,1 +1,17 @@
-export {};
+/** What both processes need, and nothing of what either does. */
+export {
+  type ApiEnvironment,
+  apiEnvironment,
+  ConfigurationError,
+  nearestTo,
+  readEnvironment,
+  type SharedEnvironment,
+  VARIABLES,
+  type WorkerEnvironment,
+  workerEnvironment,
+} from "./environment.ts";
+export { HINT_JOB, HINT_QUEUE, type HintData, HintQueues, jobIdOf } from "./hint-queue.ts";
+export { runService, type Service } from "./lifecycle.ts";
+export { createLogger } from "./logger.ts";
+export { loadPolicy, type PolicyFile } from "./policy-file.ts";
+export { connectRedis, type Patience } from "./redis.ts";

@@ -1,0 +1,67 @@
+/** Puts the routes together: health, then pages, then the API behind its token. */
+import type { HintQueues } from "@restart-coordinator/service";
+import express, { type Express } from "express";
+import type { Cluster, Redis } from "ioredis";
+import type { Logger } from "pino";
+import { pinoHttp } from "pino-http";
+import { allow, authenticate, type Tokens } from "./authentication.ts";
+import { BOARD_PATH, bullBoard } from "./board.ts";
+import type { ApiContext } from "./context.ts";
+import { Problem, problemHandler } from "./problem.ts";
+import { fileRoutes } from "./routes/files.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { triggerRoutes } from "./routes/triggers.ts";
+import { workspaceRoutes } from "./routes/workspaces.ts";
+
+export interface AppParts extends ApiContext {
+  readonly redis: Redis | Cluster;
+  readonly hints: HintQueues;
+  readonly tokens: Tokens;
+  readonly logger: Logger;
+}
+
+/** Whole sets of files come as JSON, base64 included; everything else is small. */
+const LARGEST_SET = "72mb";
+const LARGEST_BODY = "256kb";
+
+export function createApp(parts: AppParts): Express {
+  const app = express();
+  app.disable("x-powered-by");
+  app.set("query parser", "simple");
+  app.use(pinoHttp({ logger: parts.logger, autoLogging: false, quietReqLogger: true, genReqId: requestId }));
+  app.use(healthRoutes(parts.redis));
+  app.use(BOARD_PATH, authenticate(parts.tokens, "page"), allow("operate"), bullBoard(parts.hints));
+
+  app.use(authenticate(parts.tokens));
+  const isSet = /^\/workspaces\/[^/]+\/(files|template)\/?$/;
+  const isFile = /^\/workspaces\/[^/]+\/files\/./;
+  app.use((request, _response, next) => {
+    const hasBody =
+      request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
+    if (isFile.test(request.path) || !hasBody || request.headers["content-length"] === "0") return next();
+    if (request.is("json")) return next();
+    throw new Problem({
+      status: 415,
+      title: "Unsupported media type",
+      detail: "expected Content-Type: application/json",
+    });
+  });
+  app.use((request, response, next) => {
+    if (isFile.test(request.path)) return next();
+    const parse = express.json({ limit: isSet.test(request.path) ? LARGEST_SET : LARGEST_BODY });
+    return parse(request, response, next);
+  });
+  app.use(workspaceRoutes(parts), triggerRoutes(parts), fileRoutes(parts));
+  app.use((request) => {
+    throw new Problem({ status: 404, title: "Not found", detail: `no route ${request.method} ${request.path}` });
+  });
+  app.use(problemHandler);
+  return app;
+}
+
+const REQUEST_ID = /^[\w.-]{1,64}$/;
+
+function requestId(request: { headers: Record<string, string | string[] | undefined> }): string {
+  const given = request.headers["x-request-id"];
+  return typeof given === "string" && REQUEST_ID.test(given) ? given : crypto.randomUUID();
+}

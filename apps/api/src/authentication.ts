@@ -1,0 +1,135 @@
+/** Who asks, and what they may. Every route but health asks for a token; its name is the actor in every record. */
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { ConfigurationError } from "@restart-coordinator/service";
+import type { Request, RequestHandler } from "express";
+import { Problem } from "./problem.ts";
+
+/** Each scope includes the ones before it. */
+export const SCOPES = ["read", "trigger", "operate", "admin"] as const;
+export type Scope = (typeof SCOPES)[number];
+
+export interface Caller {
+  readonly name: string;
+  readonly scope: Scope;
+}
+
+interface Token extends Caller {
+  readonly digest: Buffer;
+}
+
+const SHORTEST_TOKEN = 16;
+
+export class Tokens {
+  readonly #tokens: readonly Token[];
+
+  private constructor(tokens: readonly Token[]) {
+    this.#tokens = tokens;
+  }
+
+  /** Reads comma-separated `name:scope:token`. @throws ConfigurationError; the message holds no token */
+  static parse(text: string): Tokens {
+    const problems: string[] = [];
+    const tokens = text.split(",").flatMap((entry, index): Token[] => {
+      const [, name, scope, secret] = /^\s*([^:]+):([^:]+):(.+?)\s*$/.exec(entry) ?? [];
+      const at = `API_TOKENS, entry ${index + 1}`;
+      if (name === undefined || scope === undefined || secret === undefined) {
+        problems.push(`${at}: expected name:scope:token`);
+      } else if (!SCOPES.includes(scope as Scope)) {
+        problems.push(`${at} (${name}): expected a scope of ${SCOPES.join(", ")}, got "${scope}"`);
+      } else if (!/^[\w.@-]{1,64}$/.test(name)) {
+        problems.push(`${at}: expected a name of 1 to 64 letters, digits or . _ @ -`);
+      } else if (secret.length < SHORTEST_TOKEN) {
+        problems.push(`${at} (${name}): the token has fewer than ${SHORTEST_TOKEN} characters`);
+      } else {
+        return [{ name, scope: scope as Scope, digest: digestOf(secret) }];
+      }
+      return [];
+    });
+    if (problems.length > 0) throw new ConfigurationError(problems);
+    return new Tokens(tokens);
+  }
+
+  /** One token with every right, made up now: for a person at this machine. */
+  static generate(): { tokens: Tokens; secret: string } {
+    const secret = randomBytes(24).toString("base64url");
+    return { tokens: new Tokens([{ name: "local", scope: "admin", digest: digestOf(secret) }]), secret };
+  }
+
+  /** Compares in constant time with every token, so that an answer's time tells nothing of any. */
+  find(secret: string): Caller | undefined {
+    const digest = digestOf(secret);
+    let found: Caller | undefined;
+    for (const token of this.#tokens) {
+      if (timingSafeEqual(token.digest, digest)) found = token;
+    }
+    return found;
+  }
+}
+
+declare global {
+  namespace Express {
+    interface Locals {
+      caller: Caller;
+    }
+  }
+}
+
+/** `page`: also takes the token as HTTP Basic password, for browsers, and checks where an unsafe request comes from. */
+export function authenticate(tokens: Tokens, kind: "api" | "page" = "api"): RequestHandler {
+  const challenge = kind === "page" ? 'Basic realm="restart-coordinator"' : "Bearer";
+  return (request, response, next) => {
+    const secret = secretOf(request, kind);
+    const caller = secret === undefined ? undefined : tokens.find(secret);
+    if (caller === undefined) {
+      const detail = secret === undefined ? "send a token: Authorization: Bearer …" : "the token is not known";
+      throw new Problem({ status: 401, title: "Unauthorized", detail }, { "WWW-Authenticate": challenge });
+    }
+    if (kind === "page" && isUnsafe(request.method) && !isSameOrigin(request)) {
+      throw new Problem({ status: 403, title: "Forbidden", detail: "the Origin header is not this server's" });
+    }
+    response.locals.caller = caller;
+    next();
+  };
+}
+
+export function allow(scope: Scope): RequestHandler {
+  return (_request, response, next) => {
+    assertMay(response.locals.caller, scope);
+    next();
+  };
+}
+
+export function assertMay(caller: Caller, scope: Scope): void {
+  if (SCOPES.indexOf(caller.scope) >= SCOPES.indexOf(scope)) return;
+  const detail = `this needs the scope ${scope}; the token "${caller.name}" has ${caller.scope}`;
+  throw new Problem({ status: 403, title: "Forbidden", detail });
+}
+
+function secretOf(request: Request, kind: "api" | "page"): string | undefined {
+  const header = request.get("authorization") ?? "";
+  const [, scheme = "", credentials = ""] = /^(\w+)\s+(\S+)$/.exec(header) ?? [];
+  if (scheme.toLowerCase() === "bearer") return credentials;
+  if (kind === "page" && scheme.toLowerCase() === "basic") {
+    return Buffer.from(credentials, "base64").toString("utf8").split(":").slice(1).join(":");
+  }
+  return undefined;
+}
+
+function isUnsafe(method: string): boolean {
+  return !["GET", "HEAD", "OPTIONS"].includes(method);
+}
+
+/** A browser sends Origin with every unsafe request; a program that sends none carries no ambient credentials. */
+function isSameOrigin(request: Request): boolean {
+  const origin = request.get("origin");
+  if (origin === undefined) return request.get("sec-fetch-site") === undefined;
+  try {
+    return new URL(origin).host === request.get("host");
+  } catch {
+    return false;
+  }
+}
+
+function digestOf(secret: string): Buffer {
+  return createHash("sha256").update(secret).digest();
+}

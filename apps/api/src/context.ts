@@ -1,0 +1,32 @@
+import type { RestartCoordinator } from "@restart-coordinator/debounce";
+import type { Request, Response } from "express";
+import type { Templates, WorkspaceFiles } from "./files/index.ts";
+import { workspaceId } from "./input.ts";
+import { unknownWorkspace } from "./problem.ts";
+
+/** What the routes work with. */
+export interface ApiContext {
+  readonly coordinator: RestartCoordinator;
+  readonly files: WorkspaceFiles;
+  readonly templates: Templates;
+}
+
+/** The id in the path. @throws ZodError naming it */
+export function idOf(request: Request): string {
+  const { id } = request.params;
+  const result = workspaceId.safeParse(id);
+  if (result.success) return result.data;
+  for (const issue of result.error.issues) issue.path.unshift("id");
+  throw result.error;
+}
+
+/** @throws Problem 404 */
+export async function assertRegistered(context: ApiContext, id: string): Promise<void> {
+  if ((await context.coordinator.workspace(id)) === undefined) throw unknownWorkspace(id);
+}
+
+/** The token's name; with a name the caller gave, both. */
+export function actorOf(response: Response, given?: string): string {
+  const { name } = response.locals.caller;
+  return given === undefined ? name : `${given} via ${name}`;
+}

@@ -1,0 +1,51 @@
+/** What may come in, by route; everything is bounded. */
+import { isWorkspaceId } from "@restart-coordinator/debounce";
+import { z } from "zod";
+
+const oneLine = (most: number) => z.string().min(1).max(most);
+export const workspaceId = z.string().refine(isWorkspaceId, {
+  message: 'expected 1 to 128 letters, digits, ".", "_" or "-", not starting with a dot',
+});
+const reason = oneLine(1_000).optional();
+const actor = oneLine(200).optional();
+
+export const workspaceBody = z.strictObject({
+  name: oneLine(200).nullish(),
+  runtime: oneLine(64).nullish(),
+  parentId: workspaceId.nullish(),
+  tags: z
+    .record(z.string().min(1).max(64), z.string().max(256))
+    .refine((tags) => Object.keys(tags).length <= 50, "at most 50 tags")
+    .nullish(),
+  spec: z
+    .record(z.string(), z.unknown())
+    .refine((spec) => JSON.stringify(spec).length <= 65_536, "at most 64 KiB")
+    .nullish(),
+});
+
+export const triggerBody = z.strictObject({ source: oneLine(64), reason, actor });
+export const restartBody = z.strictObject({ reason, actor, force: z.boolean().optional() }).optional();
+export const verbBody = z.strictObject({ reason }).optional();
+
+/** A text, or any bytes as base64. */
+const content = z.union([z.string(), z.strictObject({ base64: z.base64() })]);
+const fileSet = z.record(z.string(), content);
+export const filesBody = z.strictObject({ files: fileSet });
+export const templateBody = z.union([z.strictObject({ name: oneLine(128) }), z.strictObject({ files: fileSet })]);
+
+export const listQuery = z.object({
+  cursor: workspaceId.optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  phase: z.enum(["idle", "scheduled", "running", "backoff", "held", "failed"]).optional(),
+});
+export const activityQuery = z.object({ limit: z.coerce.number().int().min(1).max(200).default(50) });
+export const removeQuery = z.object({ force: z.enum(["true", "false"]).default("false") });
+
+/** The files of a checked body, decoded. */
+export function decoded(files: z.infer<typeof fileSet>): Record<string, Buffer | string> {
+  const entries = Object.entries(files).map(([path, value]): [string, Buffer | string] => [
+    path,
+    typeof value === "string" ? value : Buffer.from(value.base64, "base64"),
+  ]);
+  return Object.fromEntries(entries);
+}

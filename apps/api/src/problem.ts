@@ -1,0 +1,121 @@
+/** Errors as people and programs read them: application/problem+json (RFC 9457). */
+import {
+  CoordinatorUnavailableError,
+  IdempotencyConflictError,
+  InvalidWorkspaceIdError,
+  UnknownSourceError,
+} from "@restart-coordinator/debounce";
+import type { ErrorRequestHandler, Response } from "express";
+import { ZodError } from "zod";
+import { FileError, type FileErrorCode } from "./files/index.ts";
+
+export interface ProblemDetails {
+  /** Which problem it is: a stable name, "about:blank" where the status says it all. */
+  readonly type?: string;
+  readonly status: number;
+  readonly title: string;
+  /** What was expected, what came and what to do. */
+  readonly detail: string;
+  /** Further members: the rule of a refusal, the fields of bad input. */
+  readonly [member: string]: unknown;
+}
+
+/** Thrown by a route to answer with a problem. */
+export class Problem extends Error {
+  readonly details: ProblemDetails;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(details: ProblemDetails, headers: Readonly<Record<string, string>> = {}) {
+    super(details.detail);
+    this.name = "Problem";
+    this.details = details;
+    this.headers = headers;
+  }
+}
+
+export function unknownWorkspace(id: string): Problem {
+  return new Problem({
+    type: "unknown-workspace",
+    status: 404,
+    title: "Unknown workspace",
+    detail: `workspace ${id} is not registered: PUT /workspaces/${id} first`,
+  });
+}
+
+const FILE_STATUS: Readonly<Record<FileErrorCode, [status: number, title: string]>> = {
+  "invalid-path": [400, "Invalid path"],
+  "not-found": [404, "Not found"],
+  "not-a-file": [409, "Not a file"],
+  "too-large": [413, "Too large"],
+  "too-many-files": [413, "Too many files"],
+};
+
+const RETRY_AFTER_SECONDS = 1;
+
+/** The last handler: whatever a route threw becomes a problem; what nobody foresaw is logged and told as 500. */
+export const problemHandler: ErrorRequestHandler = (error: unknown, request, response, next) => {
+  if (response.headersSent) {
+    next(error);
+    return;
+  }
+  const problem = asProblem(error);
+  if (problem === undefined) request.log.error({ err: error }, "unexpected error");
+  // The rest of a body nobody reads must not keep the connection's next request waiting.
+  if (!request.complete) response.setHeader("Connection", "close");
+  sendProblem(response, problem ?? UNEXPECTED);
+};
+
+const UNEXPECTED = new Problem({
+  status: 500,
+  title: "Internal error",
+  detail: "something went wrong here; the log has the request id",
+});
+
+export function sendProblem(response: Response, problem: Problem): void {
+  const { details, headers } = problem;
+  response.set(headers);
+  response.status(details.status).type("application/problem+json");
+  response.send(JSON.stringify({ type: "about:blank", ...details }));
+}
+
+function asProblem(error: unknown): Problem | undefined {
+  if (error instanceof Problem) return error;
+  if (error instanceof ZodError) return invalidInput(error);
+  if (error instanceof FileError) {
+    const [status, title] = FILE_STATUS[error.code];
+    return new Problem({ type: error.code, status, title, detail: error.message });
+  }
+  if (error instanceof CoordinatorUnavailableError) {
+    return new Problem(
+      {
+        type: "redis-away",
+        status: 503,
+        title: "Try again",
+        detail: "Redis is not available: nothing that was not recorded is acknowledged; repeat the request",
+      },
+      { "Retry-After": String(RETRY_AFTER_SECONDS) },
+    );
+  }
+  if (error instanceof InvalidWorkspaceIdError || error instanceof UnknownSourceError) {
+    return new Problem({ status: 400, title: "Bad request", detail: error.message });
+  }
+  if (error instanceof IdempotencyConflictError) {
+    return new Problem({ type: "idempotency-conflict", status: 422, title: "Key used before", detail: error.message });
+  }
+  return fromBodyParser(error);
+}
+
+function invalidInput(error: ZodError): Problem {
+  const fields = error.issues.map(({ path, message }) => ({ field: path.map(String).join(".") || "body", message }));
+  const detail = fields.map(({ field, message }) => `${field}: ${message}`).join("; ");
+  return new Problem({ type: "invalid-input", status: 400, title: "Invalid input", detail, fields });
+}
+
+/** What express' own middleware throws (http-errors): too large, not JSON, a charset or an URL it cannot read. */
+function fromBodyParser(error: unknown): Problem | undefined {
+  if (!(error instanceof Error) || !("status" in error) || typeof error.status !== "number") return undefined;
+  const { status } = error;
+  if (status < 400 || status > 499) return undefined;
+  const titles: Record<number, string> = { 413: "Too large", 415: "Unsupported media type" };
+  return new Problem({ status, title: titles[status] ?? "Bad request", detail: error.message });
+}

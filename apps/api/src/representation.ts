@@ -1,0 +1,60 @@
+/** How the API shows what the coordinator knows: the same fields, times as ISO 8601. */
+import type { CoveredSource, Receipt, RestartEvent, Restarting, WorkspaceState } from "@restart-coordinator/debounce";
+
+export function showReceipt(receipt: Receipt) {
+  return { ...receipt, dueAt: iso(receipt.dueAt) };
+}
+
+export function showRestarting({ restarting, cooling, startedAt, cooldownEndsAt }: Restarting) {
+  return { restarting, cooling, startedAt: iso(startedAt), cooldownEndsAt: iso(cooldownEndsAt) };
+}
+
+export function showEvent(event: RestartEvent) {
+  return { ...event, timestamp: new Date(event.timestamp).toISOString() };
+}
+
+export function showWorkspace(workspace: WorkspaceState) {
+  const { restart, ...rest } = workspace;
+  const { cycle, lastCycle } = restart;
+  return {
+    ...rest,
+    name: rest.name ?? null,
+    runtime: rest.runtime ?? null,
+    parentId: rest.parentId ?? null,
+    instance: rest.instance ?? null,
+    restart: {
+      ...restart,
+      dueAt: iso(restart.dueAt),
+      startedAt: iso(restart.startedAt),
+      cooldownEndsAt: iso(restart.cooldownEndsAt),
+      why: restart.why.map(showCovered),
+      cycle:
+        cycle === undefined
+          ? null
+          : { ...cycle, startedAt: iso(cycle.startedAt), covers: cycle.covers.map(showCovered) },
+      lastCycle:
+        lastCycle === undefined
+          ? null
+          : {
+              ...lastCycle,
+              startedAt: iso(lastCycle.startedAt),
+              endedAt: iso(lastCycle.endedAt),
+              covers: (lastCycle.covers ?? []).map(showCovered),
+            },
+    },
+  };
+}
+
+function showCovered(covered: CoveredSource) {
+  return {
+    ...covered,
+    firstAt: iso(covered.firstAt),
+    lastAt: iso(covered.lastAt),
+    reasons: covered.reasons ?? [],
+    actors: covered.actors ?? [],
+  };
+}
+
+function iso(ms: number | undefined): string | null {
+  return ms === undefined ? null : new Date(ms).toISOString();
+}

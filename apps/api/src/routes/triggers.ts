@@ -1,0 +1,85 @@
+import { createHash } from "node:crypto";
+import { type Request, Router } from "express";
+import { allow } from "../authentication.ts";
+import { type ApiContext, actorOf, assertRegistered, idOf } from "../context.ts";
+import { restartBody, triggerBody } from "../input.ts";
+import { Problem } from "../problem.ts";
+import { showReceipt } from "../representation.ts";
+
+export function triggerRoutes(context: ApiContext): Router {
+  const { coordinator } = context;
+  const router = Router();
+
+  router.post("/workspaces/:id/triggers", allow("trigger"), async (request, response) => {
+    const id = idOf(request);
+    const { source, reason, actor } = triggerBody.parse(request.body);
+    await assertRegistered(context, id);
+    const by = actorOf(response, actor);
+    const idempotency = idempotencyOf(request, response.locals.caller.name);
+    const receipt = await coordinator.trigger(id, {
+      source,
+      actor: by,
+      ...(reason !== undefined && { reason }),
+      ...(idempotency !== undefined && { idempotency }),
+    });
+    request.log.info(decisionOf(receipt), `${source}: ${receipt.decision} by ${receipt.rule}`);
+    response.status(202).json(showReceipt(receipt));
+  });
+
+  router.post("/workspaces/:id/restart", allow("trigger"), async (request, response) => {
+    const id = idOf(request);
+    const { reason = "asked for by hand", actor, force = false } = restartBody.parse(request.body) ?? {};
+    await assertRegistered(context, id);
+    const idempotency = idempotencyOf(request, response.locals.caller.name);
+    const receipt = await coordinator.trigger(id, {
+      source: "manual",
+      reason,
+      actor: actorOf(response, actor),
+      onHold: force ? "override" : "refuse",
+      ...(idempotency !== undefined && { idempotency }),
+    });
+    request.log.info(decisionOf(receipt), `manual: ${receipt.decision} by ${receipt.rule}`);
+    if (receipt.decision === "refused") {
+      const hint = receipt.rule === "held" ? "; release it, or send force" : "";
+      throw new Problem({
+        type: "refused",
+        status: 409,
+        title: "Refused",
+        detail: `workspace ${id} may not be restarted: ${receipt.rule}${hint}`,
+        rule: receipt.rule,
+        receipt: showReceipt(receipt),
+      });
+    }
+    response.status(202).json(showReceipt(receipt));
+  });
+  return router;
+}
+
+/** One line per decision, with these fields. */
+export function decisionOf(receipt: {
+  workspaceId: string;
+  source: string;
+  decision: string;
+  rule: string;
+  generation: number;
+}) {
+  const { workspaceId, source, decision, rule, generation } = receipt;
+  return { workspaceId, source, decision, rule, generation };
+}
+
+const LONGEST_KEY = 255;
+
+/** The key counts per caller; the body is compared by its hash. */
+function idempotencyOf(request: Request, caller: string): { key: string; body: string } | undefined {
+  const key = request.get("idempotency-key");
+  if (key === undefined) return undefined;
+  if (key === "" || key.length > LONGEST_KEY) {
+    const detail = `Idempotency-Key: expected 1 to ${LONGEST_KEY} characters, got ${key.length}`;
+    throw new Problem({ status: 400, title: "Bad request", detail });
+  }
+  return { key: digest(`${caller}\n${key}`), body: digest(`${request.path}\n${JSON.stringify(request.body ?? {})}`) };
+}
+
+function digest(text: string): string {
+  return createHash("sha256").update(text).digest("base64url");
+}

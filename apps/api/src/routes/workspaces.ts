@@ -1,0 +1,133 @@
+import { Router } from "express";
+import { allow, assertMay } from "../authentication.ts";
+import { type ApiContext, actorOf, assertRegistered, idOf } from "../context.ts";
+import { activityQuery, listQuery, removeQuery, verbBody, workspaceBody } from "../input.ts";
+import { Problem, unknownWorkspace } from "../problem.ts";
+import { showEvent, showRestarting, showWorkspace } from "../representation.ts";
+
+export function workspaceRoutes(context: ApiContext): Router {
+  const { coordinator } = context;
+  const { registry } = coordinator;
+  const router = Router();
+
+  router.get("/workspaces", allow("read"), async (request, response) => {
+    const query = listQuery.parse(request.query);
+    const page = await listPage(context, query);
+    response.json({ workspaces: page.workspaces.map(showWorkspace), nextCursor: page.nextCursor ?? null });
+  });
+
+  router.put("/workspaces/:id", allow("operate"), async (request, response) => {
+    const id = idOf(request);
+    const entry = workspaceBody.parse(request.body ?? {});
+    // A spec says what a worker executes.
+    if (entry.spec !== undefined) assertMay(response.locals.caller, "admin");
+    const result = await registry.register(id, entry);
+    if (result.kind === "unknown-parent" || result.kind === "parent-loop") {
+      const what = result.kind === "parent-loop" ? `would make ${id} its own ancestor` : "is not registered";
+      const fields = [{ field: "parentId", message: what }];
+      throw new Problem({
+        type: "invalid-input",
+        status: 400,
+        title: "Invalid input",
+        detail: `parentId: ${result.parentId} ${what}`,
+        fields,
+      });
+    }
+    if (result.kind === "removing") throw conflict(`workspace ${id} is being removed`, "removed");
+    const workspace = await coordinator.workspace(id);
+    if (workspace === undefined) throw unknownWorkspace(id);
+    response.status(result.kind === "created" ? 201 : 200).json(showWorkspace(workspace));
+  });
+
+  router.get("/workspaces/:id", allow("read"), async (request, response) => {
+    const id = idOf(request);
+    const workspace = await coordinator.workspace(id);
+    if (workspace === undefined) throw unknownWorkspace(id);
+    response.json(showWorkspace(workspace));
+  });
+
+  router.delete("/workspaces/:id", allow("operate"), async (request, response) => {
+    const id = idOf(request);
+    const force = removeQuery.parse(request.query).force === "true";
+    await assertRegistered(context, id);
+    const children = await registry.children(id);
+    if (children.length > 0)
+      throw conflict(`workspace ${id} has children: ${children.slice(0, 10).join(", ")}`, "children");
+    const actor = actorOf(response);
+    if (force) {
+      // Leaves whatever runs to itself.
+      assertMay(response.locals.caller, "admin");
+      await registry.forget(id, { actor }, coordinator.sources);
+    } else {
+      await registry.desire(id, "removed", { actor });
+    }
+    response.status(202).json({ id, status: force ? "removed" : "removing" });
+  });
+
+  router.get("/workspaces/:id/restarting", allow("read"), async (request, response) => {
+    const id = idOf(request);
+    await assertRegistered(context, id);
+    response.json(showRestarting(await coordinator.restarting(id)));
+  });
+
+  router.get("/workspaces/:id/activity", allow("read"), async (request, response) => {
+    const id = idOf(request);
+    const { limit } = activityQuery.parse(request.query);
+    await assertRegistered(context, id);
+    const activity = await coordinator.activity(id, limit);
+    response.json({ activity: activity.map(showEvent) });
+  });
+
+  const verbs = { pause: "paused", resume: "running", hibernate: "hibernated", wake: "running" } as const;
+  for (const [verb, desired] of Object.entries(verbs)) {
+    router.post(`/workspaces/:id/${verb}`, allow("operate"), async (request, response) => {
+      const id = idOf(request);
+      const { reason } = verbBody.parse(request.body) ?? {};
+      const workspace = await coordinator.workspace(id);
+      if (workspace === undefined) throw unknownWorkspace(id);
+      if (workspace.status === "external")
+        throw conflict(`workspace ${id} is external: it is not run from here`, "external");
+      const from = { resume: "paused", wake: "hibernated", pause: undefined, hibernate: undefined }[verb];
+      const other = { paused: "resume", hibernated: "wake" }[workspace.status as string];
+      if (from !== undefined && other !== undefined && workspace.status !== from) {
+        throw conflict(`workspace ${id} is ${workspace.status}: POST /workspaces/${id}/${other}`, workspace.status);
+      }
+      const result = await registry.desire(id, desired, {
+        actor: actorOf(response),
+        ...(reason !== undefined && { reason }),
+      });
+      if (result.kind === "unknown") throw unknownWorkspace(id);
+      if (!("generation" in result)) throw conflict(`workspace ${id} is being removed`, "removed");
+      response.status(202).json({ id, desired, generation: result.generation, changed: result.kind === "accepted" });
+    });
+  }
+  return router;
+}
+
+function conflict(detail: string, rule: string): Problem {
+  return new Problem({ type: "conflict", status: 409, title: "Conflict", detail, rule });
+}
+
+const PAGES_LOOKED_AT = 20;
+
+/** With a phase, looks on until the page is full or so much was looked at: the cursor then leads on from there. */
+async function listPage(
+  { coordinator }: ApiContext,
+  query: { cursor?: string | undefined; limit: number; phase?: string | undefined },
+) {
+  const { limit, phase } = query;
+  if (phase === undefined) return coordinator.registry.list({ cursor: query.cursor, limit });
+  const found = [];
+  let cursor = query.cursor;
+  for (let looked = 0; looked < PAGES_LOOKED_AT; looked += 1) {
+    const page = await coordinator.registry.list({ cursor, limit });
+    for (const workspace of page.workspaces) {
+      if (workspace.restart.phase === phase) found.push(workspace);
+      if (found.length === limit && workspace !== page.workspaces.at(-1))
+        return { workspaces: found, nextCursor: workspace.id };
+    }
+    cursor = page.nextCursor;
+    if (cursor === undefined || found.length === limit) break;
+  }
+  return { workspaces: found, nextCursor: cursor };
+}

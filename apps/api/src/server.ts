@@ -1,0 +1,100 @@
+/** The API process: HTTP in, triggers to Redis, hints to the queue. Any number of them run side by side. */
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { RestartCoordinator } from "@restart-coordinator/debounce";
+import {
+  type ApiEnvironment,
+  ConfigurationError,
+  connectRedis,
+  createLogger,
+  HintQueues,
+  loadPolicy,
+  type Service,
+} from "@restart-coordinator/service";
+import type { Logger } from "pino";
+import { createApp } from "./app.ts";
+import { Tokens } from "./authentication.ts";
+import { Templates, WorkspaceFiles } from "./files/index.ts";
+
+const LOOPBACK = /^(127\.|localhost$|::1$)/;
+/** Past this, open connections are cut at a stop, ms. */
+const STOP_WITHIN_MS = 10_000;
+
+export async function startApi(config: ApiEnvironment): Promise<{ service: Service; logger: Logger; port: number }> {
+  const logger = createLogger("api", config.LOG_LEVEL);
+  const policy = loadPolicy(config);
+  const { tokens, secret } = tokensFor(config);
+  const redis = connectRedis(config.REDIS_URL, "fail-fast", logger);
+  const coordinator: RestartCoordinator = new RestartCoordinator({
+    redis,
+    prefix: config.RESTART_PREFIX,
+    shards: config.SHARDS,
+    policy,
+    activityTtlMs: config.RESTART_ACTIVITY_TTL_MS,
+    leaseMs: config.RESTART_LEASE_MS,
+    onDue: (hint) =>
+      hints.enqueue(hint).catch((error: Error) => {
+        logger.warn(
+          { err: { message: error.message }, workspaceId: hint.workspaceId },
+          "a hint was lost; the sweep finds it",
+        );
+      }),
+  });
+  const hints = new HintQueues(redis, coordinator.keys);
+  const limits = { maxFileBytes: config.MAX_FILE_BYTES };
+  const files = await WorkspaceFiles.open({ directory: config.WORKSPACES_DIR, ...limits });
+  const templates = new Templates({
+    ...limits,
+    ...(config.TEMPLATES_DIR !== undefined && { directory: config.TEMPLATES_DIR }),
+  });
+
+  const server = createServer(createApp({ coordinator, files, templates, redis, hints, tokens, logger }));
+  const port = await listen(server, config);
+  const url = `http://${config.HOST.includes(":") ? `[${config.HOST}]` : config.HOST}:${port}`;
+  logger.info({ url, shards: config.SHARDS }, `listening on ${url}`);
+  // Told to the person who started it, not to the log.
+  if (secret !== undefined) process.stderr.write(`No API_TOKENS: use this token until I stop: ${secret}\n`);
+
+  let stopping: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    await close(server);
+    await hints.close();
+    redis.disconnect();
+  };
+  return { service: { stop: () => (stopping ??= stop()) }, logger, port };
+}
+
+function tokensFor(config: ApiEnvironment): { tokens: Tokens; secret?: string } {
+  if (config.API_TOKENS !== undefined) return { tokens: Tokens.parse(config.API_TOKENS) };
+  if (!LOOPBACK.test(config.HOST)) {
+    throw new ConfigurationError([
+      `HOST is ${config.HOST}, which others can reach, but there are no API_TOKENS: set name:scope:token, or listen on 127.0.0.1`,
+    ]);
+  }
+  return Tokens.generate();
+}
+
+function listen(server: Server, { HOST, PORT }: ApiEnvironment): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === "EADDRINUSE"
+          ? new ConfigurationError([`PORT ${PORT} on ${HOST} is taken: choose another`])
+          : error,
+      );
+    });
+    server.listen(PORT, HOST, () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+/** Takes no new request and finishes those under way. */
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), STOP_WITHIN_MS);
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

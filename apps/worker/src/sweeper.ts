@@ -1,0 +1,56 @@
+import type { Cycles, Hint } from "@restart-coordinator/debounce";
+import type { Logger } from "pino";
+
+export interface SweeperOptions {
+  readonly cycles: Cycles;
+  /** Between two passes, ms. */
+  readonly intervalMs: number;
+  readonly wake: (hint: Hint) => Promise<void>;
+  readonly logger: Logger;
+}
+
+/** What was hinted and not begun within this many passes is hinted again. */
+const PASSES_UNTIL_HINTED_AGAIN = 5;
+
+/**
+ * Finds work that no hint led to: a hint was lost, a worker died, a process stopped between a trigger and its hint.
+ * Every worker sweeps; two at once do no harm.
+ */
+export class Sweeper {
+  readonly #options: SweeperOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #pass: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(options: SweeperOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#pass = this.#sweep().finally(() => {
+      if (this.#stopped) return;
+      this.#timer = setTimeout(() => this.start(), this.#options.intervalMs);
+    });
+  }
+
+  /** Resolves once no pass is under way. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#pass;
+  }
+
+  async #sweep(): Promise<void> {
+    const { cycles, intervalMs, wake, logger } = this.#options;
+    try {
+      for (let shard = 0; shard < cycles.keys.shards && !this.#stopped; shard += 1) {
+        for await (const { id, dueAt, hintId } of cycles.sweep(shard, intervalMs * PASSES_UNTIL_HINTED_AGAIN)) {
+          if (this.#stopped) return;
+          await wake({ workspaceId: id, dueAt, delayMs: 0, hintId });
+        }
+      }
+    } catch (error) {
+      logger.warn({ err: error }, "the sweep failed; the next pass tries again");
+    }
+  }
+}

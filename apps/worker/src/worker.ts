@@ -1,0 +1,99 @@
+/** The worker process: hints in, cycles out, and a sweep for what no hint led to. */
+import { hostname } from "node:os";
+import { Cycles, type Hint, RestartCoordinator } from "@restart-coordinator/debounce";
+import {
+  connectRedis,
+  createLogger,
+  HINT_QUEUE,
+  type HintData,
+  HintQueues,
+  loadPolicy,
+  type Service,
+  type WorkerEnvironment,
+} from "@restart-coordinator/service";
+import { type ConnectionOptions, type Job, Worker } from "bullmq";
+import type { Logger } from "pino";
+import { type DrainParts, drain } from "./drain.ts";
+import { createProvisioner } from "./provisioners/create.ts";
+import { removeWorkspaceFiles } from "./remove-files.ts";
+import { Sweeper } from "./sweeper.ts";
+
+/** A job taken twice finds "busy" or "idle": there is no reason ever to fail it for having been taken before. */
+const MAX_STALLED = 1_000_000;
+
+export async function startWorker(config: WorkerEnvironment): Promise<{ service: Service; logger: Logger }> {
+  const name = `${hostname()}:${process.pid}`;
+  const logger = createLogger("worker", config.LOG_LEVEL);
+  const policy = loadPolicy(config);
+  const redis = connectRedis(config.REDIS_URL, "wait", logger);
+  const provisioner = createProvisioner(config, redis);
+  const shared = {
+    redis,
+    prefix: config.RESTART_PREFIX,
+    shards: config.SHARDS,
+    policy,
+    leaseMs: config.RESTART_LEASE_MS,
+    activityTtlMs: config.RESTART_ACTIVITY_TTL_MS,
+  };
+  const cycles = new Cycles({ ...shared, worker: name });
+  const coordinator = new RestartCoordinator(shared);
+  const hints = new HintQueues(redis, cycles.keys);
+  const wake = (hint: Hint): Promise<void> => hints.enqueue(hint);
+  const closing = new AbortController();
+  const handover = new AbortController();
+  const parts: DrainParts = {
+    cycles,
+    provisioner,
+    attempt: {
+      deadlineMs: config.CYCLE_DEADLINE_MS,
+      handover: handover.signal,
+      removeFiles: (id) => removeWorkspaceFiles(config.WORKSPACES_DIR, id),
+    },
+    wake,
+    deleteTraces: (id) => coordinator.registry.deleteTraces(id, coordinator.sources),
+    closing: closing.signal,
+    logger,
+  };
+
+  const workers = Array.from({ length: config.SHARDS }, (_, shard) => {
+    const worker = new Worker<HintData>(HINT_QUEUE, (job) => drainFor(job, parts), {
+      connection: redis as ConnectionOptions,
+      prefix: cycles.keys.tagOf(shard),
+      concurrency: config.CONCURRENCY,
+      maxStalledCount: MAX_STALLED,
+    });
+    worker.on("error", (error) => logger.debug({ err: { message: error.message } }, "BullMQ worker"));
+    worker.on("failed", (job, error) =>
+      logger.error({ err: error, jobId: job?.id }, "a hint failed; the sweep finds what it was for"),
+    );
+    return worker;
+  });
+  const sweeper = new Sweeper({ cycles, intervalMs: config.RESTART_SWEEP_MS, wake, logger });
+  sweeper.start();
+  logger.info(
+    { provisioner: provisioner.name, concurrency: config.CONCURRENCY, shards: config.SHARDS },
+    `worker ${name} takes restarts`,
+  );
+
+  let stopping: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    closing.abort();
+    await sweeper.stop();
+    const grace = setTimeout(() => handover.abort(new Error("the worker is going down")), config.SHUTDOWN_GRACE_MS);
+    // Takes no further hint and waits for the cycles under way; past the grace time they are handed over.
+    await Promise.all(workers.map((worker) => worker.close()));
+    clearTimeout(grace);
+    await hints.close();
+    await redis.quit();
+  };
+  return { service: { stop: () => (stopping ??= stop()) }, logger };
+}
+
+async function drainFor(job: Job<HintData>, parts: DrainParts): Promise<void> {
+  const { workspaceId } = job.data;
+  await drain(workspaceId, parts, (name, detail) => {
+    // For whoever watches the board; the journal is what counts.
+    void job.updateProgress({ step: name, ...detail }).catch(() => {});
+    void job.log(`${new Date().toISOString()} ${name} ${JSON.stringify(detail)}`).catch(() => {});
+  });
+}

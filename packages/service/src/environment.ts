@@ -1,0 +1,144 @@
+/**
+ * Every variable of ours, once: its form, its default, what it means. The API and the worker pick theirs; both know all
+ * names, so that a misspelt one is rejected wherever it turns up. docs/configuration.md lists the same.
+ */
+import { PROFILES } from "@restart-coordinator/debounce";
+import { distance } from "fastest-levenshtein";
+import { z } from "zod";
+
+const milliseconds = (defaultMs: number, least = 0) =>
+  z.coerce.number().int().min(least).max(2_592_000_000).default(defaultMs);
+const port = (defaultPort: number) => z.coerce.number().int().min(0).max(65_535).default(defaultPort);
+const json = <Schema extends z.ZodType>(schema: Schema) =>
+  z
+    .string()
+    .transform((text, context) => {
+      try {
+        return JSON.parse(text) as unknown;
+      } catch {
+        context.addIssue({ code: "custom", message: "expected JSON" });
+        return z.NEVER;
+      }
+    })
+    .pipe(schema);
+
+const shared = {
+  /** redis://, rediss://, redis+sentinel://h1:p,h2:p/master-name or redis+cluster://h1:p,h2:p. */
+  REDIS_URL: z.string().default("redis://127.0.0.1:6379"),
+  /** Number of shards, the same at every process. */
+  SHARDS: z.coerce.number().int().min(1).max(1_024).default(1),
+  /** In front of every key. */
+  RESTART_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,32}$/, "expected 1 to 32 letters, digits, _ or -")
+    .default("rc"),
+  RESTART_PROFILE: z.enum(PROFILES).optional(),
+  /** YAML or JSON; see docs/policies.md. */
+  RESTART_POLICY_FILE: z.string().optional(),
+  /** Overrides the profile's and the file's cooldown, ms. */
+  RESTART_COOLDOWN_MS: z.coerce.number().int().min(0).max(86_400_000).optional(),
+  /** How long a worker may act without a word before another takes over, ms. */
+  RESTART_LEASE_MS: milliseconds(15_000, 300),
+  /** How often due work is looked for, ms. */
+  RESTART_SWEEP_MS: milliseconds(1_000, 20),
+  /** How long activity and an idle workspace's state are kept, ms. */
+  RESTART_ACTIVITY_TTL_MS: milliseconds(604_800_000, 1_000),
+  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+  /** One directory shared by all API replicas and all workers with the process provisioner. */
+  WORKSPACES_DIR: z.string().default("workspaces"),
+};
+
+const api = {
+  HOST: z.string().default("127.0.0.1"),
+  PORT: port(8_080),
+  /** Comma-separated name:scope:token. */
+  API_TOKENS: z.string().optional(),
+  /** Directories in it are templates that can be imported by name. */
+  TEMPLATES_DIR: z.string().optional(),
+  /** Largest file, bytes. */
+  MAX_FILE_BYTES: z.coerce.number().int().min(1).max(1_073_741_824).default(10_485_760),
+};
+
+const worker = {
+  PROVISIONER: z.enum(["process", "simulated"]).default("process"),
+  /** Cycles this worker runs at a time. */
+  CONCURRENCY: z.coerce.number().int().min(1).max(1_000).default(10),
+  /** A cycle that takes longer has failed, ms. */
+  CYCLE_DEADLINE_MS: milliseconds(600_000, 100),
+  /** How long a worker that was told to stop may finish its cycles before it hands them over, ms. */
+  SHUTDOWN_GRACE_MS: milliseconds(10_000),
+  /** What a workspace runs unless its spec says otherwise: a JSON array of strings. */
+  PROCESS_COMMAND: json(z.array(z.string().min(1)).min(1)).optional(),
+  /** From SIGTERM to SIGKILL, ms. */
+  PROCESS_STOP_TIMEOUT_MS: milliseconds(10_000),
+  /** From the start to readiness, ms. */
+  PROCESS_START_TIMEOUT_MS: milliseconds(30_000, 1),
+  /** A URL that answers 2xx once the workspace serves; {workspaceId} and {cycleId} are filled in. */
+  PROCESS_READY_URL: z.string().optional(),
+  /** How long a simulated cycle takes, ms. */
+  SIMULATED_DURATION_MS: milliseconds(1_000),
+  /** Share of simulated attempts that fail, 0 to 1. */
+  SIMULATED_FAIL_RATE: z.coerce.number().min(0).max(1).default(0),
+  /** Keep the ledger of simulated side effects in Redis under this name. */
+  SIMULATED_LEDGER: z.string().optional(),
+};
+
+export const apiEnvironment = z.object({ ...shared, ...api });
+export const workerEnvironment = z.object({ ...shared, ...worker });
+export const VARIABLES: readonly string[] = Object.keys({ ...shared, ...api, ...worker });
+
+export type SharedEnvironment = z.infer<z.ZodObject<typeof shared>>;
+export type ApiEnvironment = z.infer<typeof apiEnvironment>;
+export type WorkerEnvironment = z.infer<typeof workerEnvironment>;
+
+/** The configuration cannot work: the message is for the person who wrote it, every problem on a line. */
+export class ConfigurationError extends Error {
+  constructor(problems: readonly string[]) {
+    super(`the configuration cannot work:\n${problems.map((problem) => `  - ${problem}`).join("\n")}`);
+    this.name = "ConfigurationError";
+  }
+}
+
+/** Reads and checks the environment. An empty variable counts as not set. @throws ConfigurationError */
+export function readEnvironment<Schema extends z.ZodObject>(schema: Schema, env: NodeJS.ProcessEnv): z.infer<Schema> {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
+  const problems = misspelt(Object.keys(given));
+  const result = schema.safeParse(given);
+  if (!result.success) {
+    for (const { path, message } of result.error.issues)
+      problems.push(`${path.join(".")}: ${message}${gotten(path[0], given)}`);
+  }
+  if (!result.success || problems.length > 0) throw new ConfigurationError(problems);
+  return result.data;
+}
+
+const SECRET = /TOKEN|URL|SECRET|PASSWORD/;
+
+function gotten(name: PropertyKey | undefined, given: Record<string, string | undefined>): string {
+  const value = given[String(name)];
+  return value === undefined || SECRET.test(String(name)) ? "" : `, got ${JSON.stringify(value.slice(0, 100))}`;
+}
+
+const OURS_ALONE = /^(RESTART|SIMULATED)_/;
+const SHORTEST_COMPARED = 8;
+
+/** A name that only we would use, or that is all but one of ours, is a slip: silence would run with the default. */
+function misspelt(names: readonly string[]): string[] {
+  const problems: string[] = [];
+  for (const name of names) {
+    if (VARIABLES.includes(name)) continue;
+    const [nearest, edits] = nearestTo(name, VARIABLES);
+    const isNear = name.length >= SHORTEST_COMPARED && nearest.length >= SHORTEST_COMPARED && edits <= 2;
+    if (isNear || OURS_ALONE.test(name)) problems.push(`unknown variable ${name}: did you mean ${nearest}?`);
+  }
+  return problems;
+}
+
+export function nearestTo(name: string, known: readonly string[]): [nearest: string, edits: number] {
+  let best: [string, number] = ["", Number.POSITIVE_INFINITY];
+  for (const candidate of known) {
+    const edits = distance(name, candidate);
+    if (edits < best[1]) best = [candidate, edits];
+  }
+  return best;
+}

@@ -1,0 +1,61 @@
+/**
+ * The BullMQ queue of wake-up hints: "look at this workspace". It carries no truth. Losing a hint costs a sweep
+ * interval, a second one finds nothing to do, wiping the queue is harmless.
+ */
+import type { Hint, KeySpace } from "@restart-coordinator/debounce";
+import { type ConnectionOptions, Queue } from "bullmq";
+import type { Cluster, Redis } from "ioredis";
+
+export const HINT_QUEUE = "restarts";
+export const HINT_JOB = "restart";
+
+export interface HintData {
+  readonly workspaceId: string;
+}
+
+/** Finished hints are of no use; a failed one is kept for a look. */
+const JOB_OPTIONS = { removeOnComplete: true, removeOnFail: { count: 100 } } as const;
+
+/** Two hints with one id are the same hint; BullMQ swallows the second. */
+export function jobIdOf(workspaceId: string, hintId: string): string {
+  return `${workspaceId}@${hintId}`;
+}
+
+export class HintQueues {
+  readonly #keys: KeySpace;
+  readonly #queues: readonly Queue<HintData>[];
+
+  /** One queue per shard, on a connection that is shared with the caller and stays the caller's to close. */
+  constructor(redis: Redis | Cluster, keys: KeySpace) {
+    this.#keys = keys;
+    this.#queues = Array.from({ length: keys.shards }, (_, shard) => {
+      const queue = new Queue<HintData>(HINT_QUEUE, {
+        connection: redis as ConnectionOptions,
+        prefix: keys.tagOf(shard),
+        // With both, BullMQ asks Redis nothing at the start: a server that is away then can neither hang this queue nor
+        // leave it broken for good.
+        skipWaitingForReady: true,
+        skipVersionCheck: true,
+        streams: { events: { maxLen: 100 } },
+      });
+      // The connection's own listener reports this; BullMQ repeats it, and an unheard "error" would end the process.
+      queue.on("error", () => {});
+      return queue;
+    });
+  }
+
+  get queues(): readonly Queue<HintData>[] {
+    return this.#queues;
+  }
+
+  async enqueue(hint: Hint): Promise<void> {
+    const queue = this.#queues[this.#keys.shardOf(hint.workspaceId)] as Queue<HintData>;
+    const jobId = jobIdOf(hint.workspaceId, hint.hintId);
+    const data = { workspaceId: hint.workspaceId };
+    await queue.add(HINT_JOB, data, { ...JOB_OPTIONS, jobId, ...(hint.delayMs > 0 && { delay: hint.delayMs }) });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#queues.map((queue) => queue.close()));
+  }
+}

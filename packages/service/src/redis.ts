@@ -1,0 +1,77 @@
+import { Cluster, Redis, type RedisOptions } from "ioredis";
+import type { Logger } from "pino";
+import { ConfigurationError } from "./environment.ts";
+
+/**
+ * How a process bears Redis being away. The API answers "not now" within a second and keeps nothing waiting; a worker
+ * waits for it to come back.
+ */
+export type Patience = "fail-fast" | "wait";
+
+const RECONNECT_MS = { least: 50, most: 1_000 };
+const ANSWER_WITHIN_MS = 800;
+
+/** Connects to a server, a Sentinel group or a Cluster, as the URL says. @throws ConfigurationError */
+export function connectRedis(url: string, patience: Patience, logger: Logger): Redis | Cluster {
+  const options: RedisOptions = {
+    retryStrategy: reconnectAfter,
+    connectTimeout: 2_000,
+    ...(patience === "fail-fast"
+      ? { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: ANSWER_WITHIN_MS }
+      : { maxRetriesPerRequest: null }),
+  };
+  const redis = open(url, options);
+  let away = false;
+  redis.on("error", (error: Error) => {
+    // ioredis reports every failed attempt: one line when Redis goes away, one when it is back.
+    if (!away) logger.warn({ err: { message: error.message } }, "Redis is away");
+    away = true;
+  });
+  redis.on("ready", () => {
+    if (away) logger.info("Redis is back");
+    away = false;
+  });
+  return redis;
+}
+
+function reconnectAfter(times: number): number {
+  return Math.min(RECONNECT_MS.least * times, RECONNECT_MS.most);
+}
+
+function open(url: string, options: RedisOptions): Redis | Cluster {
+  const scheme = /^([a-z+]+):\/\//.exec(url)?.[1];
+  if (scheme === "redis" || scheme === "rediss") return new Redis(url, options);
+  if (scheme === "redis+sentinel" || scheme === "rediss+sentinel") {
+    const { nodes, password, username, path } = parseNodes(url, 26_379);
+    const [name = "mymaster", db = "0"] = path.split("/");
+    const sentinel = { sentinels: nodes, name, db: Number(db), username, password, ...options };
+    return new Redis(scheme.startsWith("rediss") ? { ...sentinel, tls: {} } : sentinel);
+  }
+  if (scheme === "redis+cluster" || scheme === "rediss+cluster") {
+    const { nodes, password, username } = parseNodes(url, 6_379);
+    const { retryStrategy: _, enableOfflineQueue, ...each } = options;
+    const redisOptions = { ...each, username, password, ...(scheme.startsWith("rediss") && { tls: {} }) };
+    const cluster = {
+      redisOptions,
+      clusterRetryStrategy: reconnectAfter,
+      enableOfflineQueue: enableOfflineQueue ?? true,
+    };
+    return new Cluster(nodes, cluster);
+  }
+  throw new ConfigurationError([
+    `REDIS_URL: expected redis://, rediss://, redis+sentinel:// or redis+cluster://, got ${scheme === undefined ? "no scheme" : `${scheme}://`}`,
+  ]);
+}
+
+function parseNodes(url: string, defaultPort: number) {
+  const [, credentials, hosts = "", path = ""] = /^[a-z+]+:\/\/(?:([^@/]*)@)?([^/]*)\/?(.*)$/.exec(url) ?? [];
+  const [username, password] = (credentials ?? "").split(":").map(decodeURIComponent);
+  const nodes = hosts.split(",").map((host) => {
+    const [name = "", port] = host.split(":");
+    return { host: name, port: port === undefined ? defaultPort : Number(port) };
+  });
+  if (nodes.some(({ host, port }) => host === "" || !Number.isInteger(port))) {
+    throw new ConfigurationError(["REDIS_URL: expected host:port,host:port after the scheme"]);
+  }
+  return { nodes, path, username: username || undefined, password: password || undefined };
+}
