@@ -1,0 +1,6 @@
+export type { Confinement } from "./directory.ts";
+export { FileError, type FileErrorCode } from "./errors.ts";
+export { DEFAULT_LIMITS, type FileSet, type Limits } from "./set.ts";
+export { type ListedFile, WorkspaceFiles, type WorkspaceFilesOptions, type WrittenFile } from "./store.ts";
+export { Templates, type TemplatesOptions } from "./templates.ts";
+export type { OpenFile } from "./trees.ts";
