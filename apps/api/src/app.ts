@@ -11,6 +11,7 @@ import { Problem, problemHandler } from "./problem.ts";
 import { fileRoutes } from "./routes/files.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { triggerRoutes } from "./routes/triggers.ts";
+import { verbRoutes } from "./routes/verbs.ts";
 import { workspaceRoutes } from "./routes/workspaces.ts";
 
 export interface AppParts extends ApiContext {
@@ -51,7 +52,7 @@ export function createApp(parts: AppParts): Express {
     const parse = express.json({ limit: isSet.test(request.path) ? LARGEST_SET : LARGEST_BODY });
     return parse(request, response, next);
   });
-  app.use(workspaceRoutes(parts), triggerRoutes(parts), fileRoutes(parts));
+  app.use(workspaceRoutes(parts), triggerRoutes(parts), verbRoutes(parts), fileRoutes(parts));
   app.use((request) => {
     throw new Problem({ status: 404, title: "Not found", detail: `no route ${request.method} ${request.path}` });
   });

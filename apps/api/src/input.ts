@@ -27,6 +27,12 @@ export const triggerBody = z.strictObject({ source: oneLine(64), reason, actor }
 export const restartBody = z.strictObject({ reason, actor, force: z.boolean().optional() }).optional();
 export const verbBody = z.strictObject({ reason }).optional();
 
+/** A hold always ends: no hold outlives a forgotten operator. An hour by default, a week at most. */
+export const holdBody = z.strictObject({
+  reason,
+  holdMs: z.number().int().min(1_000).max(604_800_000).default(3_600_000),
+});
+
 /** A text, or any bytes as base64. */
 const content = z.union([z.string(), z.strictObject({ base64: z.base64() })]);
 const fileSet = z.record(z.string(), content);

@@ -77,8 +77,7 @@ if how == 'new' then
     -- Everything owed is this cycle's now; what comes from here on is owed anew.
     if redis.call('EXISTS', K.why) == 1 then redis.call('RENAME', K.why, K.covers) end
     local askedAt = state.owedSince
-    clearFields(state, { 'owedSince', 'dueNowAt', 'quietEndsAt', 'deadlineAt', 'ignoreCooldown', 'overrideHold',
-      'coalescedTold' })
+    clearFields(state, OWED_FIELDS)
     changes.askedAt = askedAt or state.desireAt or now
     redis.call('DEL', K.startedAt)
     if tonumber(A.cooldownMs) > 0 then

@@ -29,9 +29,13 @@ if A.outcome == 'ok' and state.action == 'remove' then
   return { 'ended', 'removed', '', duration }
 end
 
-local failed = A.outcome == 'failed' or A.outcome == 'declined'
+local outcome = A.outcome
+local canceledTo = tonumber(state.canceledTo)
+-- A canceled cycle that fails has stopped: it is not tried again.
+if canceledTo and outcome ~= 'ok' then outcome = 'canceled' end
+local failed = outcome == 'failed' or outcome == 'declined'
 local failures = failed and (tonumber(state.failures) or 0) + 1 or 0
-local opens = failed and (failures >= tonumber(A.breakerAfter) or (A.outcome == 'failed' and A.retryable == '0'))
+local opens = failed and (failures >= tonumber(A.breakerAfter) or (outcome == 'failed' and A.retryable == '0'))
 local retryAt
 if failed then
   local backoff = math.min(tonumber(A.maxBackoffMs), tonumber(A.backoffMs) * 2 ^ math.min(failures - 1, 30))
@@ -41,12 +45,12 @@ end
 if opens then set(state, { breaker = 1 }) end
 
 local record = { cycle = state.cycle, generation = tonumber(state.cycleGeneration), attempt = tonumber(state.attempt),
-  action = state.action, outcome = A.outcome, started_at = tonumber(state.cycleStartedAt),
+  action = state.action, outcome = outcome, started_at = tonumber(state.cycleStartedAt),
   asked_at = tonumber(state.askedAt), duration_ms = duration }
 if A.error ~= '' then record.error = A.error end
 if A.instance ~= '' then record.instance = cjson.decode(A.instance) end
 
-if A.outcome == 'failed' and not opens then
+if outcome == 'failed' and not opens then
   clearFields(state, { 'owner', 'leaseEndsAt', 'stopAsked' })
   set(state, { retrying = 1 })
   record.retry_at = retryAt
@@ -62,12 +66,12 @@ if #covers > 0 then record.covers = covers end
 local action, generation = state.action, tonumber(state.cycleGeneration)
 local isStart = action == 'restart'
 
-if A.outcome == 'ok' then
-  if isStart then set(state, { observed = generation }) end
+if outcome == 'ok' then
+  if isStart then set(state, { observed = math.max(generation, canceledTo or 0) }) end
   clearFields(state, { 'failures', 'backoffEndsAt', 'breaker' })
   redis.call('DEL', K.covers, K.journal)
-elseif A.outcome == 'canceled' and state.forgetCovers then
-  set(state, { observed = generation })
+elseif canceledTo then
+  set(state, { observed = math.max(generation, canceledTo) })
   redis.call('DEL', K.covers)
 elseif redis.call('EXISTS', K.covers) == 1 then
   -- Not covered after all: owed again. Only a declined or canceled cycle comes back by itself, after the backoff.
@@ -80,13 +84,12 @@ elseif failed and not isStart then
 end
 
 redis.call('SET', K.lastCycle, cjson.encode({ id = record.cycle, generation = generation, action = action,
-  outcome = A.outcome, startedAt = record.started_at, endedAt = now, attempt = record.attempt,
+  outcome = outcome, startedAt = record.started_at, endedAt = now, attempt = record.attempt,
   error = record.error, covers = record.covers }), 'PX', A.activityTtlMs)
 clearFields(state, CYCLE_FIELDS)
-clearFields(state, { 'forgetCovers' })
 
-if A.outcome == 'failed' then redis.call('HSET', K.workspace, 'status', 'failed') end
-if A.outcome == 'ok' then
+if outcome == 'failed' then redis.call('HSET', K.workspace, 'status', 'failed') end
+if outcome == 'ok' then
   redis.call('HSET', K.workspace, 'status', isStart and 'online' or 'offline')
   if isStart and A.instance ~= '' then redis.call('HSET', K.workspace, 'instance', A.instance) end
   if not isStart then redis.call('HDEL', K.workspace, 'instance') end
@@ -96,5 +99,5 @@ local wake = schedule(A.id, state, workspace, cooldownEndsAt, now)
 local events = { ok = isStart and 'WORKSPACE_ONLINE' or 'WORKSPACE_OFFLINE', failed = 'WORKSPACE_RESTART_FAILED',
   declined = 'WORKSPACE_RESTART_DECLINED', canceled = 'WORKSPACE_RESTART_CANCELED' }
 record.next_due_at = wake
-emit(A.id, events[A.outcome], now, record)
-return { 'ended', A.outcome, wake or '', duration }
+emit(A.id, events[outcome], now, record)
+return { 'ended', outcome, wake or '', duration }

@@ -10,6 +10,7 @@
 --   fence                       the last fencing token handed out, never lowered
 --   owner leaseEndsAt           who acts for the cycle, until when
 --   stopAsked                   the cycle shall stop at its next safe point
+--   canceledTo                  an operator canceled what is owed up to that generation; the cycle too, if it stops
 --   retrying                    the cycle's last attempt failed; it waits for backoffEndsAt
 --   failures backoffEndsAt breaker
 --   heldUntil heldBy            an operator holds restarts back
@@ -178,7 +179,10 @@ local function whyList(key)
 end
 
 local CYCLE_FIELDS = { 'cycle', 'cycleGeneration', 'cycleStartedAt', 'attempt', 'action', 'owner', 'leaseEndsAt',
-  'stopAsked', 'retrying', 'askedAt' }
+  'stopAsked', 'retrying', 'askedAt', 'canceledTo' }
+
+local OWED_FIELDS = { 'owedSince', 'dueNowAt', 'quietEndsAt', 'deadlineAt', 'ignoreCooldown', 'overrideHold',
+  'coalescedTold' }
 
 local function clearFields(state, fields)
   redis.call('HDEL', K.state, unpack(fields))

@@ -10,8 +10,10 @@ import { fromRedis, IdempotencyConflictError, InvalidWorkspaceIdError, UnknownSo
 import { createKeySpace, type KeySpace } from "./keys.ts";
 import { POLICIES, type Policy, type SourcePolicy } from "./policy.ts";
 import { Registry } from "./registry.ts";
-import { Transitions, type TriggerReply } from "./transitions.ts";
+import type { TriggerReply } from "./transition-types.ts";
+import { Transitions } from "./transitions.ts";
 import { formatTriggerId } from "./trigger-id.ts";
+import { Verbs } from "./verbs.ts";
 import type { Decision, Rule } from "./vocabulary.ts";
 import { keptText } from "./why.ts";
 import { describeWorkspace, type WorkspaceState } from "./workspace-state.ts";
@@ -90,6 +92,7 @@ const SEVEN_DAYS_MS = 7 * 24 * 60 * 60 * 1_000;
 
 export class RestartCoordinator {
   readonly registry: Registry;
+  readonly verbs: Verbs;
   readonly transitions: Transitions;
   readonly keys: KeySpace;
   readonly #redis: Redis | Cluster;
@@ -104,6 +107,7 @@ export class RestartCoordinator {
       activityTtlMs: options.activityTtlMs ?? SEVEN_DAYS_MS,
     });
     this.registry = new Registry(options.redis, this.keys, this.transitions, (hint) => this.#hint(hint));
+    this.verbs = new Verbs(this.transitions, (hint) => this.#hint(hint));
     this.#redis = options.redis;
     this.#policy = options.policy ?? POLICIES.default;
     this.#onDue = options.onDue;

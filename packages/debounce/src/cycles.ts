@@ -7,14 +7,8 @@ import type { Cluster, Redis } from "ioredis";
 import { CycleStopAskedError, LeaseLostError } from "./errors.ts";
 import { createKeySpace, type KeySpace } from "./keys.ts";
 import { POLICIES, type Policy } from "./policy.ts";
-import {
-  type BeginReply,
-  type BegunReply,
-  type DueWorkspace,
-  type EndCall,
-  type EndReply,
-  Transitions,
-} from "./transitions.ts";
+import type { BeginReply, BegunReply, DueWorkspace, EndCall, EndReply } from "./transition-types.ts";
+import { Transitions } from "./transitions.ts";
 
 export interface CyclesOptions {
   /** A connection that waits for Redis to come back: `maxRetriesPerRequest: null`. */

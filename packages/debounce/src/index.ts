@@ -44,8 +44,9 @@ export {
   type SourcePolicy,
 } from "./policy.ts";
 export type { DesireResult, RegisterResult, WorkspaceEntry, WorkspacePage } from "./registry.ts";
-export type { BegunReply, CycleAction, DueWorkspace, EndReply } from "./transitions.ts";
+export type { BegunReply, CycleAction, DueWorkspace, EndReply } from "./transition-types.ts";
 export { parseTriggerId, type TriggerId } from "./trigger-id.ts";
+export type { CancelResult, FlushResult, HoldResult, ReleaseResult } from "./verbs.ts";
 export * from "./vocabulary.ts";
 export type { CoveredSource } from "./why.ts";
 export type { LastCycle, RestartState, RunningCycle, WorkspaceState } from "./workspace-state.ts";

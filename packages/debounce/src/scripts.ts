@@ -16,6 +16,10 @@ export const SCRIPT_NAMES = [
   "register",
   "desire",
   "forget",
+  "hold",
+  "release",
+  "flush",
+  "cancel",
   "view",
   "parent",
 ] as const;

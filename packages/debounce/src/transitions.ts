@@ -5,127 +5,22 @@
 import type { Cluster, Redis } from "ioredis";
 import { fromRedis } from "./errors.ts";
 import type { KeyRole, KeySpace } from "./keys.ts";
-import type { RetryPolicy, SourcePolicy } from "./policy.ts";
 import { bindScripts, type ScriptName } from "./scripts.ts";
-import type { Decision, Desire, Outcome, Rule } from "./vocabulary.ts";
+import type {
+  BeginReply,
+  BegunReply,
+  DueWorkspace,
+  EndCall,
+  EndReply,
+  LeaseReply,
+  Snapshot,
+  TransitionSettings,
+  TriggerCall,
+  TriggerReply,
+  Woken,
+} from "./transition-types.ts";
+import type { Decision, Desire, Rule } from "./vocabulary.ts";
 import type { CoveredSource } from "./why.ts";
-
-export interface TriggerCall {
-  readonly id: string;
-  readonly source: string;
-  readonly policy: SourcePolicy;
-  /** How many triggers arrived together. */
-  readonly count: number;
-  readonly reasons: readonly string[];
-  readonly actors: readonly string[];
-  /** The triggers are writes, reported as such when a cycle runs. */
-  readonly write: boolean;
-  readonly onHold: "queue" | "refuse" | "override";
-  readonly nonce: string;
-  readonly idempotencyKey?: string;
-  readonly idempotencyBody?: string;
-  readonly now?: number;
-}
-
-export interface Verdict {
-  readonly decision: Decision;
-  readonly rule: Rule;
-}
-
-export type TriggerReply =
-  | { readonly kind: "conflict" }
-  | {
-      readonly kind: "judged" | "replayed";
-      readonly first: Verdict;
-      /** The verdict on all but the first of several that arrived together. */
-      readonly rest: Verdict;
-      readonly generation: number;
-      readonly dueAt: number | undefined;
-      readonly hintId: string | undefined;
-      readonly running: boolean;
-      readonly now: number;
-    };
-
-/** `remove` stops the workspace and then forgets it. */
-export type CycleAction = "restart" | "stop" | "remove";
-
-export type BeginReply =
-  | { readonly kind: "idle" }
-  | { readonly kind: "busy"; readonly leaseEndsAt: number }
-  | { readonly kind: "not-due"; readonly dueAt: number; readonly hintId: string; readonly now: number }
-  | BegunReply;
-
-export interface BegunReply {
-  readonly kind: "begun";
-  readonly how: "new" | "takeover" | "retry";
-  readonly cycleId: string;
-  readonly generation: number;
-  readonly attempt: number;
-  readonly fencingToken: number;
-  readonly action: CycleAction;
-  /** When the cycle's first attempt started, ms. */
-  readonly startedAt: number;
-  readonly leaseEndsAt: number;
-  /** When the first trigger it covers arrived, ms. */
-  readonly askedAt: number;
-  readonly journal: string | undefined;
-  readonly stopAsked: boolean;
-  readonly now: number;
-  /** The registry entry, field by field. */
-  readonly workspace: Readonly<Record<string, string>>;
-  readonly covers: readonly CoveredSource[];
-}
-
-export type LeaseReply =
-  | { readonly kind: "held"; readonly leaseEndsAt: number; readonly stopAsked: boolean }
-  | { readonly kind: "lost" };
-
-export interface EndCall {
-  readonly id: string;
-  readonly fencingToken: number;
-  readonly outcome: Exclude<Outcome, "superseded"> | "handover";
-  readonly retryable?: boolean;
-  readonly error?: string;
-  readonly instance?: Readonly<Record<string, unknown>>;
-  readonly retry: RetryPolicy;
-  /** 0 to 1. */
-  readonly jitter: number;
-  readonly now?: number;
-}
-
-export type EndReply =
-  | {
-      readonly kind: "ended";
-      readonly what: "ok" | "retry" | "failed" | "declined" | "canceled" | "handover" | "removed";
-      /** When somebody must look at the workspace next, ms; undefined = nobody need. */
-      readonly dueAt: number | undefined;
-      readonly durationMs: number;
-    }
-  | { readonly kind: "lost" };
-
-export interface DueWorkspace {
-  readonly id: string;
-  readonly dueAt: number;
-  readonly hintId: string;
-}
-
-/** Everything about one workspace at one moment, as Redis holds it. Times are ms of Redis' clock. */
-export interface Snapshot {
-  readonly now: number;
-  readonly workspace: Readonly<Record<string, string>>;
-  readonly state: Readonly<Record<string, string>>;
-  readonly why: Readonly<Record<string, string>>;
-  readonly covers: Readonly<Record<string, string>>;
-  readonly cooldownEndsAt: number | undefined;
-  readonly lastCycle: string | undefined;
-}
-
-export interface TransitionSettings {
-  /** How long a worker may act without a word, ms. */
-  readonly leaseMs: number;
-  /** How long activity and an idle workspace's state are kept, ms. */
-  readonly activityTtlMs: number;
-}
 
 export class Transitions {
   readonly keys: KeySpace;
@@ -336,6 +231,63 @@ export class Transitions {
     return reply[0] as "forgotten" | "unknown";
   }
 
+  async hold(call: {
+    id: string;
+    holdMs: number;
+    actor: string;
+    reason?: string | undefined;
+    now?: number;
+  }): Promise<{ readonly kind: "held"; readonly heldUntil: number } | { readonly kind: "unknown" }> {
+    const reply = await this.#run("hold", (role) => this.#of(call.id, role), {
+      id: call.id,
+      holdMs: call.holdMs,
+      actor: call.actor,
+      reason: call.reason ?? "",
+      activityTtlMs: this.#settings.activityTtlMs,
+      now: call.now ?? "",
+    });
+    return reply[0] === "held" ? { kind: "held", heldUntil: Number(reply[1]) } : { kind: "unknown" };
+  }
+
+  async release(call: {
+    id: string;
+    actor: string;
+    now?: number;
+  }): Promise<({ readonly kind: "released" } & Woken) | { readonly kind: "not-held" | "unknown" }> {
+    const reply = await this.#verb("release", call);
+    if (reply[0] === "released") return { kind: "released", ...wokenOf(reply) };
+    return { kind: reply[0] as "not-held" | "unknown" };
+  }
+
+  async flush(call: {
+    id: string;
+    actor: string;
+    now?: number;
+  }): Promise<
+    | ({ readonly kind: "flushed" } & Woken)
+    | { readonly kind: "refused"; readonly rule: Rule }
+    | { readonly kind: "nothing-owed" | "held" | "unknown" }
+  > {
+    const reply = await this.#verb("flush", call);
+    if (reply[0] === "flushed") return { kind: "flushed", ...wokenOf(reply) };
+    if (reply[0] === "refused") return { kind: "refused", rule: reply[1] as Rule };
+    return { kind: reply[0] as "nothing-owed" | "held" | "unknown" };
+  }
+
+  async cancel(call: {
+    id: string;
+    actor: string;
+    reason?: string | undefined;
+    now?: number;
+  }): Promise<
+    | { readonly kind: "canceled" | "stopping"; readonly triggers: number }
+    | { readonly kind: "nothing-owed" | "unknown" }
+  > {
+    const reply = await this.#verb("cancel", call, { reason: call.reason ?? "" });
+    if (reply[0] === "canceled" || reply[0] === "stopping") return { kind: reply[0], triggers: Number(reply[1]) };
+    return { kind: reply[0] as "nothing-owed" | "unknown" };
+  }
+
   async view(id: string, now?: number): Promise<Snapshot> {
     const reply = await this.#run("view", (role) => this.#of(id, role), { now: now ?? "" });
     const hash = (index: number) => pairs(reply[index] as string[]);
@@ -360,9 +312,31 @@ export class Transitions {
     return reply[0] as "marked" | "unknown";
   }
 
+  #verb(
+    name: "release" | "flush" | "cancel",
+    call: { id: string; actor: string; now?: number },
+    more: Record<string, string> = {},
+  ): Promise<unknown[]> {
+    return this.#run(name, (role) => this.#of(call.id, role), {
+      id: call.id,
+      actor: call.actor,
+      activityTtlMs: this.#settings.activityTtlMs,
+      now: call.now ?? "",
+      ...more,
+    });
+  }
+
   #of(id: string, role: KeyRole): string {
     return this.keys.forWorkspace(role as Exclude<KeyRole, "window">, id);
   }
+}
+
+function wokenOf(reply: unknown[]): Woken {
+  return {
+    dueAt: optionalNumber(reply[1]),
+    hintId: reply[2] === "" ? undefined : String(reply[2]),
+    now: Number(reply[3]),
+  };
 }
 
 function flag(value: boolean): string {

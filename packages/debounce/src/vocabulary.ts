@@ -73,6 +73,7 @@ export const EVENTS = [
   "WORKSPACE_HELD",
   "WORKSPACE_RELEASED",
   "WORKSPACE_RESTART_CANCELED",
+  "WORKSPACE_RESTART_FLUSHED",
   "WORKSPACE_REMOVED",
 ] as const;
 export type EventName = (typeof EVENTS)[number];

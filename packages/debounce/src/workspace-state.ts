@@ -1,6 +1,6 @@
 /** A workspace as people see it, read from one snapshot. Pure. */
 import { dueOf, type Owed } from "./judge.ts";
-import type { CycleAction, Snapshot } from "./transitions.ts";
+import type { CycleAction, Snapshot } from "./transition-types.ts";
 import type { Outcome, Phase, Status } from "./vocabulary.ts";
 import { type CoveredSource, parseWhy } from "./why.ts";
 
@@ -31,6 +31,8 @@ export interface RestartState {
   readonly why: readonly CoveredSource[];
   readonly cycle: RunningCycle | undefined;
   readonly lastCycle: LastCycle | undefined;
+  /** An operator holds restarts back until then, ms. */
+  readonly heldUntil: number | undefined;
   /** Failures in a row of the last cycles. */
   readonly failures: number;
   /** Failed so often that only a person or a new change brings it back. */
@@ -94,6 +96,7 @@ export function describeWorkspace(id: string, snapshot: Snapshot): WorkspaceStat
               covers,
             },
       lastCycle: snapshot.lastCycle === undefined ? undefined : (JSON.parse(snapshot.lastCycle) as LastCycle),
+      heldUntil: (numberOf(state.heldUntil) ?? 0) > now ? numberOf(state.heldUntil) : undefined,
       failures: numberOf(state.failures) ?? 0,
       breakerOpen: state.breaker !== undefined,
     },

@@ -4,7 +4,7 @@
  */
 import { dueOf, type Facts, judge, type Owed } from "../../src/judge.ts";
 import type { Policy } from "../../src/policy.ts";
-import type { Verdict } from "../../src/transitions.ts";
+import type { Verdict } from "../../src/transition-types.ts";
 import { Transitions } from "../../src/transitions.ts";
 
 export interface Machine {

@@ -1,6 +1,6 @@
 /** Replays recorded triggers against a machine in virtual time, with cycles of a fixed length. */
 import { readFileSync } from "node:fs";
-import type { Verdict } from "../../src/transitions.ts";
+import type { Verdict } from "../../src/transition-types.ts";
 import type { Machine } from "./machine.ts";
 
 export interface Trigger {

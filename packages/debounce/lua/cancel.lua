@@ -1,0 +1,42 @@
+-- Drops what is owed. A running cycle is asked to stop at its next safe point; its triggers are canceled only if it does.
+-- KEYS: workspace state startedAt due why covers lastCycle events activity
+-- ARGV: id actor reason activityTtlMs now
+-- Reply: {'canceled', triggers} | {'stopping', triggers} | {'nothing-owed'} | {'unknown'}
+-- Reply: triggers: how many were owed and are no more; 'stopping': a cycle runs and was asked to stop
+-- Events: WORKSPACE_RESTART_CANCELED
+
+local now = clock()
+local workspace = readHash(K.workspace)
+if not workspace.desired then return { 'unknown' } end
+local state = readHash(K.state)
+local running = isRunning(state) and state.action == 'restart'
+local retrying = state.retrying and state.action == 'restart'
+if not state.owedSince and not running and not retrying then return { 'nothing-owed' } end
+
+local dropped = whyList(K.why)
+if retrying then
+  for _, covered in ipairs(whyList(K.covers)) do dropped[#dropped + 1] = covered end
+  redis.call('SET', K.lastCycle, cjson.encode({ id = state.cycle, generation = tonumber(state.cycleGeneration),
+    action = state.action, outcome = 'canceled', startedAt = tonumber(state.cycleStartedAt), endedAt = now,
+    attempt = tonumber(state.attempt) }), 'PX', A.activityTtlMs)
+  redis.call('DEL', K.covers)
+  clearFields(state, CYCLE_FIELDS)
+end
+redis.call('DEL', K.why)
+clearFields(state, OWED_FIELDS)
+clearFields(state, { 'failures', 'backoffEndsAt', 'breaker', 'hintId', 'hintDue' })
+local generation = tonumber(state.generation) or 0
+if running then
+  set(state, { stopAsked = 1, canceledTo = generation })
+else
+  set(state, { observed = generation })
+end
+schedule(A.id, state, workspace, tonumber(redis.call('GET', K.startedAt) or nil), now)
+
+local triggers = 0
+for _, covered in ipairs(dropped) do triggers = triggers + covered.count end
+local payload = { actor = A.actor, generation = generation, triggers = triggers, running = running and true or false }
+if A.reason ~= '' then payload.reason = A.reason end
+if #dropped > 0 then payload.canceled = dropped end
+emit(A.id, 'WORKSPACE_RESTART_CANCELED', now, payload)
+return { running and 'stopping' or 'canceled', triggers }

@@ -1,0 +1,24 @@
+-- Makes what is owed due now: it no longer waits for window, cooldown or backoff. A running cycle is waited for.
+-- KEYS: workspace state startedAt due events activity
+-- ARGV: id actor activityTtlMs now
+-- Reply: {'flushed', dueAt, hintId|'', now} | {'nothing-owed'} | {'held'} | {'refused', rule} | {'unknown'}
+-- Events: WORKSPACE_RESTART_FLUSHED
+
+local now = clock()
+local workspace = readHash(K.workspace)
+if not workspace.desired then return { 'unknown' } end
+local refusal = refusalOf(workspace)
+if refusal then return { 'refused', refusal } end
+local state = readHash(K.state)
+if not state.owedSince and not state.retrying then return { 'nothing-owed' } end
+if ahead(state.heldUntil, now) then return { 'held' } end
+
+if state.owedSince then
+  set(state, { dueNowAt = math.min(tonumber(state.dueNowAt) or now, now), ignoreCooldown = 1 })
+end
+if state.retrying then set(state, { backoffEndsAt = now }) else clearFields(state, { 'backoffEndsAt' }) end
+local wake = schedule(A.id, state, workspace, tonumber(redis.call('GET', K.startedAt) or nil), now)
+emit(A.id, 'WORKSPACE_RESTART_FLUSHED', now, { actor = A.actor, due_at = wake, cycle = state.cycle })
+if isRunning(state) then return { 'flushed', now, '', now } end
+set(state, { hintDue = wake, hintId = 'f' .. now })
+return { 'flushed', wake, state.hintId, now }

@@ -1,0 +1,15 @@
+-- Holds a workspace's restarts back for a while: triggers pile up, what runs goes on. Holding again sets the time anew.
+-- KEYS: workspace state startedAt due events activity
+-- ARGV: id holdMs actor reason activityTtlMs now
+-- Reply: {'held', heldUntil} | {'unknown'}
+-- Events: WORKSPACE_HELD
+
+local now = clock()
+local workspace = readHash(K.workspace)
+if not workspace.desired then return { 'unknown' } end
+local state = readHash(K.state)
+local heldUntil = now + tonumber(A.holdMs)
+set(state, { heldUntil = heldUntil, heldBy = A.actor })
+schedule(A.id, state, workspace, tonumber(redis.call('GET', K.startedAt) or nil), now)
+emit(A.id, 'WORKSPACE_HELD', now, { actor = A.actor, reason = A.reason, held_until = heldUntil })
+return { 'held', heldUntil }

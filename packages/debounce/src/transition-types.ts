@@ -1,0 +1,128 @@
+/** What each transition takes and answers. Times are ms of Redis' clock; `now` is for tests. */
+import type { RetryPolicy, SourcePolicy } from "./policy.ts";
+import type { Decision, Outcome, Rule } from "./vocabulary.ts";
+import type { CoveredSource } from "./why.ts";
+
+export interface TriggerCall {
+  readonly id: string;
+  readonly source: string;
+  readonly policy: SourcePolicy;
+  /** How many triggers arrived together. */
+  readonly count: number;
+  readonly reasons: readonly string[];
+  readonly actors: readonly string[];
+  /** The triggers are writes, reported as such when a cycle runs. */
+  readonly write: boolean;
+  readonly onHold: "queue" | "refuse" | "override";
+  readonly nonce: string;
+  readonly idempotencyKey?: string;
+  readonly idempotencyBody?: string;
+  readonly now?: number;
+}
+
+export interface Verdict {
+  readonly decision: Decision;
+  readonly rule: Rule;
+}
+
+export type TriggerReply =
+  | { readonly kind: "conflict" }
+  | {
+      readonly kind: "judged" | "replayed";
+      readonly first: Verdict;
+      /** The verdict on all but the first of several that arrived together. */
+      readonly rest: Verdict;
+      readonly generation: number;
+      readonly dueAt: number | undefined;
+      readonly hintId: string | undefined;
+      readonly running: boolean;
+      readonly now: number;
+    };
+
+/** `remove` stops the workspace and then forgets it. */
+export type CycleAction = "restart" | "stop" | "remove";
+
+export type BeginReply =
+  | { readonly kind: "idle" }
+  | { readonly kind: "busy"; readonly leaseEndsAt: number }
+  | { readonly kind: "not-due"; readonly dueAt: number; readonly hintId: string; readonly now: number }
+  | BegunReply;
+
+export interface BegunReply {
+  readonly kind: "begun";
+  readonly how: "new" | "takeover" | "retry";
+  readonly cycleId: string;
+  readonly generation: number;
+  readonly attempt: number;
+  readonly fencingToken: number;
+  readonly action: CycleAction;
+  /** When the cycle's first attempt started, ms. */
+  readonly startedAt: number;
+  readonly leaseEndsAt: number;
+  /** When the first trigger it covers arrived, ms. */
+  readonly askedAt: number;
+  readonly journal: string | undefined;
+  readonly stopAsked: boolean;
+  readonly now: number;
+  /** The registry entry, field by field. */
+  readonly workspace: Readonly<Record<string, string>>;
+  readonly covers: readonly CoveredSource[];
+}
+
+export type LeaseReply =
+  | { readonly kind: "held"; readonly leaseEndsAt: number; readonly stopAsked: boolean }
+  | { readonly kind: "lost" };
+
+export interface EndCall {
+  readonly id: string;
+  readonly fencingToken: number;
+  readonly outcome: Exclude<Outcome, "superseded"> | "handover";
+  readonly retryable?: boolean;
+  readonly error?: string;
+  readonly instance?: Readonly<Record<string, unknown>>;
+  readonly retry: RetryPolicy;
+  /** 0 to 1. */
+  readonly jitter: number;
+  readonly now?: number;
+}
+
+export type EndReply =
+  | {
+      readonly kind: "ended";
+      readonly what: "ok" | "retry" | "failed" | "declined" | "canceled" | "handover" | "removed";
+      /** When somebody must look at the workspace next, ms; undefined = nobody need. */
+      readonly dueAt: number | undefined;
+      readonly durationMs: number;
+    }
+  | { readonly kind: "lost" };
+
+export interface DueWorkspace {
+  readonly id: string;
+  readonly dueAt: number;
+  readonly hintId: string;
+}
+
+/** When somebody must look at the workspace next, and the hint to enqueue for it, if one is needed. */
+export interface Woken {
+  readonly dueAt: number | undefined;
+  readonly hintId: string | undefined;
+  readonly now: number;
+}
+
+/** Everything about one workspace at one moment, as Redis holds it. Times are ms of Redis' clock. */
+export interface Snapshot {
+  readonly now: number;
+  readonly workspace: Readonly<Record<string, string>>;
+  readonly state: Readonly<Record<string, string>>;
+  readonly why: Readonly<Record<string, string>>;
+  readonly covers: Readonly<Record<string, string>>;
+  readonly cooldownEndsAt: number | undefined;
+  readonly lastCycle: string | undefined;
+}
+
+export interface TransitionSettings {
+  /** How long a worker may act without a word, ms. */
+  readonly leaseMs: number;
+  /** How long activity and an idle workspace's state are kept, ms. */
+  readonly activityTtlMs: number;
+}
