@@ -38,8 +38,8 @@ export function verbRoutes(context: ApiContext): Router {
     const id = idOf(request);
     const result = await verbs.flush(id, { actor: actorOf(response) });
     if (result.kind === "unknown") throw unknownWorkspace(id);
-    if (result.kind === "held" || result.kind === "refused") {
-      const rule = result.kind === "held" ? "held" : result.rule;
+    const rule = "rule" in result ? result.rule : result.kind === "held" ? "held" : undefined;
+    if (rule !== undefined) {
       const detail = `workspace ${id} cannot be flushed: ${rule}`;
       throw new Problem({ type: "conflict", status: 409, title: "Conflict", detail, rule });
     }
