@@ -1,0 +1,178 @@
+/** The commands of the model test: each acts on the model and on the scripts, and compares what they answer. */
+import fc from "fast-check";
+import { expect } from "vitest";
+import { BUILT_IN_SOURCES } from "../../src/policy.ts";
+import type { Transitions } from "../../src/transitions.ts";
+import type { Counts, WorkspaceModel } from "./model.ts";
+
+/** The scripts, on one workspace. Virtual time starts at `epoch`. */
+export interface Real {
+  readonly transitions: Transitions;
+  readonly id: string;
+  readonly epoch: number;
+  fencingToken: number;
+  /** When the due set says that somebody must look. */
+  wakeAt(): Promise<number | undefined>;
+}
+
+type Command = fc.AsyncCommand<WorkspaceModel, Real>;
+
+/** One step, after some time has passed; what is to be looked at next must agree after every one. */
+function step(
+  text: string,
+  afterMs: number,
+  act: (model: WorkspaceModel, real: Real, now: number) => Promise<void>,
+  check: (model: Readonly<WorkspaceModel>) => boolean = () => true,
+): Command {
+  return {
+    check,
+    toString: () => `+${afterMs} ${text}`,
+    async run(model, real) {
+      model.now += afterMs;
+      await act(model, real, real.epoch + model.now);
+      // What is overdue is due: by how much depends on when it was last written.
+      const from = (wakeAt: number | undefined) => (wakeAt === undefined ? undefined : Math.max(wakeAt, model.now));
+      expect(from(await real.wakeAt()), `wake-up after ${text}`).toEqual(from(model.wakeAt()));
+    },
+  };
+}
+
+function trigger(afterMs: number, source: string, force: boolean): Command {
+  return step(`trigger ${source}${force ? " (force)" : ""}`, afterMs, async (model, real, now) => {
+    const policy = model.policy.sources[source];
+    if (policy === undefined) throw new Error(`no policy for ${source}`);
+    const onHold = force ? "override" : "queue";
+    const call = { source, policy, count: 1, reasons: ["why"], actors: [], write: false, onHold, nonce: "" } as const;
+    const reply = await real.transitions.trigger({ id: real.id, ...call, now });
+    if (reply.kind === "conflict") throw new Error("no key, no conflict");
+    const dueAt = reply.dueAt === undefined ? undefined : reply.dueAt - real.epoch;
+    expect({ ...reply.first, dueAt }).toEqual(model.trigger(source, force));
+  });
+}
+
+/** Looks when the model says that something is due, so that sequences get anywhere, or at any time. */
+function begin(afterMs: number | "at the wake-up"): Command {
+  const text = `begin ${afterMs === "at the wake-up" ? afterMs : ""}`;
+  return step(text, afterMs === "at the wake-up" ? 0 : afterMs, async (model, real) => {
+    if (afterMs === "at the wake-up") model.now = Math.max(model.now, model.wakeAt() ?? 0);
+    const now = real.epoch + model.now;
+    const { cooldownMs } = model.policy;
+    const reply = await real.transitions.begin({ id: real.id, owner: `owner/${Math.random()}`, cooldownMs, now });
+    if (reply.kind === "begun") real.fencingToken = reply.fencingToken;
+    const told =
+      reply.kind === "begun"
+        ? {
+            kind: reply.kind,
+            how: reply.how,
+            attempt: reply.attempt,
+            action: reply.action,
+            covers: countsOf(reply.covers),
+          }
+        : reply.kind === "busy"
+          ? { kind: reply.kind, leaseEndsAt: reply.leaseEndsAt - real.epoch }
+          : reply.kind === "not-due"
+            ? { kind: reply.kind, dueAt: reply.dueAt - real.epoch }
+            : { kind: reply.kind };
+    expect(told).toEqual(model.begin());
+  });
+}
+
+function countsOf(covers: readonly { source: string; count: number }[]): Counts {
+  return Object.fromEntries(covers.map(({ source, count }) => [source, count]));
+}
+
+function end(
+  afterMs: number,
+  outcome: "ok" | "failed" | "declined" | "canceled" | "handover",
+  retryable: boolean,
+  jitter: number,
+): Command {
+  const check = (model: Readonly<WorkspaceModel>) => {
+    const { cycle } = model;
+    if (cycle === undefined || cycle.retrying || !cycle.owned) return false;
+    // Only a restart can be declined, and only what was asked to stop is canceled.
+    if (outcome === "declined") return cycle.action === "restart";
+    return outcome !== "canceled" || (cycle.askedToStop && cycle.action === "restart");
+  };
+  return step(
+    `end ${outcome}${retryable ? "" : " for good"}`,
+    afterMs,
+    async (model, real, now) => {
+      const { id, fencingToken } = real;
+      const { retry } = model.policy;
+      const reply = await real.transitions.end({
+        id,
+        fencingToken,
+        outcome,
+        retryable,
+        retry,
+        jitter,
+        error: "x",
+        now,
+      });
+      expect(reply).toMatchObject({ kind: "ended", what: model.end(outcome, retryable, jitter) });
+    },
+    check,
+  );
+}
+
+function renew(afterMs: number): Command {
+  return step("renew", afterMs, async (model, real, now) => {
+    const reply = await real.transitions.renew({ id: real.id, fencingToken: real.fencingToken, now });
+    expect(reply.kind === "held").toBe(model.renew());
+  });
+}
+
+function verb(afterMs: number, name: "release" | "flush" | "cancel"): Command {
+  return step(name, afterMs, async (model, real, now) => {
+    const reply = await real.transitions[name]({ id: real.id, actor: "tester", now });
+    const expected = model[name]();
+    if (expected !== undefined) expect(reply.kind).toBe(expected);
+  });
+}
+
+function hold(afterMs: number, holdMs: number): Command {
+  return step(`hold ${holdMs}`, afterMs, async (model, real, now) => {
+    await real.transitions.hold({ id: real.id, holdMs, actor: "tester", now });
+    model.hold(holdMs);
+  });
+}
+
+function desire(afterMs: number, desired: "running" | "paused"): Command {
+  return step(desired === "paused" ? "pause" : "resume", afterMs, async (model, real, now) => {
+    const reply = await real.transitions.desire({ id: real.id, desired, actor: "tester", now });
+    expect(reply.kind).toBe(model.desire(desired));
+  });
+}
+
+/** Short and long waits, and those at which windows and cooldowns end. */
+const wait = fc.oneof(
+  fc.integer({ min: 0, max: 3_000 }),
+  fc.constantFrom(0, 1, 180, 2_000, 14_999, 15_000, 30_000, 60_000),
+  fc.integer({ min: 0, max: 90_000 }),
+);
+
+export const commands = [
+  fc.tuple(wait, fc.constantFrom(...BUILT_IN_SOURCES)).map(([after, source]) => trigger(after, source, false)),
+  fc
+    .tuple(wait, fc.constantFrom("file-write", "a2a-preflight"))
+    .map(([after, source]) => trigger(after, source, false)),
+  wait.map((after) => trigger(after, "manual", true)),
+  wait.map((after) => begin(after)),
+  fc.constant(begin("at the wake-up")),
+  fc.constant(begin("at the wake-up")),
+  wait.map((after) => end(after, "ok", true, 0)),
+  fc
+    .tuple(
+      wait,
+      fc.constantFrom("ok", "failed", "declined", "canceled", "handover"),
+      fc.boolean(),
+      fc.constantFrom(0, 0.3, 1),
+    )
+    .map(([after, outcome, retryable, jitter]) => end(after, outcome, retryable, jitter)),
+  wait.map((after) => end(after, "failed", true, 0.5)),
+  wait.map(renew),
+  fc.tuple(wait, fc.constantFrom("release", "flush", "cancel")).map(([after, name]) => verb(after, name)),
+  fc.tuple(wait, fc.constantFrom(1_000, 20_000, 100_000)).map(([after, ms]) => hold(after, ms)),
+  fc.tuple(wait, fc.constantFrom("running", "paused")).map(([after, desired]) => desire(after, desired)),
+];

@@ -1,0 +1,274 @@
+/**
+ * The whole life of one workspace as a pure model: what `judge` means for triggers, and the written rules for cycles,
+ * retries, the breaker, holds and operators' verbs. It is compared with the scripts, step by step.
+ */
+import { dueOf, type Facts, judge, type Owed } from "../../src/judge.ts";
+import type { Policy } from "../../src/policy.ts";
+
+export const LEASE_MS = 15_000;
+
+export interface ModelCycle {
+  attempt: number;
+  leaseEndsAt: number;
+  /** Its last attempt failed; it waits for the backoff's end. */
+  retrying: boolean;
+  action: "restart" | "stop";
+  /** When the first trigger of each source it covers arrived. */
+  firstAt: Readonly<Record<string, number>>;
+  /** How many triggers of each source it covers. */
+  covers: Counts;
+  /** A worker holds the lease; not after a handover, until somebody takes it. */
+  owned: boolean;
+  askedToStop: boolean;
+  canceled: boolean;
+}
+
+export type Counts = Readonly<Record<string, number>>;
+
+export type BeginAnswer =
+  | { kind: "idle" }
+  | { kind: "busy"; leaseEndsAt: number }
+  | { kind: "not-due"; dueAt: number }
+  | { kind: "begun"; how: "new" | "retry" | "takeover"; attempt: number; action: "restart" | "stop"; covers: Counts };
+
+const NOTHING: Owed = {
+  dueNowAt: undefined,
+  quietEndsAt: undefined,
+  deadlineAt: undefined,
+  ignoreCooldown: false,
+  overrideHold: false,
+  firstAt: {},
+};
+
+export class WorkspaceModel {
+  readonly policy: Policy;
+  now = 0;
+  cycle: ModelCycle | undefined;
+  owed: Owed | undefined;
+  /** How many triggers of each source are owed. */
+  waiting: Counts = {};
+  desired: "running" | "paused" = "running";
+  /** A change of the desired state waits to be carried out. */
+  desireAt: number | undefined;
+  readonly #windows = new Map<string, number>();
+  #cooldownEndsAt: number | undefined;
+  #failures = 0;
+  #backoffEndsAt: number | undefined;
+  #breakerOpen = false;
+  #heldUntil: number | undefined;
+
+  constructor(policy: Policy) {
+    this.policy = policy;
+  }
+
+  get running(): boolean {
+    return this.cycle !== undefined && !this.cycle.retrying;
+  }
+
+  trigger(source: string, force: boolean) {
+    const policy = this.policy.sources[source];
+    if (policy === undefined) throw new Error(`no policy for ${source}`);
+    const result = judge(this.#facts(source), { source, force }, policy, this.now);
+    if (result.claimedUntil !== undefined) this.#windows.set(source, result.claimedUntil);
+    this.owed = result.owed;
+    const isOwed = result.decision === "fired" || result.decision === "coalesced";
+    if (isOwed) this.waiting = sum(this.waiting, { [source]: 1 });
+    if (isOwed && policy.cooldown === "ignore" && !this.running) {
+      if (result.supersedes) this.#takeBack();
+      this.#forgetFailures();
+    }
+    return { decision: result.decision, rule: result.rule, dueAt: isOwed ? result.dueAt : undefined };
+  }
+
+  begin(): BeginAnswer {
+    if (this.running && this.cycle !== undefined) {
+      if (this.cycle.leaseEndsAt > this.now) return { kind: "busy", leaseEndsAt: this.cycle.leaseEndsAt };
+      return this.#attempt(this.cycle, "takeover");
+    }
+    const wakeAt = this.wakeAt();
+    if (wakeAt === undefined) return { kind: "idle" };
+    if (wakeAt > this.now) return { kind: "not-due", dueAt: wakeAt };
+    if (this.cycle !== undefined && this.desireAt === undefined) return this.#attempt(this.cycle, "retry");
+    if (this.cycle !== undefined) this.#supersedeForDesire(this.cycle);
+    const action = this.desired === "running" ? "restart" : "stop";
+    const leaseEndsAt = this.now + LEASE_MS;
+    const firstAt = action === "restart" ? (this.owed?.firstAt ?? {}) : {};
+    const covers = action === "restart" ? this.waiting : {};
+    this.cycle = {
+      covers,
+      attempt: 1,
+      leaseEndsAt,
+      retrying: false,
+      action,
+      firstAt,
+      owned: true,
+      askedToStop: false,
+      canceled: false,
+    };
+    this.desireAt = undefined;
+    if (action === "restart") {
+      this.owed = undefined;
+      this.waiting = {};
+      this.#cooldownEndsAt = this.now + this.policy.cooldownMs;
+    }
+    return { kind: "begun", how: "new", attempt: 1, action, covers };
+  }
+
+  renew(): boolean {
+    if (this.cycle === undefined || this.cycle.retrying || !this.cycle.owned) return false;
+    this.cycle.leaseEndsAt = this.now + LEASE_MS;
+    return true;
+  }
+
+  end(outcome: "ok" | "failed" | "declined" | "canceled" | "handover", retryable: boolean, jitter: number): string {
+    const { cycle } = this;
+    if (cycle === undefined || cycle.retrying) throw new Error("no attempt to end");
+    if (outcome === "handover") {
+      cycle.leaseEndsAt = this.now;
+      cycle.owned = false;
+      return "handover";
+    }
+    const told = cycle.canceled && outcome !== "ok" ? "canceled" : outcome;
+    const failed = told === "failed" || told === "declined";
+    if (failed) this.#fail(jitter);
+    const opens = failed && (this.#failures >= this.policy.retry.breakerAfter || (told === "failed" && !retryable));
+    if (opens) this.#breakerOpen = true;
+    if (told === "failed" && !opens) {
+      cycle.retrying = true;
+      cycle.askedToStop = false;
+      return "retry";
+    }
+    this.cycle = undefined;
+    if (told === "ok") this.#forgetFailures();
+    else if (cycle.action === "stop" && failed) this.desireAt = this.#backoffEndsAt;
+    else if (cycle.action === "restart" && !cycle.canceled && Object.keys(cycle.firstAt).length > 0) {
+      this.#oweAgain(cycle);
+      if (!opens && this.owed !== undefined) this.owed = { ...this.owed, dueNowAt: this.owed.dueNowAt ?? this.now };
+    }
+    return told;
+  }
+
+  hold(ms: number): void {
+    this.#heldUntil = this.now + ms;
+  }
+
+  release(): void {
+    this.#heldUntil = undefined;
+  }
+
+  flush(): string {
+    if (this.desired !== "running") return "refused";
+    const retrying = this.cycle?.retrying === true;
+    if (this.owed === undefined && !retrying) return "nothing-owed";
+    if (this.#isHeld()) return "held";
+    if (this.owed !== undefined) {
+      const dueNowAt = Math.min(this.owed.dueNowAt ?? this.now, this.now);
+      this.owed = { ...this.owed, dueNowAt, ignoreCooldown: true };
+    }
+    this.#backoffEndsAt = retrying ? this.now : undefined;
+    return "flushed";
+  }
+
+  cancel(): string {
+    const isRestart = this.cycle?.action === "restart";
+    if (this.owed === undefined && !isRestart) return "nothing-owed";
+    const { cycle } = this;
+    this.owed = undefined;
+    this.waiting = {};
+    this.#forgetFailures();
+    if (cycle !== undefined && isRestart && !cycle.retrying) {
+      cycle.canceled = true;
+      cycle.askedToStop = true;
+      return "stopping";
+    }
+    if (isRestart) this.cycle = undefined;
+    return "canceled";
+  }
+
+  desire(desired: "running" | "paused"): string {
+    if (this.desired === desired) return "unchanged";
+    this.desired = desired;
+    this.desireAt = this.now;
+    if (this.running && this.cycle !== undefined) this.cycle.askedToStop = true;
+    return "accepted";
+  }
+
+  /** When somebody must look at the workspace next. */
+  wakeAt(): number | undefined {
+    const { cycle } = this;
+    if (cycle !== undefined && !cycle.retrying) return cycle.leaseEndsAt;
+    if (this.desireAt !== undefined) return this.desireAt;
+    if (cycle?.action === "stop") return this.#backoffEndsAt;
+    if (this.desired !== "running") return undefined;
+    if (cycle === undefined) return dueOf(this.#facts(""), this.now);
+    const retryAt = this.#backoffEndsAt ?? 0;
+    return this.#isHeld() ? Math.max(retryAt, this.#heldUntil ?? 0) : retryAt;
+  }
+
+  #attempt(cycle: ModelCycle, how: "takeover" | "retry"): BeginAnswer {
+    cycle.attempt += 1;
+    cycle.retrying = false;
+    cycle.owned = true;
+    cycle.leaseEndsAt = this.now + LEASE_MS;
+    return { kind: "begun", how, attempt: cycle.attempt, action: cycle.action, covers: cycle.covers };
+  }
+
+  #supersedeForDesire(cycle: ModelCycle): void {
+    if (cycle.action === "restart") {
+      this.#oweAgain(cycle);
+      if (this.owed !== undefined) this.owed = { ...this.owed, dueNowAt: this.owed.dueNowAt ?? this.now };
+    }
+    this.cycle = undefined;
+  }
+
+  /** A person superseded the waiting cycle: what it covered joins what that person asked for. */
+  #takeBack(): void {
+    if (this.cycle !== undefined) this.#oweAgain(this.cycle);
+    this.cycle = undefined;
+  }
+
+  #oweAgain(cycle: ModelCycle): void {
+    const owed = this.owed ?? NOTHING;
+    const firstAt: Record<string, number> = { ...owed.firstAt };
+    for (const [source, at] of Object.entries(cycle.firstAt)) firstAt[source] = Math.min(at, firstAt[source] ?? at);
+    this.owed = { ...owed, firstAt };
+    this.waiting = sum(this.waiting, cycle.covers);
+  }
+
+  #fail(jitter: number): void {
+    this.#failures += 1;
+    const { backoffMs, maxBackoffMs } = this.policy.retry;
+    const backoff = Math.min(maxBackoffMs, backoffMs * 2 ** (this.#failures - 1));
+    this.#backoffEndsAt = Math.floor(this.now + backoff * (1 - jitter / 2));
+  }
+
+  #forgetFailures(): void {
+    this.#failures = 0;
+    this.#backoffEndsAt = undefined;
+    this.#breakerOpen = false;
+  }
+
+  #isHeld(): boolean {
+    return this.#heldUntil !== undefined && this.#heldUntil > this.now;
+  }
+
+  #facts(source: string): Facts {
+    return {
+      refusal: this.desired === "paused" ? "paused" : undefined,
+      windowEndsAt: this.#windows.get(source),
+      cooldownEndsAt: this.#cooldownEndsAt,
+      running: this.running,
+      retrying: this.cycle?.retrying === true,
+      breakerOpen: this.#breakerOpen,
+      backoffEndsAt: this.#backoffEndsAt,
+      heldUntil: this.#heldUntil,
+      owed: this.owed,
+    };
+  }
+}
+
+function sum(a: Counts, b: Counts): Counts {
+  const total: Record<string, number> = { ...a };
+  for (const [source, count] of Object.entries(b)) total[source] = (total[source] ?? 0) + count;
+  return total;
+}
