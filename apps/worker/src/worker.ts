@@ -26,7 +26,7 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
   const logger = createLogger("worker", config.LOG_LEVEL);
   const policy = loadPolicy(config);
   const redis = connectRedis(config.REDIS_URL, "wait", logger);
-  const provisioner = createProvisioner(config, redis);
+  const { provisioner, close: closeProvisioner } = createProvisioner(config, logger);
   const shared = {
     redis,
     prefix: config.RESTART_PREFIX,
@@ -84,6 +84,7 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
     await Promise.all(workers.map((worker) => worker.close()));
     clearTimeout(grace);
     await hints.close();
+    await closeProvisioner();
     await redis.quit();
   };
   return { service: { stop: () => (stopping ??= stop()) }, logger };

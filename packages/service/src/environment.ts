@@ -81,6 +81,8 @@ const worker = {
   SIMULATED_FAIL_RATE: z.coerce.number().min(0).max(1).default(0),
   /** Keep the ledger of simulated side effects in Redis under this name. */
   SIMULATED_LEDGER: z.string().optional(),
+  /** The server that keeps it; REDIS_URL without it. */
+  SIMULATED_LEDGER_URL: z.string().optional(),
 };
 
 export const apiEnvironment = z.object({ ...shared, ...api });

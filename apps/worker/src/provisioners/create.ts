@@ -1,11 +1,42 @@
 import type { WorkerEnvironment } from "@restart-coordinator/service";
-import type { Cluster, Redis } from "ioredis";
+import { connectRedis } from "@restart-coordinator/service";
+import type { Logger } from "pino";
 import { ProcessProvisioner, type ProcessSpec } from "./process/index.ts";
 import type { Provisioner } from "./provisioner.ts";
+import { MemoryLedger, RedisLedger, SimulatedProvisioner } from "./simulated.ts";
+
+export interface CreatedProvisioner {
+  readonly provisioner: Provisioner;
+  /** Closes what it opened of its own. */
+  close(): Promise<void>;
+}
 
 /** The provisioner that PROVISIONER names, with its own options. @throws Error naming an option that cannot work */
-export function createProvisioner(config: WorkerEnvironment, _redis: Redis | Cluster): Provisioner {
-  return new ProcessProvisioner({ workspacesDir: config.WORKSPACES_DIR, defaults: processDefaults(config) });
+export function createProvisioner(config: WorkerEnvironment, logger: Logger): CreatedProvisioner {
+  if (config.PROVISIONER === "simulated") return createSimulated(config, logger);
+  const provisioner = new ProcessProvisioner({
+    workspacesDir: config.WORKSPACES_DIR,
+    defaults: processDefaults(config),
+  });
+  return { provisioner, close: async () => {} };
+}
+
+/** Its ledger is no part of the coordinator's state, and may live on a server of its own. */
+function createSimulated(config: WorkerEnvironment, logger: Logger): CreatedProvisioner {
+  const name = config.SIMULATED_LEDGER;
+  const settings = { durationMs: config.SIMULATED_DURATION_MS, failRate: config.SIMULATED_FAIL_RATE };
+  if (name === undefined) {
+    return {
+      provisioner: new SimulatedProvisioner({ ...settings, ledger: new MemoryLedger() }),
+      close: async () => {},
+    };
+  }
+  const redis = connectRedis(config.SIMULATED_LEDGER_URL ?? config.REDIS_URL, "wait", logger);
+  const ledger = new RedisLedger(redis, name);
+  return {
+    provisioner: new SimulatedProvisioner({ ...settings, ledger }),
+    close: async () => redis.disconnect(),
+  };
 }
 
 function processDefaults(config: WorkerEnvironment): ProcessSpec {
