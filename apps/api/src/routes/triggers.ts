@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Receipt } from "@restart-coordinator/debounce";
 import { type Request, Router } from "express";
 import { allow } from "../authentication.ts";
 import { type ApiContext, actorOf, assertRegistered, idOf } from "../context.ts";
@@ -10,10 +11,14 @@ export function triggerRoutes(context: ApiContext): Router {
   const { coordinator } = context;
   const router = Router();
 
+  // Asked only after a refusal: the trigger itself is one round trip.
+  const assertKnown = async (id: string, { rule }: Receipt): Promise<void> => {
+    if (rule === "removed") await assertRegistered(context, id);
+  };
+
   router.post("/workspaces/:id/triggers", allow("trigger"), async (request, response) => {
     const id = idOf(request);
     const { source, reason, actor } = triggerBody.parse(request.body);
-    await assertRegistered(context, id);
     const by = actorOf(response, actor);
     const idempotency = idempotencyOf(request, response.locals.caller.name);
     const receipt = await coordinator.trigger(id, {
@@ -22,6 +27,7 @@ export function triggerRoutes(context: ApiContext): Router {
       ...(reason !== undefined && { reason }),
       ...(idempotency !== undefined && { idempotency }),
     });
+    await assertKnown(id, receipt);
     request.log.info(decisionOf(receipt), `${source}: ${receipt.decision} by ${receipt.rule}`);
     response.status(202).json(showReceipt(receipt));
   });
@@ -29,7 +35,6 @@ export function triggerRoutes(context: ApiContext): Router {
   router.post("/workspaces/:id/restart", allow("trigger"), async (request, response) => {
     const id = idOf(request);
     const { reason = "asked for by hand", actor, force = false } = restartBody.parse(request.body) ?? {};
-    await assertRegistered(context, id);
     const idempotency = idempotencyOf(request, response.locals.caller.name);
     const receipt = await coordinator.trigger(id, {
       source: "manual",
@@ -38,6 +43,7 @@ export function triggerRoutes(context: ApiContext): Router {
       onHold: force ? "override" : "refuse",
       ...(idempotency !== undefined && { idempotency }),
     });
+    await assertKnown(id, receipt);
     request.log.info(decisionOf(receipt), `manual: ${receipt.decision} by ${receipt.rule}`);
     if (receipt.decision === "refused") {
       const hint = receipt.rule === "held" ? "; release it, or send force" : "";
