@@ -71,7 +71,7 @@ interface SpawnedServer {
 
 function spawnServer(binary: string, args: readonly string[]): SpawnedServer {
   // In a session of its own: on Ctrl-C the tests, or the demo, still need it while they tidy up.
-  const child = spawn(binary, args, { stdio: ["ignore", "pipe", "ignore"], detached: true });
+  const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
   const log: string[] = [];
   const ended = new Promise<void>((resolve) => {
     // 'close' comes after the last log line; 'error' instead of both if the binary cannot be run.
@@ -79,8 +79,7 @@ function spawnServer(binary: string, args: readonly string[]): SpawnedServer {
     child.once("error", () => resolve());
   });
   const ready = new Promise<void>((resolve, reject) => {
-    const fail = (what: string) =>
-      reject(new Error([`${binary} ${what}. Its last lines:`, ...log.slice(-LOG_LINES_IN_AN_ERROR)].join("\n  ")));
+    const fail = (what: string) => reject(new Error([`${binary} ${what}. Its last lines:`, ...log].join("\n  ")));
     const timer = setTimeout(() => {
       child.kill("SIGKILL");
       fail(`did not print "${READY}" within ${READY_WITHIN_MS} ms`);
@@ -88,17 +87,19 @@ function spawnServer(binary: string, args: readonly string[]): SpawnedServer {
     child.once("error", (error) => fail(`could not be started (${error.message})`));
     child.once("close", (code, signal) => fail(`ended with ${signal ?? `exit code ${code}`} before it was ready`));
     void ended.then(() => clearTimeout(timer));
-    // Read to the end, ready or not: a full pipe would block the server.
-    createInterface(child.stdout).on("line", (line) => {
+    const onLine = (line: string) => {
       log.push(line);
-      if (log.length > 2 * LOG_LINES_IN_AN_ERROR) log.shift();
+      if (log.length > LOG_LINES_IN_AN_ERROR) log.shift();
       if (!line.includes(READY)) return;
       clearTimeout(timer);
       // A caller that forgets to stop it may still exit; the guard then ends the server.
       child.unref();
-      (child.stdout as unknown as Socket).unref();
+      for (const output of outputs) (output as Socket).unref();
       resolve();
-    });
+    };
+    // Read to the end, ready or not: a full pipe would block the server.
+    const outputs = [child.stdout, child.stderr];
+    for (const input of outputs) createInterface({ input }).on("line", onLine);
   });
   return { process: child, ready, ended };
 }

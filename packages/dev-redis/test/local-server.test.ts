@@ -62,7 +62,7 @@ describe.skipIf(binary === undefined)("a server installed here", () => {
 
   test("says what the server said when it will not start", async () => {
     await expect(start({ args: ["--maxmemory", "plenty"] })).rejects.toThrow(
-      /exit code 1 before it was ready[^]*maxmemory/,
+      /exit code 1 before it was ready[\s\S]*maxmemory/,
     );
   });
 

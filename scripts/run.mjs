@@ -1,0 +1,71 @@
+/**
+ * `npm test` and `npm run demo` from a bare clone: fetches what is missing, builds, runs, and says how long each step took.
+ *
+ *   node scripts/run.mjs test [vitest arguments]
+ *   node scripts/run.mjs demo [demo arguments]
+ */
+import { fileURLToPath } from "node:url";
+import { exitCodeOf, run } from "./setup/child.mjs";
+import { installDependencies } from "./setup/dependencies.mjs";
+import { checkNodeVersion } from "./setup/node-version.mjs";
+import { pnpmCommand } from "./setup/pnpm.mjs";
+import { ensureRedis } from "./setup/redis.mjs";
+import { SetupError } from "./setup/setup-error.mjs";
+
+const bin = "node_modules/.bin";
+// turbo looks for pnpm on PATH; started through pnpm it finds that one.
+const build = ["build", () => [...pnpmCommand(), "exec", "turbo", "run", "build", "--output-logs=errors-only"]];
+const plans = {
+  test: (args) => [
+    build,
+    ["lint", () => [`${bin}/biome`, "check", "."]],
+    ["types", () => [`${bin}/tsc`, "--noEmit", "-p", "tsconfig.json"]],
+    ["tests", () => [`${bin}/vitest`, "run", ...args]],
+  ],
+  demo: (args) => [build, ["demo", () => [process.execPath, "demo/dist/main.js", ...args], { stdin: "inherit" }]],
+};
+
+const times = [];
+
+async function timed(name, action) {
+  const startedAt = performance.now();
+  try {
+    return await action();
+  } finally {
+    times.push([name, ((performance.now() - startedAt) / 1_000).toFixed(1)]);
+  }
+}
+
+async function main([task, ...args]) {
+  if (!Object.hasOwn(plans, task ?? "")) {
+    throw new SetupError(`Expected "test" or "demo", got ${task === undefined ? "nothing" : `"${task}"`}.`);
+  }
+  checkNodeVersion();
+  await timed("install", installDependencies);
+  await timed("redis", ensureRedis);
+  process.env.TURBO_TELEMETRY_DISABLED = "1";
+  for (const [name, command, options] of plans[task](args)) {
+    console.log(`\n▸ ${name}`);
+    const exitCode = exitCodeOf(await timed(name, () => run(command(), options)));
+    if (exitCode !== 0) {
+      console.error(`\n▸ ${name} failed with exit code ${exitCode}`);
+      return exitCode;
+    }
+  }
+  return 0;
+}
+
+function printTimes() {
+  console.log("\nstep      seconds");
+  for (const [name, seconds] of times) console.log(name.padEnd(10) + seconds.padStart(7));
+}
+
+process.chdir(fileURLToPath(new URL("..", import.meta.url)));
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  console.error(error.message);
+  process.exitCode = error.exitCode;
+}
+if (times.length > 0) printTimes();
