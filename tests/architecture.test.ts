@@ -1,0 +1,71 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+function sources(folder: string): { file: string; text: string }[] {
+  const files = findFiles(`${folder}/src`);
+  expect(files.length).toBeGreaterThan(0);
+  return files.map((file) => ({ file, text: readFileSync(ROOT + file, "utf8") }));
+}
+
+function findFiles(folder: string): string[] {
+  const names = readdirSync(ROOT + folder, { recursive: true, encoding: "utf8" });
+  return names.filter((name) => name.endsWith(".ts")).map((name) => `${folder}/${name}`);
+}
+
+function importsOf(text: string): string[] {
+  return [...text.matchAll(/(?:from|import\()\s*"([^"]+)"/g)].map(([, name]) => name as string);
+}
+
+/** What each part may import, besides Node and its own files. Arrows go one way, so that a part can be read by itself. */
+const MAY_IMPORT: Record<string, readonly RegExp[]> = {
+  // The coordinator must fit into somebody else's server.
+  "packages/debounce": [/^ioredis$/],
+  // What both processes need knows the coordinator, and neither process.
+  "packages/service": [/^(ioredis|bullmq|pino|zod|yaml|fastest-levenshtein)$/, /^@restart-coordinator\/debounce$/],
+  "apps/api": [
+    /^(ioredis|bullmq|pino|pino-http|zod|express)$/,
+    /^@bull-board\//,
+    /^@restart-coordinator\/(debounce|service)$/,
+  ],
+  "apps/worker": [/^(ioredis|bullmq|pino|zod)$/, /^@restart-coordinator\/(debounce|service)$/],
+};
+
+describe.each(Object.entries(MAY_IMPORT))("%s", (folder, allowed) => {
+  test("imports nothing but what it may", () => {
+    const wrong = sources(folder).flatMap(({ file, text }) =>
+      importsOf(text)
+        .filter((name) => !name.startsWith("node:") && !name.startsWith("."))
+        .filter((name) => !allowed.some((pattern) => pattern.test(name)))
+        .map((name) => `${file} imports ${name}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test("does not reach into another part's files", () => {
+    const wrong = sources(folder).flatMap(({ file, text }) => {
+      const depth = file.split("/").length - folder.split("/").length - 1;
+      return importsOf(text)
+        .filter((name) => (name.match(/\.\.\//g) ?? []).length > depth - 1)
+        .map((name) => `${file} imports ${name}`);
+    });
+    expect(wrong).toEqual([]);
+  });
+});
+
+test("only one file of the coordinator knows how keys are named", () => {
+  const elsewhere = sources("packages/debounce")
+    .filter(({ file }) => !file.endsWith("keys.ts"))
+    .filter(({ text }) => /`\{\$\{|:(state|window|started-at|journal|covers):/.test(text))
+    .map(({ file }) => file);
+  expect(elsewhere).toEqual([]);
+});
+
+test("nothing but the shared clock decides: the coordinator's core never asks the process for the time", () => {
+  const asking = sources("packages/debounce")
+    .filter(({ text }) => /Date\.now\(|new Date\(/.test(text))
+    .map(({ file }) => file);
+  expect(asking).toEqual([]);
+});

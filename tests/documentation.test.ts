@@ -1,0 +1,81 @@
+import { readFileSync, statSync } from "node:fs";
+import { BUILT_IN_SOURCES, EVENTS, POLICIES, RULES } from "@restart-coordinator/debounce";
+import { VARIABLES } from "@restart-coordinator/service";
+import { expect, test } from "vitest";
+
+function read(path: string): string {
+  return readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
+}
+
+/** The code-formatted words of a table's first column. */
+function firstColumn(text: string): string[] {
+  const cells = text.split("\n").flatMap((line) => /^\| (`[^|]*`[^|]*) \|/.exec(line)?.[1] ?? []);
+  return cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, word]) => word as string));
+}
+
+test("every variable is documented, and no other", () => {
+  const documented = firstColumn(read("docs/configuration.md")).filter((word) => /^[A-Z_]+$/.test(word));
+  expect(documented.sort()).toEqual([...VARIABLES].sort());
+});
+
+test("every event is documented, and no other", () => {
+  expect(firstColumn(read("docs/events.md")).sort()).toEqual([...EVENTS].sort());
+});
+
+test("every event the scripts emit is one of them", () => {
+  for (const name of ["trigger", "begin", "end", "desire", "hold", "release", "flush", "cancel", "prelude"]) {
+    const emitted = read(`packages/debounce/lua/${name}.lua`).match(/'WORKSPACE_\w+'/g) ?? [];
+    for (const event of emitted) expect(EVENTS).toContain(event.replaceAll("'", ""));
+  }
+});
+
+test("the table of the default profile is the default profile", () => {
+  const rows = read("docs/policies.md")
+    .split("\n")
+    .filter((line) => /^\| `[a-z0-9-]+`.* \| \d+ \|/.test(line));
+  const documented = rows.flatMap((row) => {
+    const [names, windowMs, leading, trailing, maxWaitMs, cooldown, running, automatic] = row
+      .split("|")
+      .slice(1)
+      .map((cell) => cell.trim());
+    return [...(names ?? "").matchAll(/`([^`]+)`/g)].map(([, name]) => [
+      name,
+      {
+        windowMs: Number(windowMs),
+        leading: leading === "yes",
+        trailing: trailing === "yes",
+        maxWaitMs: Number(maxWaitMs),
+        cooldown,
+        running,
+        automatic: automatic === "yes",
+      },
+    ]);
+  });
+  expect(Object.fromEntries(documented)).toEqual(POLICIES.default.sources);
+  expect(documented).toHaveLength(BUILT_IN_SOURCES.length);
+});
+
+test("the rules that the policies' text names are rules", () => {
+  const named = [...read("docs/policies.md").matchAll(/`(?:dropped|refused|coalesced|fired)\/([a-z-]+)`/g)].map(
+    ([, rule]) => rule,
+  );
+  expect(named.length).toBeGreaterThan(0);
+  for (const rule of named) expect(RULES).toContain(rule);
+});
+
+test("every link in the documents leads to a file", () => {
+  for (const document of [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "docs/policies.md",
+    "docs/api.md",
+    "docs/library.md",
+  ]) {
+    const links = [...read(document).matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map(([, link]) => link as string);
+    for (const link of links.filter((target) => !target.startsWith("http"))) {
+      const at = new URL(link, new URL(`../${document}`, import.meta.url));
+      expect(() => statSync(at), `${document} links to ${link}`).not.toThrow();
+    }
+  }
+});
