@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import type { Cluster, Redis } from "ioredis";
 import { Batcher } from "./batcher.ts";
 import { fromRedis, IdempotencyConflictError, InvalidWorkspaceIdError, UnknownSourceError } from "./errors.ts";
+import type { Hint } from "./hint.ts";
 import { createKeySpace, type KeySpace } from "./keys.ts";
 import { POLICIES, type Policy, type SourcePolicy } from "./policy.ts";
 import { Registry } from "./registry.ts";
@@ -36,17 +37,6 @@ export interface CoordinatorOptions {
    * costs a sweep interval and loses nothing. Not awaited.
    */
   readonly onDue?: (hint: Hint) => unknown;
-}
-
-/** A wake-up: "look at this workspace at that time". */
-export interface Hint {
-  readonly workspaceId: string;
-  /** ms of Redis' clock. */
-  readonly dueAt: number;
-  /** How long until then, ms, by Redis' clock; 0 = now. */
-  readonly delayMs: number;
-  /** Unique per workspace: two hints with one id are the same hint. */
-  readonly hintId: string;
 }
 
 export interface TriggerRequest {

@@ -14,7 +14,6 @@ export { checkPolicy, ImpossiblePolicyError } from "./check-policy.ts";
 export {
   assertWorkspaceId,
   type CoordinatorOptions,
-  type Hint,
   isWorkspaceId,
   type Receipt,
   RestartCoordinator,
@@ -31,6 +30,7 @@ export {
   LeaseLostError,
   UnknownSourceError,
 } from "./errors.ts";
+export type { Hint } from "./hint.ts";
 export { dueOf, type Facts, type Judgement, judge, type Owed } from "./judge.ts";
 export { createKeySpace, type KeySpace } from "./keys.ts";
 export {

@@ -1,7 +1,7 @@
 /** The list of workspaces: what they are called, how they are run, who belongs to whom, and what they shall be. */
 import type { Cluster, Redis } from "ioredis";
-import type { Hint } from "./coordinator.ts";
 import { fromRedis } from "./errors.ts";
+import type { Hint } from "./hint.ts";
 import type { KeySpace } from "./keys.ts";
 import type { Transitions } from "./transitions.ts";
 import type { Desire } from "./vocabulary.ts";

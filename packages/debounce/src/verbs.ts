@@ -1,5 +1,5 @@
 /** What operators do to one workspace's restarts. Every verb is idempotent and recorded with its actor. */
-import type { Hint } from "./coordinator.ts";
+import type { Hint } from "./hint.ts";
 import type { Woken } from "./transition-types.ts";
 import type { Transitions } from "./transitions.ts";
 import type { Rule } from "./vocabulary.ts";
