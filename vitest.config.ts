@@ -2,7 +2,8 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   // Tests run on the sources: no build is needed, and a stack trace names the line that was written.
-  ssr: { resolve: { conditions: ["@restart-coordinator/source", "node", "import", "default"] } },
+  // ("import" must not be listed: Node would then hand ES modules to what calls require.)
+  ssr: { resolve: { conditions: ["@restart-coordinator/source", "node"] } },
   test: {
     include: [
       "packages/*/test/**/*.test.ts",
