@@ -40,11 +40,15 @@ function reconnectAfter(times: number): number {
 
 function open(url: string, options: RedisOptions): Redis | Cluster {
   const scheme = /^([a-z+]+):\/\//.exec(url)?.[1];
-  if (scheme === "redis" || scheme === "rediss") return new Redis(url, options);
+  if (scheme === "redis" || scheme === "rediss") {
+    if (!isServerUrl(url)) throw unusable("redis://user:password@host:port/database");
+    return new Redis(url, options);
+  }
   if (scheme === "redis+sentinel" || scheme === "rediss+sentinel") {
     const { nodes, password, username, path } = parseNodes(url, 26_379);
-    const [name = "mymaster", db = "0"] = path.split("/");
-    const sentinel = { sentinels: nodes, name, db: Number(db), username, password, ...options };
+    const [name, db = "0", ...more] = path.split("/");
+    if (!/^\d+$/.test(db) || more.length > 0) throw unusable("host:port,host:port/master-name/database");
+    const sentinel = { sentinels: nodes, name: name || "mymaster", db: Number(db), username, password, ...options };
     return new Redis(scheme.startsWith("rediss") ? { ...sentinel, tls: {} } : sentinel);
   }
   if (scheme === "redis+cluster" || scheme === "rediss+cluster") {
@@ -58,20 +62,40 @@ function open(url: string, options: RedisOptions): Redis | Cluster {
     };
     return new Cluster(nodes, cluster);
   }
+  const got = scheme === undefined ? "no scheme" : `${scheme}://`;
   throw new ConfigurationError([
-    `REDIS_URL: expected redis://, rediss://, redis+sentinel:// or redis+cluster://, got ${scheme === undefined ? "no scheme" : `${scheme}://`}`,
+    `REDIS_URL: expected redis://, rediss://, redis+sentinel:// or redis+cluster://, got ${got}`,
   ]);
 }
 
+/** What ioredis would stumble over itself: with a TypeError, or much later. */
+function isServerUrl(url: string): boolean {
+  return URL.canParse(url) && /^(\/\d*)?$/.test(new URL(url).pathname);
+}
+
+const NODE = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/;
+
 function parseNodes(url: string, defaultPort: number) {
-  const [, credentials, hosts = "", path = ""] = /^[a-z+]+:\/\/(?:([^@/]*)@)?([^/]*)\/?(.*)$/.exec(url) ?? [];
-  const [username, password] = (credentials ?? "").split(":").map(decodeURIComponent);
-  const nodes = hosts.split(",").map((host) => {
-    const [name = "", port] = host.split(":");
-    return { host: name, port: port === undefined ? defaultPort : Number(port) };
+  const [, credentials = "", hosts = "", path = ""] = /^[a-z+]+:\/\/(?:([^@/]*)@)?([^/]*)\/?(.*)$/.exec(url) ?? [];
+  const [, username, password] = /^([^:]*)(?::(.*))?$/.exec(credentials)?.map(decoded) ?? [];
+  const nodes = hosts.split(",").map((node) => {
+    const [, address, name, port = String(defaultPort)] = NODE.exec(node) ?? [];
+    const host = address ?? name;
+    if (host === undefined || Number(port) < 1 || Number(port) > 65_535) throw unusable("host:port,host:port");
+    return { host, port: Number(port) };
   });
-  if (nodes.some(({ host, port }) => host === "" || !Number.isInteger(port))) {
-    throw new ConfigurationError(["REDIS_URL: expected host:port,host:port after the scheme"]);
-  }
   return { nodes, path, username: username || undefined, password: password || undefined };
+}
+
+function decoded(text: string | undefined): string {
+  try {
+    return decodeURIComponent(text ?? "");
+  } catch {
+    throw unusable("a percent-encoded user and password");
+  }
+}
+
+/** Says what was expected, never what came: it may hold a password. */
+function unusable(expected: string): ConfigurationError {
+  return new ConfigurationError([`REDIS_URL: expected ${expected}, special characters of a password percent-encoded`]);
 }
