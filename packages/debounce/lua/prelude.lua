@@ -105,7 +105,7 @@ end
 local function addDistinct(key, source, kind, texts, now)
   for _, text in ipairs(texts) do
     local field = source .. '|' .. kind .. '|' .. text
-    if redis.call('HSET', key, field, now) == 1
+    if text ~= '' and redis.call('HSET', key, field, now) == 1
       and redis.call('HINCRBY', key, source .. '|' .. kind .. 's', 1) > DISTINCT_KEPT then
       local prefix, oldest, oldestAt = source .. '|' .. kind .. '|', nil, nil
       for name, at in pairs(readHash(key)) do

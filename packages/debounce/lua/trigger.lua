@@ -1,7 +1,7 @@
 -- Judges `count` triggers of one source that arrived together, and records what they are owed.
 -- KEYS: workspace state startedAt window due why covers lastCycle events activity recent idempotency
--- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic count reasons actors write onHold
--- ARGV: nonce idempotencyKey idempotencyBody activityTtlMs now
+-- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic count reasons actors firstReason
+-- ARGV: firstActor write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
 -- Reply: {'judged', decision, rule, restDecision, restRule, generation, dueAt|'', hintId|'', running 0|1, now}
 -- Reply: the first receipt again, with 'replayed' for 'judged' and no hint, when `nonce` or `idempotencyKey` is known
 -- Reply: {'conflict'} when `idempotencyKey` was used with another body
@@ -117,12 +117,18 @@ if claimed then
   redis.call('SET', K.window, windowEndsAt, 'NX', 'PX', windowMs)
 end
 
-local owed = decision == 'fired' or decision == 'coalesced'
+local function isOwed(made) return made == 'fired' or made == 'coalesced' end
+
 local dueAt, hintId = '', ''
-if owed then
+if isOwed(decision) then
   change('generation', nextNumber(state.generation, now))
-  addWhy(K.why, A.source, count, now, now, cjson.decode(A.reasons), cjson.decode(A.actors))
-  local coalesced = decision == 'coalesced' or (count > 1 and restDecision == 'coalesced')
+  if isOwed(restDecision) then
+    addWhy(K.why, A.source, count, now, now, cjson.decode(A.reasons), cjson.decode(A.actors))
+  else
+    -- The others were dropped: the cycle covers the first alone.
+    addWhy(K.why, A.source, 1, now, now, { A.firstReason }, { A.firstActor })
+  end
+  local coalesced = decision == 'coalesced' or restDecision == 'coalesced'
   local tell = coalesced and not state.coalescedTold
   if tell then change('coalescedTold', 1) end
   local due = dueOf(state, cooldownEndsAt, now)
@@ -135,17 +141,21 @@ if owed then
   schedule(A.id, state, workspace, cooldownEndsAt, now)
   dueAt = due or ''
   if tell then
-    emit(A.id, 'WORKSPACE_RESTART_COALESCED', now, { source = A.source, rule = count > 1 and restRule or rule,
-      generation = state.generation, due_at = due, cycle = state.cycle })
+    emit(A.id, 'WORKSPACE_RESTART_COALESCED', now, { source = A.source,
+      rule = decision == 'coalesced' and rule or restRule, generation = state.generation, due_at = due,
+      cycle = state.cycle })
   end
-elseif decision == 'dropped' then
+end
+
+if decision == 'dropped' or restDecision == 'dropped' then
   local field = 'toldDropped:' .. A.source
   if not ahead(state[field], now) then
     local untilTime = now + 15000
     if ahead(windowEndsAt, now) then untilTime = windowEndsAt elseif cooling then untilTime = cooldownEndsAt end
     set(state, { [field] = untilTime })
     if redis.call('PTTL', K.state) == -1 and not state.generation then redis.call('PEXPIRE', K.state, A.activityTtlMs) end
-    emit(A.id, 'WORKSPACE_RESTART_DROPPED', now, { source = A.source, rule = rule, until_at = untilTime, cycle = state.cycle })
+    emit(A.id, 'WORKSPACE_RESTART_DROPPED', now, { source = A.source, rule = decision == 'dropped' and rule or restRule,
+      until_at = untilTime, cycle = state.cycle })
   end
 end
 

@@ -170,6 +170,8 @@ export class RestartCoordinator {
       count: requests.length,
       reasons: distinct(requests.map(({ reason }) => reason)),
       actors: distinct(requests.map(({ actor }) => actor)),
+      firstReason: keptText(first.reason ?? ""),
+      firstActor: keptText(first.actor ?? ""),
       write: first.write === true,
       onHold: first.onHold ?? "queue",
       nonce,

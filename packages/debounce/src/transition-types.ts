@@ -11,6 +11,9 @@ export interface TriggerCall {
   readonly count: number;
   readonly reasons: readonly string[];
   readonly actors: readonly string[];
+  /** Those of the first, which may be the only one that is owed. */
+  readonly firstReason?: string;
+  readonly firstActor?: string;
   /** The triggers are writes, reported as such when a cycle runs. */
   readonly write: boolean;
   readonly onHold: "queue" | "refuse" | "override";

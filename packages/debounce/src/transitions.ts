@@ -61,6 +61,8 @@ export class Transitions {
       count: call.count,
       reasons: JSON.stringify(call.reasons),
       actors: JSON.stringify(call.actors),
+      firstReason: call.firstReason ?? "",
+      firstActor: call.firstActor ?? "",
       write: flag(call.write),
       onHold: call.onHold,
       nonce: call.nonce,
