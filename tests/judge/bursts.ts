@@ -1,0 +1,73 @@
+/**
+ * Few, too: a burst (one source, gaps shorter than its window, shorter in all than its maxWaitMs, no failures, no
+ * person) costs at most 2 cycles. A burst counts only where nothing else can have started a cycle.
+ */
+import { cyclesOf, startedAt } from "./cycles.ts";
+import type { ClientRequest, LedgerEntry, Rules, WorkspaceRecord } from "./evidence.ts";
+import { isByPerson, meets, type Span, spanOf } from "./persons.ts";
+import type { Violation } from "./verdict.ts";
+
+const MOST_CYCLES = 2;
+
+export function judgeBursts(
+  workspace: WorkspaceRecord,
+  effects: readonly LedgerEntry[],
+  requests: readonly ClientRequest[],
+  rules: Rules,
+): { violations: Violation[]; measured: number } {
+  if (!workspace.reliable) return { violations: [], measured: 0 };
+  const starts = cyclesOf(effects).filter(({ kind }) => kind === "restart");
+  // What may take effect at an unknown time is in nobody's burst and spoils every burst it may fall into.
+  const disturbances = requests
+    .filter((request) => isByPerson(request) || request.answer === undefined)
+    .map((request) => spanOf(request, rules));
+  const violations: Violation[] = [];
+  let measured = 0;
+  for (const { burst, until } of burstsOf(requests, rules)) {
+    const from = (burst[0] as ClientRequest).sentAt;
+    if (disturbances.some((span) => meets(span, from - rules.cooldownMs, until))) continue;
+    measured += 1;
+    const costs = starts.filter((cycle) => {
+      const start = startedAt(cycle) ?? cycle.begin.fencingToken;
+      return start > from && start < until;
+    });
+    if (costs.length <= MOST_CYCLES) continue;
+    violations.push({
+      promise: "few",
+      workspaceId: workspace.id,
+      at: from,
+      what: `a burst of ${burst.length} ${burst[0]?.source} triggers cost ${costs.length} cycles`,
+      proof: [...burst, ...costs.map(({ begin }) => begin)],
+    });
+  }
+  return { violations, measured };
+}
+
+/** Bursts of one source, each with the time at which the next trigger of any kind was sent. */
+function burstsOf(requests: readonly ClientRequest[], rules: Rules): { burst: ClientRequest[]; until: number }[] {
+  const triggers = requests
+    .filter(({ verb, answer }) => verb === "trigger" && answer?.receipt !== undefined)
+    .sort((a, b) => a.sentAt - b.sentAt);
+  const found: { burst: ClientRequest[]; until: number }[] = [];
+  let burst: ClientRequest[] = [];
+  for (const trigger of triggers) {
+    if (burst.length > 0 && !continues(burst, trigger, rules)) {
+      found.push({ burst, until: trigger.sentAt });
+      burst = [];
+    }
+    burst.push(trigger);
+  }
+  if (burst.length > 0) found.push({ burst, until: Number.POSITIVE_INFINITY });
+  return found.filter(({ burst: { length } }) => length > 1);
+}
+
+/** By the longest the gap and the whole can have been: each was recorded between its sending and its answer. */
+function continues(burst: readonly ClientRequest[], next: ClientRequest, rules: Rules): boolean {
+  const first = burst[0] as ClientRequest;
+  const source = rules.sources[first.source ?? ""];
+  if (source === undefined || next.source !== first.source || source.maxWaitMs === 0) return false;
+  const longest = (from: ClientRequest): Span => ({ from: from.sentAt, to: next.answer?.at ?? Infinity });
+  const gap = longest(burst.at(-1) as ClientRequest);
+  const whole = longest(first);
+  return gap.to - gap.from < source.windowMs && whole.to - whole.from < source.maxWaitMs;
+}
