@@ -101,9 +101,9 @@ export class ConfigurationError extends Error {
   }
 }
 
-/** Reads and checks the environment. An empty variable counts as not set. @throws ConfigurationError */
+/** Reads and checks the environment. An empty or blank variable counts as not set. @throws ConfigurationError */
 export function readEnvironment<Schema extends z.ZodObject>(schema: Schema, env: NodeJS.ProcessEnv): z.infer<Schema> {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim() !== ""));
   const problems = misspelt(Object.keys(given));
   const result = schema.safeParse(given);
   if (!result.success) {
