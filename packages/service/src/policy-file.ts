@@ -23,16 +23,15 @@ const sourceOverride = z.strictObject({
   running: z.enum(["follow-up", "drop"]).optional(),
   automatic: z.boolean().optional(),
 });
+const retryOverride = z.strictObject({
+  backoffMs: duration.optional(),
+  maxBackoffMs: duration.optional(),
+  breakerAfter: duration.optional(),
+});
 const policyFile = z.strictObject({
   profile: z.enum(PROFILES).optional(),
   cooldownMs: duration.optional(),
-  retry: z
-    .strictObject({
-      backoffMs: duration.optional(),
-      maxBackoffMs: duration.optional(),
-      breakerAfter: duration.optional(),
-    })
-    .optional(),
+  retry: retryOverride.optional(),
   sources: z.record(z.string(), sourceOverride).optional(),
 });
 export type PolicyFile = z.infer<typeof policyFile>;
@@ -51,7 +50,8 @@ export function loadPolicy(settings: {
   const base = POLICIES[settings.RESTART_PROFILE ?? file.profile ?? "default"];
   const sources: Record<string, SourcePolicy> = { ...base.sources };
   for (const [name, override] of Object.entries(file.sources ?? {})) {
-    sources[name] = { ...(base.sources[name] ?? CUSTOM_SOURCE), ...given(override) };
+    const builtIn = Object.hasOwn(base.sources, name) ? base.sources[name] : undefined;
+    sources[name] = { ...(builtIn ?? CUSTOM_SOURCE), ...given(override) };
   }
   const policy: Policy = {
     cooldownMs: settings.RESTART_COOLDOWN_MS ?? file.cooldownMs ?? base.cooldownMs,
@@ -81,13 +81,16 @@ function readPolicyFile(path: string): PolicyFile {
   throw new ConfigurationError(result.error.issues.flatMap((issue) => explain(path, issue)));
 }
 
-const FIELDS_OF_SOURCE = Object.keys(sourceOverride.shape);
-const FIELDS = [...Object.keys(policyFile.shape), ...FIELDS_OF_SOURCE, "backoffMs", "maxBackoffMs", "breakerAfter"];
-
 function explain(file: string, issue: z.core.$ZodIssue): string[] {
   const at = issue.path.length === 0 ? "" : ` at ${issue.path.join(".")}`;
   if (issue.code !== "unrecognized_keys") return [`${file}${at}: ${issue.message}`];
-  return issue.keys.map((key) => `${file}${at}: unknown field "${key}", did you mean "${nearestTo(key, FIELDS)[0]}"?`);
+  const known = fieldsAt(issue.path);
+  return issue.keys.map((key) => `${file}${at}: unknown field "${key}", did you mean "${nearestTo(key, known)[0]}"?`);
+}
+
+function fieldsAt([part]: readonly PropertyKey[]): string[] {
+  const { shape } = part === "sources" ? sourceOverride : part === "retry" ? retryOverride : policyFile;
+  return Object.keys(shape);
 }
 
 /** Leaves out what was not given, so that it overrides nothing. */
