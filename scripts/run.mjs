@@ -44,11 +44,18 @@ async function main([task, ...args]) {
   await timed("install", installDependencies);
   await timed("redis", ensureRedis);
   process.env.TURBO_TELEMETRY_DISABLED = "1";
-  for (const [name, command, options] of plans[task](args)) {
+  const exitCode = await runSteps(plans[task](args));
+  printTimes();
+  return exitCode;
+}
+
+async function runSteps(steps) {
+  for (const [name, command, options] of steps) {
     console.log(`\n▸ ${name}`);
-    const exitCode = exitCodeOf(await timed(name, () => run(command(), options)));
+    const result = await timed(name, () => run(command(), options));
+    const exitCode = exitCodeOf(result);
     if (exitCode !== 0) {
-      console.error(`\n▸ ${name} failed with exit code ${exitCode}`);
+      console.error(`\n▸ ${name} ${result.signal ? `ended by ${result.signal}` : `failed with exit code ${exitCode}`}`);
       return exitCode;
     }
   }
@@ -68,4 +75,3 @@ try {
   console.error(error.message);
   process.exitCode = error.exitCode;
 }
-if (times.length > 0) printTimes();

@@ -3,6 +3,7 @@ import { constants } from "node:os";
 
 const SAME_KEYPRESS_MS = 1_000;
 const LAST_OUTPUT_WITHIN_MS = 1_000;
+const PARENT_WATCH_MS = 250;
 
 /**
  * Runs a command to its end and resolves to `{code, signal, output}`; `quiet` keeps its output instead of showing it.
@@ -38,7 +39,16 @@ export function run([command, ...args], { quiet = false, stdin = "ignore", env =
     };
     const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
     for (const signal of signals) process.on(signal, passOn);
+    // npm passes SIGTERM on to the shell between it and us, and no further: we notice that the shell is gone.
+    const { npm_lifecycle_event: startedByNpm } = process.env;
+    const parent = process.ppid;
+    const parentWatch = setInterval(() => {
+      if (!startedByNpm || process.ppid === parent) return;
+      clearInterval(parentWatch);
+      passOn("SIGTERM");
+    }, PARENT_WATCH_MS);
     const listenNoMore = () => {
+      clearInterval(parentWatch);
       for (const signal of signals) process.off(signal, passOn);
     };
     child.once("error", (error) => {
