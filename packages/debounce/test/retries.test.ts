@@ -1,0 +1,215 @@
+import { describe, expect, test } from "vitest";
+import { POLICIES, type RetryPolicy } from "../src/policy.ts";
+import { expectSound } from "./support/invariants.ts";
+import { useRedis } from "./support/redis.ts";
+import { at, type TestWorkspace, useWorkspaces } from "./support/workspace.ts";
+
+const own = useRedis();
+const workspace = useWorkspaces(own, { replicas: 3 });
+const withRetry = (retry: RetryPolicy) => workspace(undefined, { ...POLICIES.default, retry });
+
+/** A cycle whose first attempt began at 0. */
+async function begun(retry: RetryPolicy = POLICIES.default.retry): Promise<TestWorkspace> {
+  const one = await withRetry(retry);
+  await one.at(0).trigger("file-write", { reasons: ["saved a.txt"], actors: ["ann"] });
+  await one.begun();
+  return one;
+}
+
+describe("the backoff", () => {
+  test("doubles with each failure up to its cap, and the cycle is tried again at its end, not before", async () => {
+    const one = await begun({ backoffMs: 1_000, maxBackoffMs: 8_000, breakerAfter: 100 });
+    const waits: number[] = [];
+    for (let failure = 1; failure <= 6; failure += 1) {
+      const ended = await one.end("failed");
+      if (ended.kind !== "ended" || ended.dueAt === undefined) throw new Error("expected a retry");
+      expect(ended.what).toBe("retry");
+      waits.push(ended.dueAt - one.now);
+      one.now = ended.dueAt - 1;
+      expect(await one.begin()).toMatchObject({ kind: "not-due", dueAt: ended.dueAt });
+      one.now = ended.dueAt;
+      expect(await one.begun()).toMatchObject({ how: "retry", attempt: failure + 1 });
+      await expectSound(one);
+    }
+    expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
+  });
+
+  test.each([
+    [0, 8_000],
+    [0.5, 6_000],
+    [1, 4_000],
+  ])("is shortened by jitter, by half at most: %d", async (jitter, wait) => {
+    const one = await begun({ backoffMs: 8_000, maxBackoffMs: 8_000, breakerAfter: 2 });
+    expect(await one.end("failed", { jitter })).toMatchObject({ what: "retry", dueAt: at(wait) });
+  });
+
+  test("starts again from the bottom after a good cycle", async () => {
+    const one = await begun();
+    await one.end("failed");
+    await one.at(5_000).cycle("ok");
+    await one.at(100_000).trigger("file-write");
+    await one.begun();
+    expect(await one.end("failed")).toMatchObject({ what: "retry", dueAt: at(105_000) });
+  });
+});
+
+test("a retry is the same cycle: id, generation, covers, journal; a new token, and the cooldown is not stamped again", async () => {
+  const one = await begun();
+  const first = one.attempt;
+  await one.journal('{"step":"STOPPING"}');
+  await one.end("failed");
+  await one.at(4_000).trigger("file-write", { reasons: ["saved b.txt"] });
+  const retried = await one.at(5_000).begun();
+  expect(retried).toMatchObject({
+    how: "retry",
+    attempt: 2,
+    cycleId: first?.cycleId,
+    generation: first?.generation,
+    covers: first?.covers,
+    startedAt: at(0),
+    askedAt: at(0),
+    journal: '{"step":"STOPPING"}',
+    stopAsked: false,
+  });
+  expect(retried.fencingToken).toBeGreaterThan(first?.fencingToken ?? Infinity);
+  expect((await one.view()).cooldownEndsAt).toBe(at(60_000));
+  await one.end("ok");
+  expect(await one.wakeAt(), "what came after the first start is owed a cycle of its own").toBe(at(60_000));
+});
+
+describe("while a retry waits", () => {
+  test.each(["a2a-preflight", "liveness-offline"])("%s, which it is about, is dropped", async (probe) => {
+    const one = await begun();
+    await one.end("failed");
+    expect(await one.at(1_000).trigger(probe)).toMatchObject({ decision: "dropped", rule: "backoff" });
+  });
+
+  test("a write is coalesced, and owed a cycle after this one", async () => {
+    const one = await begun();
+    await one.end("failed");
+    expect(await one.at(1_000).trigger("file-write")).toMatchObject({ decision: "coalesced", rule: "backoff" });
+    expect((await one.at(5_000).begun()).covers).toMatchObject([{ count: 1 }]);
+    await one.end("ok");
+    expect(await one.wakeAt()).toBe(at(60_000));
+  });
+
+  test("it is no running cycle: probes may not trigger, but `isRestarting` is false and the phase is backoff", async () => {
+    const one = await begun();
+    await one.end("failed");
+    expect((await one.state()).restart).toMatchObject({ phase: "backoff", dueAt: at(5_000), failures: 1 });
+  });
+
+  test("a hold delays it, and its release lets it go at once", async () => {
+    const one = await begun();
+    await one.end("failed");
+    await one.at(1_000).hold(20_000);
+    expect(await one.at(5_000).begin()).toMatchObject({ kind: "not-due", dueAt: at(21_000) });
+    expect(await one.at(6_000).release()).toMatchObject({ kind: "released", dueAt: at(5_000) });
+    expect(await one.begun()).toMatchObject({ how: "retry" });
+  });
+});
+
+describe("the breaker", () => {
+  const RETRY = { backoffMs: 1_000, maxBackoffMs: 60_000, breakerAfter: 3 };
+
+  /** Open, its backoff over. */
+  async function opened(): Promise<TestWorkspace> {
+    const one = await begun(RETRY);
+    await one.end("failed");
+    await one.at(1_000).begun();
+    await one.end("failed");
+    await one.at(3_000).begun();
+    expect(await one.end("failed")).toMatchObject({ what: "failed", dueAt: undefined });
+    return one.at(100_000);
+  }
+
+  test("opens after so many failures: nothing starts by itself, and what is owed stays to be seen", async () => {
+    const one = await opened();
+    expect(await one.begin()).toEqual({ kind: "idle" });
+    const { restart, status } = await one.state();
+    expect(restart).toMatchObject({ phase: "failed", breakerOpen: true, failures: 3, dueAt: undefined });
+    expect(restart.why).toMatchObject([{ source: "file-write", count: 1, reasons: ["saved a.txt"] }]);
+    expect(restart.lastCycle).toMatchObject({ outcome: "failed", attempt: 3, error: "it broke" });
+    expect(status).toBe("failed");
+    expect(await one.ttl("state")).toBeUndefined();
+    await expectSound(one);
+  });
+
+  test("opens at once on a permanent error", async () => {
+    const one = await begun(RETRY);
+    expect(await one.end("failed", { retryable: false })).toMatchObject({ what: "failed", dueAt: undefined });
+    expect((await one.state()).restart).toMatchObject({ phase: "failed", breakerOpen: true, failures: 1 });
+    await expectSound(one);
+  });
+
+  test("a change gets one attempt, which covers all that is owed; if that fails, it is still open", async () => {
+    const one = await opened();
+    expect(await one.trigger("secret-change")).toMatchObject({ decision: "coalesced", dueAt: at(102_000) });
+    expect(await one.at(102_000).begun()).toMatchObject({ how: "new", attempt: 1, covers: [{}, {}] });
+    expect(await one.end("failed")).toMatchObject({ what: "failed", dueAt: undefined });
+    await expectSound(one);
+  });
+
+  test("a change waits for the end of the backoff", async () => {
+    const one = await begun(RETRY);
+    await one.end("failed", { retryable: false, retry: { ...RETRY, backoffMs: 60_000 } });
+    expect(await one.at(10).trigger("secret-change")).toMatchObject({ rule: "backoff", dueAt: at(60_000) });
+  });
+
+  test("start-up and probes start nothing: they are owed, or dropped by their own rules", async () => {
+    const one = await opened();
+    expect(await one.trigger("startup")).toMatchObject({ decision: "coalesced", rule: "breaker", dueAt: undefined });
+    expect(await one.trigger("a2a-preflight")).toMatchObject({ decision: "coalesced", rule: "breaker" });
+    expect(await one.wakeAt()).toBeUndefined();
+    await expectSound(one);
+  });
+
+  test("a start-up that came while it was open is not forgotten when a change brings the workspace back", async () => {
+    const one = await opened();
+    await one.trigger("startup");
+    await one.trigger("file-write");
+    const { covers } = await one.at(120_000).cycle("ok");
+    expect(covers.map(({ source, count }) => [source, count])).toEqual([
+      ["file-write", 2],
+      ["startup", 1],
+    ]);
+    expect((await one.state()).restart).toMatchObject({ phase: "idle", breakerOpen: false, failures: 0 });
+  });
+
+  test("a person's restart fires at once and clears it", async () => {
+    const one = await opened();
+    expect(await one.trigger("manual")).toMatchObject({ decision: "fired", rule: "window" });
+    expect((await one.state()).restart).toMatchObject({ breakerOpen: false, failures: 0 });
+    await one.begun();
+    expect(await one.end("failed"), "its failures are counted anew").toMatchObject({ what: "retry" });
+  });
+
+  test("a flush gives one attempt at once", async () => {
+    const one = await opened();
+    expect(await one.flush()).toMatchObject({ kind: "flushed", dueAt: at(100_000) });
+    await one.begun();
+    expect(await one.end("failed")).toMatchObject({ what: "failed", dueAt: undefined });
+    await expectSound(one);
+  });
+});
+
+describe("a declined cycle", () => {
+  test("is over, and what it covered comes back as a new one after backoff and cooldown", async () => {
+    const one = await begun();
+    const declined = one.attempt?.cycleId;
+    expect(await one.end("declined")).toMatchObject({ what: "declined", dueAt: at(60_000) });
+    expect((await one.state()).restart).toMatchObject({ phase: "backoff", lastCycle: { outcome: "declined" } });
+    const next = await one.at(60_000).begun();
+    expect(next).toMatchObject({ how: "new", attempt: 1, covers: [{ source: "file-write", count: 1 }] });
+    expect(next.cycleId).not.toBe(declined);
+  });
+
+  test("that is declined again and again opens the breaker", async () => {
+    const one = await begun({ backoffMs: 1_000, maxBackoffMs: 1_000, breakerAfter: 2 });
+    await one.end("declined");
+    await one.at(60_000).begun();
+    expect(await one.end("declined")).toMatchObject({ what: "declined", dueAt: undefined });
+    expect((await one.state()).restart).toMatchObject({ phase: "failed", breakerOpen: true });
+    await expectSound(one);
+  });
+});
