@@ -1,0 +1,76 @@
+/** Our own processes, run from the sources and known by their id. */
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { eventually } from "./eventually.ts";
+
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const FAULT_POINT = fileURLToPath(new URL("fault-point.ts", import.meta.url));
+const MAIN = { worker: "apps/worker/src/main.ts", api: "apps/api/src/main.ts" };
+
+export interface Child {
+  readonly pid: number;
+  /** How it ended: its exit code, or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals>;
+  /** What it logged so far. */
+  readonly log: readonly LogLine[];
+  /** Resolves with the first line, logged already or yet to come, whose message matches. */
+  logged(message: RegExp): Promise<LogLine>;
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves once the system says that it stands still (SIGSTOP). */
+  frozen(): Promise<void>;
+  /** Kills it, if it still runs. */
+  stop(): Promise<void>;
+}
+
+export interface LogLine {
+  readonly msg: string;
+  readonly [field: string]: unknown;
+}
+
+/** Starts the worker or the API; `env` is all of ours it sees. Resolves at once. */
+export function startChild(app: keyof typeof MAIN, env: Readonly<Record<string, string>>): Child {
+  const args = ["--conditions=@restart-coordinator/source", "--import", "tsx"];
+  if (env.FAULT_AT !== undefined) args.push("--import", FAULT_POINT);
+  const child = spawn(process.execPath, [...args, MAIN[app]], {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const log: LogLine[] = [];
+  const complaints: string[] = [];
+  createInterface({ input: child.stdout }).on("line", (line) => log.push(JSON.parse(line) as LogLine));
+  createInterface({ input: child.stderr }).on("line", (line) => complaints.push(line));
+  const ended = new Promise<number | NodeJS.Signals>((resolve) => {
+    child.once("close", (code, signal) => resolve(signal ?? code ?? -1));
+  });
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+  return {
+    pid: child.pid as number,
+    ended,
+    log,
+    logged: (message) =>
+      eventually(`the ${app} logs ${message}`, () => {
+        const line = log.find(({ msg }) => message.test(msg));
+        if (line === undefined && hasEnded()) throw new Error(`the ${app} ended:\n${tail(log, complaints)}`);
+        return line;
+      }),
+    kill: (signal) => void child.kill(signal),
+    frozen: () =>
+      eventually(`the ${app} stands still`, async () => (await stateOf(child)).startsWith("T")).then(() => {}),
+    stop: async () => {
+      if (!hasEnded()) child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+function tail(log: readonly LogLine[], complaints: readonly string[]): string {
+  return [...log.slice(-10).map((line) => JSON.stringify(line)), ...complaints.slice(-10)].join("\n");
+}
+
+async function stateOf(child: ChildProcess): Promise<string> {
+  const { stdout } = await promisify(execFile)("ps", ["-o", "stat=", "-p", String(child.pid)]);
+  return stdout.trim();
+}

@@ -1,0 +1,41 @@
+/** Redis servers of a test's own that replicate, on loopback. They end with the test, or with this process. */
+import { spawnSync } from "node:child_process";
+import { type OwnRedis, startRedis } from "@restart-coordinator/dev-redis";
+import { Redis } from "ioredis";
+import { onTestFinished } from "vitest";
+import { eventually } from "./eventually.ts";
+
+/** The server's program; undefined where none is installed: containers cannot reach each other on loopback. */
+export const serverBinary = [process.env.REDIS_SERVER, "redis-server", "valkey-server"].find(
+  (binary) => binary && spawnSync(binary, ["--version"], { stdio: "ignore" }).status === 0,
+);
+
+export interface Server extends OwnRedis {
+  readonly port: number;
+  /** A connection of the test's own. */
+  readonly redis: Redis;
+}
+
+export async function startServer(
+  args: readonly string[] = [],
+  options: { appendOnly?: boolean } = {},
+): Promise<Server> {
+  const durable = options.appendOnly ? ({ appendOnly: true, appendfsync: "always" } as const) : {};
+  const server = await startRedis({ own: true, ...durable, args: ["--repl-diskless-sync-delay", "0", ...args] });
+  const redis = new Redis(server.url, { maxRetriesPerRequest: null });
+  redis.on("error", () => {});
+  onTestFinished(async () => {
+    redis.disconnect();
+    await server.stop();
+  });
+  return Object.assign(server, { port: Number(new URL(server.url).port), redis });
+}
+
+/** Resolves once it has a copy of everything the master holds. */
+export async function startReplicaOf(master: Server, args: readonly string[] = []): Promise<Server> {
+  const replica = await startServer(["--replicaof", "127.0.0.1", String(master.port), ...args]);
+  await eventually("the replica is in step", async () =>
+    /master_link_status:up/.test(await replica.redis.info("replication")),
+  );
+  return replica;
+}
