@@ -42,7 +42,7 @@ else
   if state.retrying and state.desireAt then
     if state.action == 'restart' then
       owe(K.covers, K.why)
-      set(state, { owedSince = state.owedSince or state.askedAt, dueNowAt = state.dueNowAt or now })
+      set(state, { owedSince = state.askedAt, dueNowAt = state.dueNowAt or now })
     end
     clearFields(state, CYCLE_FIELDS)
   end

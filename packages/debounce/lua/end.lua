@@ -76,7 +76,7 @@ elseif canceledTo then
 elseif redis.call('EXISTS', K.covers) == 1 then
   -- Not covered after all: owed again. Only a declined or canceled cycle comes back by itself, after the backoff.
   owe(K.covers, K.why)
-  set(state, { owedSince = state.owedSince or state.askedAt })
+  set(state, { owedSince = state.askedAt })
   if not opens then set(state, { dueNowAt = state.dueNowAt or now }) end
 elseif failed and not isStart then
   -- Nothing is owed for a stop, but the desired state still wants it.

@@ -79,6 +79,7 @@ local function judge()
       redis.call('SET', K.lastCycle, cjson.encode({ id = state.cycle, generation = tonumber(state.cycleGeneration),
         outcome = 'superseded', startedAt = tonumber(state.cycleStartedAt), endedAt = now,
         attempt = tonumber(state.attempt), covers = whyList(K.covers) }), 'PX', A.activityTtlMs)
+      if state.action == 'restart' then change('owedSince', state.askedAt) end
       emit(A.id, 'WORKSPACE_RESTART_CANCELED', now, { outcome = 'superseded', cycle = state.cycle, source = A.source })
       owe(K.covers, K.why)
       clearFields(state, CYCLE_FIELDS)

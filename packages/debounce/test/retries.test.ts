@@ -193,6 +193,26 @@ describe("the breaker", () => {
   });
 });
 
+describe("a person's restart while a retry waits", () => {
+  test("ends the failed cycle as superseded, and one new cycle covers both", async () => {
+    const one = await begun();
+    const failed = one.attempt?.cycleId;
+    await one.end("failed");
+    await one.at(1_000).trigger("file-write", { reasons: ["saved b.txt"] });
+    expect(await one.at(2_000).trigger("manual", { actors: ["bob"] })).toMatchObject({ decision: "fired" });
+    expect((await one.state()).restart.lastCycle).toMatchObject({ id: failed, outcome: "superseded", attempt: 1 });
+    const next = await one.begun();
+    expect(next).toMatchObject({ how: "new", attempt: 1 });
+    expect(next.cycleId).not.toBe(failed);
+    expect(next.covers).toMatchObject([
+      { source: "file-write", count: 2, firstAt: at(0), lastAt: at(1_000), reasons: ["saved b.txt", "saved a.txt"] },
+      { source: "manual", count: 1, actors: ["bob"] },
+    ]);
+    expect(next.askedAt, "it was first asked for before the failure").toBe(at(0));
+    await expectSound(one);
+  });
+});
+
 describe("a declined cycle", () => {
   test("is over, and what it covered comes back as a new one after backoff and cooldown", async () => {
     const one = await begun();
@@ -203,6 +223,23 @@ describe("a declined cycle", () => {
     expect(next).toMatchObject({ how: "new", attempt: 1, covers: [{ source: "file-write", count: 1 }] });
     expect(next.cycleId).not.toBe(declined);
   });
+
+  test.each(["declined", "paused while its retry waits"])(
+    "%s: the next one was asked for when this one was",
+    async (how) => {
+      const one = await begun();
+      await one.at(1_000).trigger("file-write");
+      if (how === "declined") {
+        await one.end("declined");
+      } else {
+        await one.end("failed");
+        await one.desire("paused");
+        await one.cycle();
+        await one.desire("running");
+      }
+      expect(await one.at(60_000).begun()).toMatchObject({ how: "new", askedAt: at(0), covers: [{ count: 2 }] });
+    },
+  );
 
   test("that is declined again and again opens the breaker", async () => {
     const one = await begun({ backoffMs: 1_000, maxBackoffMs: 1_000, breakerAfter: 2 });
