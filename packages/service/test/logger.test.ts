@@ -1,0 +1,37 @@
+import { pino } from "pino";
+import { expect, test, vi } from "vitest";
+import { createLogger } from "../src/index.ts";
+
+/** What a logger of ours writes instead of standard output. */
+function logged(level: string, log: (logger: ReturnType<typeof createLogger>) => void): Record<string, unknown>[] {
+  const logger = createLogger("api", level);
+  const stream = Reflect.get(logger, pino.symbols.streamSym) as { write(line: string): boolean };
+  const write = vi.spyOn(stream, "write").mockReturnValue(true);
+  log(logger);
+  return write.mock.calls.map(([line]) => JSON.parse(line) as Record<string, unknown>);
+}
+
+test("a line is JSON with the process' name and the time as ISO 8601", () => {
+  const [line] = logged("info", (logger) => logger.info({ workspaceId: "w1" }, "hello"));
+  expect(line).toMatchObject({ name: "api", level: 30, workspaceId: "w1", msg: "hello" });
+  expect(new Date(String(line?.time)).toISOString()).toBe(line?.time);
+});
+
+test("what is below the level is not written", () => {
+  expect(logged("warn", (logger) => logger.info("hello"))).toEqual([]);
+  expect(logged("silent", (logger) => logger.fatal("hello"))).toEqual([]);
+});
+
+test.each([
+  [{ token: "hunter2" }],
+  [{ authorization: "hunter2" }],
+  [{ password: "hunter2" }],
+  [{ headers: { authorization: "hunter2" } }],
+  [{ caller: { token: "hunter2" } }],
+  [{ redis: { password: "hunter2" } }],
+  [{ req: { headers: { authorization: "hunter2", cookie: "hunter2" } } }],
+])("a secret is redacted: %j", (fields) => {
+  const [line] = logged("info", (logger) => logger.info(fields));
+  expect(JSON.stringify(line)).not.toContain("hunter2");
+  expect(JSON.stringify(line)).toContain("[redacted]");
+});
