@@ -1,0 +1,223 @@
+/** Everything that runs: Redis, three APIs, two workers and, started by them, the workspaces' processes. */
+import { randomBytes } from "node:crypto";
+import { EventEmitter } from "node:events";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import type { Policy } from "@restart-coordinator/debounce";
+import { type RunningRedis, startRedis } from "@restart-coordinator/dev-redis";
+import { VARIABLES } from "@restart-coordinator/service";
+import { type AgentRun, readRuns } from "./agent-record.ts";
+import { Child, type LogLine } from "./child.ts";
+import { Client } from "./client.ts";
+import { freePort } from "./free-port.ts";
+import { type Guard, startGuard } from "./guard.ts";
+import { ask } from "./http.ts";
+import { assertAnswers, removeKeys } from "./redis-keys.ts";
+import { WorkerLog } from "./worker-log.ts";
+
+const APIS = 3;
+const WORKERS = 2;
+/** Short, so that the work of a killed worker is soon taken over. */
+const LEASE_MS = 2_000;
+const SWEEP_MS = 250;
+const GRACE_MS = 1_000;
+const STOP_WITHIN_MS = 3_000;
+const AGENT_STOP_MS = 5_000;
+const AGENT_START_MS = 20_000;
+
+const scriptOf = (app: string): string => fileURLToPath(new URL(`../../apps/${app}/dist/main.js`, import.meta.url));
+const AGENT = fileURLToPath(new URL("./agent.js", import.meta.url));
+
+export interface SystemSettings {
+  readonly policy: Policy;
+  /** How long a workspace takes to start, ms. */
+  readonly startMs: number;
+  readonly workspaces: readonly string[];
+}
+
+interface Ended {
+  readonly child: Child;
+  readonly role: "api" | "worker";
+  readonly how: string;
+  /** How many of its role are left. */
+  readonly left: number;
+}
+
+export class System extends EventEmitter<{ ended: [Ended] }> {
+  readonly apis: Child[] = [];
+  readonly workers: Child[] = [];
+  readonly workerLog = new WorkerLog();
+  readonly token = randomBytes(16).toString("hex");
+  redis: RunningRedis | undefined;
+  readonly #settings: SystemSettings;
+  readonly #prefix = `demo-${randomBytes(6).toString("hex")}`;
+  readonly #urls = new Map<string, string>();
+  readonly #agentUrls = new Map<string, string>();
+  #folder = "";
+  #guard: Guard | undefined;
+  #starting: Promise<void> = Promise.resolve();
+  #registered = false;
+  #stopping = false;
+
+  constructor(settings: SystemSettings) {
+    super();
+    this.#settings = settings;
+  }
+
+  /** Rejects when it could not, or was stopped meanwhile: then `stop` takes away what had been started. */
+  start(): Promise<void> {
+    this.#starting = this.#start();
+    return this.#starting;
+  }
+
+  async #start(): Promise<void> {
+    this.#folder = mkdtempSync(join(tmpdir(), "restart-demo-"));
+    this.#guard = startGuard(this.#folder);
+    mkdirSync(this.#recordFolder);
+    writeFileSync(this.#policyFile, JSON.stringify(this.#settings.policy, null, 2));
+    this.redis = await startRedis();
+    await assertAnswers(this.redis.url);
+    if (this.#stopping) throw new Error("stopped before it was started");
+
+    for (let n = 1; n <= APIS; n += 1) this.apis.push(this.#launch("api", n));
+    for (let n = 1; n <= WORKERS; n += 1) this.workers.push(this.#launch("worker", n));
+    await Promise.all([...this.apis, ...this.workers].map(({ ready }) => ready));
+    await this.#register();
+  }
+
+  /** A client of its own for everyone who counts replicas round robin. */
+  client(): Client {
+    const living = () =>
+      this.apis.filter(({ alive }) => alive).map(({ name }) => ({ name, url: this.urlOf(name) as string }));
+    return new Client(living, this.token);
+  }
+
+  /** Of an API or a workspace. */
+  urlOf(name: string): string | undefined {
+    return this.#urls.get(name) ?? this.#agentUrls.get(name);
+  }
+
+  get canRestart(): boolean {
+    return [this.apis, this.workers].every((children) => children.some(({ alive }) => alive));
+  }
+
+  kill(name: string): void {
+    [...this.apis, ...this.workers].find((child) => child.name === name)?.kill("SIGKILL");
+  }
+
+  /** What the workspaces' processes wrote down about themselves. */
+  agentRuns(): AgentRun[] {
+    return this.#settings.workspaces.flatMap((workspace) => readRuns(this.#recordFolder, workspace));
+  }
+
+  /** What a workspace says it has loaded: SHA-256 by path; undefined when it does not answer. */
+  async served(workspace: string): Promise<Record<string, string> | undefined> {
+    try {
+      const { text } = await ask(this.urlOf(workspace) as string, { method: "GET", timeoutMs: 2_000 });
+      const { files } = JSON.parse(text) as { files: Record<string, { sha256: string }> };
+      return Object.fromEntries(Object.entries(files).map(([path, { sha256 }]) => [path, sha256]));
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Ends everything and leaves nothing behind, from whatever state; what does not go by itself is killed. */
+  async stop({ patienceMs }: { patienceMs: number }): Promise<void> {
+    this.#stopping = true;
+    if (this.#registered && this.canRestart) await this.#removeWorkspaces(patienceMs).catch(() => {});
+    await Promise.all([...this.apis, ...this.workers].map((child) => child.stop(STOP_WITHIN_MS)));
+    await this.#starting.catch(() => {});
+    if (this.redis !== undefined) await removeKeys(this.redis.url, this.#prefix).catch(() => {});
+    await this.redis?.stop();
+    await this.#guard?.finish();
+  }
+
+  #launch(role: "api" | "worker", n: number): Child {
+    const name = `${role}-${n}`;
+    const child: Child = new Child({
+      name,
+      script: scriptOf(role),
+      env: this.#environment(role),
+      onLine: (line) => {
+        if (role === "worker") this.workerLog.take(name, line);
+        else if (typeof line.url === "string") this.#urls.set(name, line.url);
+      },
+      isReady: ({ msg = "" }: LogLine) => /^listening on |takes restarts$/.test(msg),
+      onEnd: (how) => {
+        this.#guard?.gone(child.pid);
+        this.workerLog.forget(name);
+        const left = (role === "api" ? this.apis : this.workers).filter(({ alive }) => alive).length;
+        if (!this.#stopping) this.emit("ended", { child, role, how, left });
+      },
+    });
+    this.#guard?.watch(child.pid);
+    return child;
+  }
+
+  /** What the shell has set for another installation is not for this one. */
+  #environment(role: "api" | "worker"): NodeJS.ProcessEnv {
+    const isOurs = (name: string) => VARIABLES.includes(name) || /^(RESTART|SIMULATED)_/.test(name);
+    const kept = Object.fromEntries(Object.entries(process.env).filter(([name]) => !isOurs(name)));
+    return {
+      ...kept,
+      REDIS_URL: this.redis?.url,
+      RESTART_PREFIX: this.#prefix,
+      RESTART_POLICY_FILE: this.#policyFile,
+      RESTART_LEASE_MS: String(LEASE_MS),
+      RESTART_SWEEP_MS: String(SWEEP_MS),
+      WORKSPACES_DIR: join(this.#folder, "workspaces"),
+      LOG_LEVEL: "info",
+      ...(role === "api"
+        ? { PORT: "0", API_TOKENS: `demo:admin:${this.token}` }
+        : { PROVISIONER: "process", SHUTDOWN_GRACE_MS: String(GRACE_MS) }),
+    };
+  }
+
+  async #register(): Promise<void> {
+    const client = this.client();
+    const taken = new Set<number>();
+    const { startMs, workspaces } = this.#settings;
+    for (const workspace of workspaces) {
+      const port = await freePort(taken);
+      taken.add(port);
+      const url = `http://127.0.0.1:${port}/`;
+      this.#agentUrls.set(workspace, url);
+      this.#registered = true;
+      const spec = {
+        // The guard knows the process by the folder on its command line.
+        command: [process.execPath, AGENT, this.#recordFolder],
+        env: { AGENT_PORT: String(port), AGENT_START_MS: String(Math.round(startMs)) },
+        readiness: { kind: "url", url },
+        stopTimeoutMs: AGENT_STOP_MS,
+        startTimeoutMs: Math.round(startMs) + AGENT_START_MS,
+      };
+      await client.sendJson("PUT", `/workspaces/${workspace}`, { name: workspace, spec });
+    }
+  }
+
+  /** As a user would: the workers stop the processes and delete the files and keys. */
+  async #removeWorkspaces(patienceMs: number): Promise<void> {
+    const client = this.client();
+    const until = performance.now() + patienceMs;
+    const { workspaces } = this.#settings;
+    await Promise.all(
+      workspaces.map((workspace) => client.send({ method: "DELETE", path: `/workspaces/${workspace}` })),
+    );
+    for (const workspace of workspaces) {
+      const isGone = async () =>
+        (await client.send({ method: "GET", path: `/workspaces/${workspace}` })).status === 404;
+      while (this.canRestart && performance.now() < until && !(await isGone())) await sleep(50);
+    }
+  }
+
+  get #policyFile(): string {
+    return join(this.#folder, "policy.json");
+  }
+
+  get #recordFolder(): string {
+    return join(this.#folder, "record");
+  }
+}
