@@ -7,7 +7,9 @@ import { pinoHttp } from "pino-http";
 import { allow, authenticate, type Tokens } from "./authentication.ts";
 import { BOARD_PATH, bullBoard } from "./board.ts";
 import type { ApiContext } from "./context.ts";
+import type { EventFeed } from "./events/feed.ts";
 import { Problem, problemHandler } from "./problem.ts";
+import { eventRoutes } from "./routes/events.ts";
 import { fileRoutes } from "./routes/files.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { triggerRoutes } from "./routes/triggers.ts";
@@ -18,6 +20,7 @@ export interface AppParts extends ApiContext {
   readonly redis: Redis | Cluster;
   readonly hints: HintQueues;
   readonly tokens: Tokens;
+  readonly feed: EventFeed;
   readonly logger: Logger;
 }
 
@@ -32,6 +35,10 @@ export function createApp(parts: AppParts): Express {
   app.use(pinoHttp({ logger: parts.logger, autoLogging: false, quietReqLogger: true, genReqId: requestId }));
   app.use(healthRoutes(parts.redis));
   app.use(BOARD_PATH, authenticate(parts.tokens, "page"), allow("operate"), bullBoard(parts.hints));
+
+  // A browser's EventSource can send no Bearer token.
+  app.use(["/events", "/workspaces/:id/events"], authenticate(parts.tokens, "page"));
+  app.use(eventRoutes(parts, parts.feed));
 
   app.use(authenticate(parts.tokens));
   const isSet = /^\/workspaces\/[^/]+\/(files|template)\/?$/;

@@ -14,6 +14,7 @@ import {
 import type { Logger } from "pino";
 import { createApp } from "./app.ts";
 import { Tokens } from "./authentication.ts";
+import { EventFeed } from "./events/feed.ts";
 import { Templates, WorkspaceFiles } from "./files/index.ts";
 
 const LOOPBACK = /^(127\.|localhost$|::1$)/;
@@ -48,7 +49,9 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
     ...(config.TEMPLATES_DIR !== undefined && { directory: config.TEMPLATES_DIR }),
   });
 
-  const server = createServer(createApp({ coordinator, files, templates, redis, hints, tokens, logger }));
+  const feed = new EventFeed({ redis, keys: coordinator.keys, logger });
+
+  const server = createServer(createApp({ coordinator, files, templates, redis, hints, tokens, feed, logger }));
   const port = await listen(server, config);
   const url = `http://${config.HOST.includes(":") ? `[${config.HOST}]` : config.HOST}:${port}`;
   logger.info({ url, shards: config.SHARDS }, `listening on ${url}`);
@@ -57,6 +60,7 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
 
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
+    feed.stop();
     await close(server);
     await hints.close();
     redis.disconnect();
