@@ -23,7 +23,7 @@ end
 local how
 if isRunning(state) and state.owner == A.owner then
   -- A resent command whose first answer was lost: the lease is the caller's already.
-  how = tonumber(state.attempt) > 1 and 'takeover' or 'new'
+  how = state.how
 elseif isRunning(state) then
   if ahead(state.leaseEndsAt, now) then return { 'busy', tonumber(state.leaseEndsAt) } end
   how = 'takeover'
@@ -63,7 +63,7 @@ if state.owner == A.owner then return reply() end
 
 local fence = nextNumber(state.fence, now)
 local leaseEndsAt = now + tonumber(A.leaseMs)
-local changes = { fence = fence, owner = A.owner, leaseEndsAt = leaseEndsAt }
+local changes = { fence = fence, owner = A.owner, leaseEndsAt = leaseEndsAt, how = how }
 
 if how == 'new' then
   local desired = workspace.desired

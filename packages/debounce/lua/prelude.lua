@@ -8,7 +8,7 @@
 --   coalescedTold               the event for them was written
 --   cycle cycleGeneration cycleStartedAt askedAt attempt action      present from a cycle's begin to its end
 --   fence                       the last fencing token handed out, never lowered
---   owner leaseEndsAt           who acts for the cycle, until when
+--   owner leaseEndsAt how       who acts for the cycle, until when; how its attempt began
 --   stopAsked                   the cycle shall stop at its next safe point
 --   canceledTo                  an operator canceled what is owed up to that generation; the cycle too, if it stops
 --   retrying                    the cycle's last attempt failed; it waits for backoffEndsAt
@@ -179,7 +179,7 @@ local function whyList(key)
 end
 
 local CYCLE_FIELDS = { 'cycle', 'cycleGeneration', 'cycleStartedAt', 'attempt', 'action', 'owner', 'leaseEndsAt',
-  'stopAsked', 'retrying', 'askedAt', 'canceledTo' }
+  'how', 'stopAsked', 'retrying', 'askedAt', 'canceledTo' }
 
 local OWED_FIELDS = { 'owedSince', 'dueNowAt', 'quietEndsAt', 'deadlineAt', 'ignoreCooldown', 'overrideHold',
   'coalescedTold' }

@@ -32,7 +32,7 @@ export function useRedis({ shards = 1 }: { shards?: number } = {}): TestRedis {
   afterAll(async () => {
     const own = await allKeys();
     if (own.length > 0) await redis.del(...own);
-    await Promise.all(connections.map((connection) => connection.quit()));
+    await Promise.all(connections.filter(({ status }) => status !== "end").map((connection) => connection.quit()));
   });
   return { redis, prefix, keys: createKeySpace(prefix, shards), connect, allKeys };
 }
