@@ -45,7 +45,10 @@ export async function startContainer(options: ServerOptions, pickPort?: () => nu
     kill: async (signal = "SIGKILL") => {
       if (!(await isRunning())) return;
       await engine.kill({ signal });
-      if (signal === "SIGKILL" || signal === "SIGTERM") await engine.wait();
+      if (signal === "SIGSTOP" || signal === "SIGCONT") return;
+      // A frozen server does not see SIGTERM; one that has ended by now cannot be told to go on.
+      await engine.kill({ signal: "SIGCONT" }).catch(() => {});
+      await engine.wait();
     },
     restart: () => container.restart(),
     stop: async () => {

@@ -38,6 +38,7 @@ export async function startLocalServer(
   const end = async (signal: NodeJS.Signals) => {
     server.process.ref();
     server.process.kill(signal);
+    server.process.kill("SIGCONT"); // a frozen server does not see SIGTERM
     await server.ended;
   };
   return {
@@ -74,9 +75,8 @@ function spawnServer(binary: string, args: readonly string[]): SpawnedServer {
   const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
   const log: string[] = [];
   const ended = new Promise<void>((resolve) => {
-    // 'close' comes after the last log line; 'error' instead of both if the binary cannot be run.
-    child.once("close", () => resolve());
-    child.once("error", () => resolve());
+    child.once("exit", () => resolve());
+    child.once("error", () => resolve()); // instead of 'exit' if the binary cannot be run
   });
   const ready = new Promise<void>((resolve, reject) => {
     const fail = (what: string) => reject(new Error([`${binary} ${what}. Its last lines:`, ...log].join("\n  ")));
@@ -85,6 +85,7 @@ function spawnServer(binary: string, args: readonly string[]): SpawnedServer {
       fail(`did not print "${READY}" within ${READY_WITHIN_MS} ms`);
     }, READY_WITHIN_MS);
     child.once("error", (error) => fail(`could not be started (${error.message})`));
+    // 'close' comes after the last log line, 'exit' may come before.
     child.once("close", (code, signal) => fail(`ended with ${signal ?? `exit code ${code}`} before it was ready`));
     void ended.then(() => clearTimeout(timer));
     const onLine = (line: string) => {

@@ -90,7 +90,7 @@ describe.skipIf(binary === undefined)("a server installed here", () => {
     expect(await connect(redis.url).ping()).toBe("PONG");
   });
 
-  test("frozen by SIGSTOP it answers nothing until SIGCONT, and can be stopped while frozen", async () => {
+  test("frozen by SIGSTOP it answers nothing until SIGCONT, and can be restarted and stopped while frozen", async () => {
     const redis = await start();
     const client = connect(redis.url, 100);
     await client.ping();
@@ -98,6 +98,10 @@ describe.skipIf(binary === undefined)("a server installed here", () => {
     await redis.kill("SIGSTOP");
     await expect(client.ping()).rejects.toThrow("timed out");
     await redis.kill("SIGCONT");
+    expect(await connect(redis.url).ping()).toBe("PONG");
+
+    await redis.kill("SIGSTOP");
+    await redis.restart();
     expect(await connect(redis.url).ping()).toBe("PONG");
 
     await redis.kill("SIGSTOP");
