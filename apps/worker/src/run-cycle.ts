@@ -1,4 +1,5 @@
 /** Runs one attempt at a cycle through the provisioner, and tells how it ended. Writes no state itself. */
+import { inspect } from "node:util";
 import {
   type AttemptResult,
   type CycleLease,
@@ -60,16 +61,17 @@ async function act(
   provisioner: Provisioner,
   settings: AttemptSettings,
 ): Promise<AttemptResult> {
-  const { action, attempt, workspace } = lease.cycle;
+  const { action, workspace } = lease.cycle;
   const isOurs = workspace.runtime !== "external";
   if (action === "restart") {
-    // Once something was touched, finishing is safer than declining.
-    if (attempt === 1 && cycle.journal === undefined) {
+    // Once something may have been touched, finishing is safer than declining.
+    if (cycle.journal === undefined) {
       const preflight = await provisioner.preflight(cycle.workspace);
       if (!preflight.ok) return { outcome: "declined", error: preflight.reason };
     }
     cycle.safePoint();
     const { instance } = await provisioner.restart(cycle);
+    assertJson(instance, provisioner.name);
     return { outcome: "ok", instance };
   }
   if (isOurs) await provisioner.stop(cycle);
@@ -113,6 +115,15 @@ function encode(journal: Journal): string {
   });
 }
 
+function assertJson(instance: unknown, provisioner: string): void {
+  try {
+    JSON.stringify(instance);
+  } catch (cause) {
+    const message = `the instance that the provisioner ${provisioner} reported cannot be written as JSON`;
+    throw new ProvisionerError(message, { retryable: false, cause });
+  }
+}
+
 function workspaceOf(lease: CycleLease): Workspace {
   const { spec, instance } = lease.cycle.workspace;
   return {
@@ -131,7 +142,13 @@ function rejectionOf(signal: AbortSignal): Promise<never> {
 
 const MESSAGE_CHARACTERS = 2_000;
 
+/** Whatever was thrown: it need not be an error, nor readable. */
 function messageOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : `threw ${JSON.stringify(error) ?? String(error)}`;
-  return message.slice(0, MESSAGE_CHARACTERS) || "failed without a message";
+  try {
+    const message =
+      error instanceof Error ? String(error.message) : `threw ${inspect(error, { breakLength: Infinity })}`;
+    return message.slice(0, MESSAGE_CHARACTERS) || "failed without a message";
+  } catch {
+    return "failed with an error that cannot be read";
+  }
 }

@@ -89,6 +89,8 @@ if how == 'new' then
     changes.askedAt = tonumber(state.desireAt)
   end
   clearFields(state, { 'desireAt' })
+  -- Of an earlier cycle that ended without success: resuming from it would restart nothing.
+  redis.call('DEL', K.journal)
 else
   changes.attempt = tonumber(state.attempt) + 1
   clearFields(state, { 'retrying' })

@@ -1,0 +1,175 @@
+import { Cycles, type Hint } from "@restart-coordinator/debounce";
+import { createLogger } from "@restart-coordinator/service";
+import { describe, expect } from "vitest";
+import { type DrainParts, drain } from "../../apps/worker/src/drain.ts";
+import { type Provisioner, ProvisionerError } from "../../apps/worker/src/provisioners/provisioner.ts";
+import { type Bench, test } from "./support/bench.ts";
+
+const circular: { self?: unknown } = {};
+circular.self = circular;
+const BROKEN: readonly [how: string, restart: Provisioner["restart"]][] = [
+  ["throws", () => Promise.reject(new Error("no such image"))],
+  [
+    "throws at once instead of rejecting",
+    () => {
+      throw new Error("not even a promise");
+    },
+  ],
+  ["rejects with a string", () => Promise.reject("broken")],
+  ["rejects with nothing", () => Promise.reject()],
+  ["rejects with a circular object", () => Promise.reject(circular)],
+  ["rejects with a number no JSON knows", () => Promise.reject(10n)],
+  ["rejects with an error whose message is no text", () => Promise.reject(Object.assign(new Error(), { message: {} }))],
+  ["rejects with an error that cannot be read", () => Promise.reject(unreadable())],
+  ["resolves with nothing", () => Promise.resolve(undefined as never)],
+  ["hangs past its deadline, deaf to the signal", () => new Promise<never>(() => {})],
+  [
+    "hangs past its deadline, until the signal",
+    ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+  ],
+];
+
+describe.concurrent("cycles that fail", () => {
+  test.for(BROKEN)("a provisioner that %s leaves the workspace restartable", async ([, restart], { useBench }) => {
+    const bench = useBench({ hints: false });
+    const { look, hints } = await workerWith(bench, restart);
+    await bench.coordinator.trigger("w", { source: "file-write" });
+    await look();
+
+    const failed = await bench.state("w");
+    expect(failed).toMatchObject({ phase: "backoff", failures: 1, breakerOpen: false });
+    const [failure] = await bench.events("w", "WORKSPACE_RESTART_FAILED");
+    expect(failure?.payload.error).toEqual(expect.stringMatching(/./));
+    // It looks again only when the backoff ends.
+    expect(hints).toMatchObject([{ dueAt: failed.dueAt }]);
+
+    const { look: lookAgain } = await workerWith(bench, async () => ({ instance: {} }));
+    await bench.coordinator.trigger("w", { source: "manual" });
+    await lookAgain();
+    expect(await bench.state("w")).toMatchObject({ phase: "idle", failures: 0, lastCycle: { outcome: "ok" } });
+  });
+
+  test("a workspace that always fails is tried less and less often, then not at all, by any worker", async ({
+    useBench,
+  }) => {
+    const bench = useBench({ hints: false });
+    const retry = { backoffMs: 100, maxBackoffMs: 400, breakerAfter: 5 };
+    const { look } = await workerWith(bench, () => Promise.reject(new Error("always")), retry);
+    await bench.coordinator.trigger("w", { source: "file-write" });
+    // A worker that does nothing but look, as sweeps and duplicate hints would make it.
+    const until = performance.now() + 2_500;
+    while (performance.now() < until && !(await bench.state("w")).breakerOpen) await look();
+
+    const failures = await bench.events("w", "WORKSPACE_RESTART_FAILED");
+    expect(failures).toHaveLength(5);
+    const gaps = failures.slice(1).map(({ timestamp }, i) => timestamp - (failures[i]?.timestamp ?? 0));
+    for (const [i, least] of [50, 100, 200, 200].entries()) expect(gaps[i]).toBeGreaterThanOrEqual(least);
+    expect(await bench.state("w")).toMatchObject({ phase: "failed", breakerOpen: true, dueAt: undefined });
+    await look();
+    expect(await bench.events("w", "WORKSPACE_RESTART_FAILED")).toHaveLength(5);
+
+    const { look: lookAgain } = await workerWith(bench, async () => ({ instance: {} }), retry);
+    await bench.coordinator.trigger("w", { source: "manual" });
+    await lookAgain();
+    expect(await bench.state("w")).toMatchObject({ phase: "idle", breakerOpen: false });
+  });
+
+  test("a permanent error opens the breaker at once", async ({ useBench }) => {
+    const bench = useBench({ hints: false });
+    const { look } = await workerWith(bench, () => Promise.reject(new ProvisionerError("no", { retryable: false })));
+    await bench.coordinator.trigger("w", { source: "file-write" });
+    await look();
+    expect(await bench.state("w")).toMatchObject({ phase: "failed", failures: 1 });
+  });
+
+  test("an instance that cannot be written down is a permanent error, not a cycle that never ends", async ({
+    useBench,
+  }) => {
+    const bench = useBench({ hints: false });
+    const { look } = await workerWith(bench, async () => ({ instance: circular as never }));
+    await bench.coordinator.trigger("w", { source: "file-write" });
+    await look();
+    const { lastCycle, phase } = await bench.state("w");
+    expect(phase).toBe("failed");
+    expect(lastCycle?.error).toMatch(/cannot be written as JSON/);
+  });
+
+  test("what a failed cycle recorded is not resumed by the new cycle of a person's request", async ({ useBench }) => {
+    const bench = useBench({ hints: false });
+    const { look } = await workerWith(bench, async (cycle) => {
+      await cycle.record({ step: "STARTING" });
+      throw new Error("half done");
+    });
+    await bench.coordinator.trigger("w", { source: "file-write" });
+    await look();
+    const journals: unknown[] = [];
+    const { look: lookAgain } = await workerWith(bench, async ({ journal }) => {
+      journals.push(journal);
+      return { instance: {} };
+    });
+    await bench.coordinator.trigger("w", { source: "manual" });
+    await lookAgain();
+    expect(journals).toEqual([undefined]);
+  });
+
+  test("an attempt that follows one which touched nothing asks the pre-flight first", async ({ useBench }) => {
+    const bench = useBench({ hints: false });
+    const asked: number[] = [];
+    const { look, cycles } = await workerWith(
+      bench,
+      async () => ({ instance: {} }),
+      undefined,
+      () => asked.push(1),
+    );
+    await bench.coordinator.trigger("w", { source: "manual" });
+    const begun = await cycles.begin("w");
+    if (begun.kind === "begun") await begun.lease.end({ outcome: "handover" });
+    await look();
+    expect(asked).toHaveLength(1);
+    expect((await bench.state("w")).lastCycle).toMatchObject({ outcome: "ok", attempt: 2 });
+  });
+});
+
+/** The worker's own loop around a provisioner; `look` is what a hint makes it do. */
+async function workerWith(
+  bench: Bench,
+  restart: Provisioner["restart"],
+  retry = { backoffMs: 60_000, maxBackoffMs: 60_000, breakerAfter: 5 },
+  onPreflight = () => {},
+) {
+  await bench.coordinator.registry.register("w", {});
+  const hints: Hint[] = [];
+  const cycles = new Cycles({
+    redis: bench.redis,
+    prefix: bench.prefix,
+    policy: { cooldownMs: 0, retry },
+    worker: "test",
+  });
+  const parts: DrainParts = {
+    cycles,
+    provisioner: {
+      name: "broken",
+      restart,
+      stop: async () => {},
+      status: async () => "offline",
+      preflight: async () => {
+        onPreflight();
+        return { ok: true };
+      },
+    },
+    attempt: { deadlineMs: 100, handover: new AbortController().signal, removeFiles: async () => {} },
+    wake: async (hint) => void hints.push(hint),
+    deleteTraces: async () => {},
+    closing: new AbortController().signal,
+    logger: createLogger("test", "silent"),
+  };
+  return { look: () => drain("w", parts, () => {}), hints, cycles };
+}
+
+function unreadable(): Error {
+  return Object.defineProperty(new Error("x"), "message", {
+    get() {
+      throw new Error("unreadable");
+    },
+  });
+}
