@@ -12,6 +12,7 @@ import { Problem, problemHandler } from "./problem.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { fileRoutes } from "./routes/files.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { triggerOutcomeRoutes } from "./routes/trigger-outcomes.ts";
 import { triggerRoutes } from "./routes/triggers.ts";
 import { verbRoutes } from "./routes/verbs.ts";
 import { workspaceRoutes } from "./routes/workspaces.ts";
@@ -59,7 +60,13 @@ export function createApp(parts: AppParts): Express {
     const parse = express.json({ limit: isSet.test(request.path) ? LARGEST_SET : LARGEST_BODY });
     return parse(request, response, next);
   });
-  app.use(workspaceRoutes(parts), triggerRoutes(parts), verbRoutes(parts), fileRoutes(parts));
+  app.use(
+    workspaceRoutes(parts),
+    triggerRoutes(parts),
+    triggerOutcomeRoutes(parts, parts.feed),
+    verbRoutes(parts),
+    fileRoutes(parts),
+  );
   app.use((request) => {
     throw new Problem({ status: 404, title: "Not found", detail: `no route ${request.method} ${request.path}` });
   });

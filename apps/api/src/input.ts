@@ -45,6 +45,15 @@ export const listQuery = z.object({
   phase: z.enum(["idle", "scheduled", "running", "backoff", "held", "failed"]).optional(),
 });
 export const activityQuery = z.object({ limit: z.coerce.number().int().min(1).max(200).default(50) });
+/** `?wait=30s`, at most a minute; plain numbers are seconds. */
+export const outcomeQuery = z.object({
+  wait: z
+    .string()
+    .regex(/^\d{1,5}(ms|s)?$/, 'expected a time such as "30s" or "500ms"')
+    .transform((text) => Number.parseInt(text, 10) * (text.endsWith("ms") ? 1 : 1_000))
+    .refine((ms) => ms <= 60_000, "at most 60s")
+    .default(0),
+});
 export const removeQuery = z.object({ force: z.enum(["true", "false"]).default("false") });
 
 /** The files of a checked body, decoded. */

@@ -28,6 +28,7 @@ export {
   IdempotencyConflictError,
   InvalidWorkspaceIdError,
   LeaseLostError,
+  NotReplicatedError,
   UnknownSourceError,
 } from "./errors.ts";
 export type { Hint } from "./hint.ts";
@@ -44,8 +45,10 @@ export {
   type SourcePolicy,
 } from "./policy.ts";
 export type { DesireResult, RegisterResult, WorkspaceEntry, WorkspacePage } from "./registry.ts";
+export type { Replication } from "./replication.ts";
 export type { BegunReply, CycleAction, DueWorkspace, EndReply } from "./transition-types.ts";
 export { parseTriggerId, type TriggerId } from "./trigger-id.ts";
+export { outcomeOf, type TriggerOutcome } from "./trigger-outcome.ts";
 export type { CancelResult, FlushResult, HoldResult, ReleaseResult } from "./verbs.ts";
 export * from "./vocabulary.ts";
 export type { CoveredSource } from "./why.ts";
