@@ -26,25 +26,23 @@ export class Tokens {
     this.#tokens = tokens;
   }
 
-  /** Reads comma-separated `name:scope:token`. @throws ConfigurationError; the message holds no token */
+  /**
+   * Reads comma-separated `name:scope:token`.
+   * @throws ConfigurationError; its message repeats nothing of an entry: whoever mixed up the parts has put the token
+   *   anywhere
+   */
   static parse(text: string): Tokens {
     const problems: string[] = [];
-    const tokens = text.split(",").flatMap((entry, index): Token[] => {
-      const [, name, scope, secret] = /^\s*([^:]+):([^:]+):(.+?)\s*$/.exec(entry) ?? [];
-      const at = `API_TOKENS, entry ${index + 1}`;
-      if (name === undefined || scope === undefined || secret === undefined) {
-        problems.push(`${at}: expected name:scope:token`);
-      } else if (!SCOPES.includes(scope as Scope)) {
-        problems.push(`${at} (${name}): expected a scope of ${SCOPES.join(", ")}, got "${scope}"`);
-      } else if (!/^[\w.@-]{1,64}$/.test(name)) {
-        problems.push(`${at}: expected a name of 1 to 64 letters, digits or . _ @ -`);
-      } else if (secret.length < SHORTEST_TOKEN) {
-        problems.push(`${at} (${name}): the token has fewer than ${SHORTEST_TOKEN} characters`);
-      } else {
-        return [{ name, scope: scope as Scope, digest: digestOf(secret) }];
-      }
-      return [];
-    });
+    const tokens: Token[] = [];
+    for (const [index, entry] of text.split(",").entries()) {
+      const [, name = "", scope = "", secret = ""] = /^\s*([^:]*):([^:]*):(.*?)\s*$/.exec(entry) ?? [];
+      const problem = problemOf(name, scope, secret);
+      const digest = digestOf(secret);
+      const isTaken = tokens.some((other) => other.digest.equals(digest));
+      if (problem !== undefined) problems.push(`API_TOKENS, entry ${index + 1}: ${problem}`);
+      else if (isTaken) problems.push(`API_TOKENS, entry ${index + 1}: another entry has the same token`);
+      else tokens.push({ name, scope: scope as Scope, digest });
+    }
     if (problems.length > 0) throw new ConfigurationError(problems);
     return new Tokens(tokens);
   }
@@ -64,6 +62,15 @@ export class Tokens {
     }
     return found;
   }
+}
+
+function problemOf(name: string, scope: string, secret: string): string | undefined {
+  if (name === "" || scope === "" || secret === "") return "expected name:scope:token";
+  if (!SCOPES.includes(scope as Scope)) return `expected one of the scopes ${SCOPES.join(", ")} after the name`;
+  if (!/^[\w.@-]{1,64}$/.test(name)) return "expected a name of 1 to 64 letters, digits or . _ @ -";
+  if (secret.length < SHORTEST_TOKEN) return `the token has fewer than ${SHORTEST_TOKEN} characters`;
+  if (!/^[\x21-\x7e]+$/.test(secret)) return "the token has characters no header can carry, such as a space";
+  return undefined;
 }
 
 declare global {
