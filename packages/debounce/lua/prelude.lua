@@ -82,10 +82,12 @@ end
 local function schedule(id, state, workspace, cooldownEndsAt, now)
   local wake = wakeOf(state, workspace, cooldownEndsAt, now)
   if wake then redis.call('ZADD', K.due, wake, id) else redis.call('ZREM', K.due, id) end
-  if state.owedSince or state.cycle or state.desireAt or state.breaker or ahead(state.heldUntil, now) then
+  if state.owedSince or state.cycle or state.desireAt or state.breaker then
     redis.call('PERSIST', K.state)
   else
-    redis.call('PEXPIRE', K.state, A.activityTtlMs)
+    -- Nobody looks when a hold runs out by itself.
+    local heldFor = ahead(state.heldUntil, now) and tonumber(state.heldUntil) - now or 0
+    redis.call('PEXPIRE', K.state, A.activityTtlMs + heldFor)
   end
   return wake
 end

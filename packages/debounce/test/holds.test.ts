@@ -1,0 +1,170 @@
+import { describe, expect, test } from "vitest";
+import { RestartCoordinator } from "../src/coordinator.ts";
+import type { Hint } from "../src/hint.ts";
+import { POLICIES } from "../src/policy.ts";
+import { expectSound } from "./support/invariants.ts";
+import { useRedis } from "./support/redis.ts";
+import { ACTIVITY_TTL_MS, at, type TestWorkspace, useWorkspaces } from "./support/workspace.ts";
+
+const own = useRedis();
+const workspace = useWorkspaces(own, { replicas: 3 });
+const MINUTE = 60_000;
+
+async function held(): Promise<TestWorkspace> {
+  const one = await workspace();
+  expect(await one.at(0).hold(MINUTE)).toEqual({ kind: "held", heldUntil: at(MINUTE) });
+  return one;
+}
+
+describe("a hold", () => {
+  test("lets triggers pile up, and they are owed one cycle when it ends", async () => {
+    const one = await held();
+    for (const source of ["file-write", "secret-change", "startup", "a2a-preflight", "manual"]) {
+      expect(await one.at(1_000).trigger(source), source).toMatchObject({ decision: "coalesced", rule: "held" });
+    }
+    expect(await one.wakeAt()).toBe(at(MINUTE));
+    expect(await one.at(59_999).begin()).toMatchObject({ kind: "not-due", dueAt: at(MINUTE) });
+    expect((await one.state()).restart).toMatchObject({ phase: "held", heldUntil: at(MINUTE), dueAt: at(MINUTE) });
+    const { covers } = await one.at(MINUTE).cycle();
+    expect(covers).toHaveLength(5);
+    expect((await one.state()).restart).toMatchObject({ phase: "idle", heldUntil: undefined });
+    await expectSound(one);
+  });
+
+  test("holds back what was owed before it", async () => {
+    const one = await workspace();
+    await one.at(0).trigger("file-write");
+    await one.hold(MINUTE);
+    expect(await one.wakeAt()).toBe(at(MINUTE));
+    expect(await one.begin()).toMatchObject({ kind: "not-due" });
+    await expectSound(one);
+  });
+
+  test("lets a running cycle go on, and holds its follow-up back", async () => {
+    const one = await workspace();
+    await one.at(0).trigger("file-write");
+    await one.begun();
+    await one.hold(2 * MINUTE);
+    await one.trigger("manual");
+    expect(await one.at(10_000).renew()).toMatchObject({ kind: "held", stopAsked: false });
+    expect(await one.end("ok")).toMatchObject({ what: "ok", dueAt: at(2 * MINUTE) });
+    await expectSound(one);
+  });
+
+  test("does not hold back a takeover: a started restart is finished", async () => {
+    const one = await workspace();
+    await one.at(0).trigger("file-write");
+    await one.begun();
+    await one.hold(MINUTE);
+    expect(await one.at(20_000).begun()).toMatchObject({ how: "takeover" });
+  });
+
+  test("may be set anew, longer or shorter", async () => {
+    const one = await held();
+    await one.trigger("file-write");
+    await one.at(1_000).hold(5 * MINUTE);
+    expect(await one.wakeAt()).toBe(at(5 * MINUTE + 1_000));
+    await one.at(2_000).hold(1_000);
+    expect(await one.wakeAt()).toBe(at(3_000));
+    await expectSound(one);
+  });
+
+  test("wakes nobody when nothing is owed", async () => {
+    const one = await held();
+    expect(await one.wakeAt()).toBeUndefined();
+    expect(await one.begin()).toEqual({ kind: "idle" });
+  });
+
+  test("is not forgotten while it lasts, and leaves nothing for good when it runs out by itself", async () => {
+    const one = await held();
+    expect(await one.ttl("state")).toBeGreaterThan(ACTIVITY_TTL_MS);
+    expect(await one.ttl("state")).toBeLessThanOrEqual(ACTIVITY_TTL_MS + MINUTE);
+    await one.trigger("file-write");
+    expect(await one.ttl("state"), "but something is owed").toBeUndefined();
+  });
+
+  test("refuses a trigger that asks to be refused by it, and yields to one that is forced", async () => {
+    const one = await held();
+    expect(await one.trigger("manual", { onHold: "refuse" })).toMatchObject({ decision: "refused", rule: "held" });
+    expect((await one.view()).why).toEqual({});
+    expect(await one.trigger("manual", { onHold: "override" })).toMatchObject({ decision: "fired", rule: "window" });
+    expect(await one.begun()).toMatchObject({ how: "new" });
+    await one.end();
+    expect((await one.state()).restart.heldUntil, "the hold itself stays").toBe(at(MINUTE));
+    expect(await one.trigger("manual")).toMatchObject({ rule: "held" });
+  });
+
+  test("a forced restart takes along what was held back", async () => {
+    const one = await held();
+    await one.trigger("file-write");
+    await one.trigger("manual", { onHold: "override" });
+    expect((await one.begun()).covers).toMatchObject([{ source: "file-write" }, { source: "manual" }]);
+  });
+
+  test("has ended at its very end", async () => {
+    const one = await held();
+    expect(await one.at(MINUTE - 1).trigger("manual")).toMatchObject({ rule: "held" });
+    expect(await one.at(MINUTE).begun()).toMatchObject({ how: "new" });
+  });
+});
+
+describe("a release", () => {
+  test("wakes what is owed at once", async () => {
+    const one = await held();
+    await one.trigger("file-write");
+    const released = await one.at(5_000).release();
+    expect(released).toMatchObject({ kind: "released", dueAt: at(0) });
+    expect(released).toHaveProperty("hintId", expect.any(String));
+    expect(await one.begun()).toMatchObject({ how: "new" });
+    await expectSound(one);
+  });
+
+  test("leaves window and cooldown as they are", async () => {
+    const one = await workspace();
+    await one.at(0).trigger("file-write");
+    await one.cycle();
+    await one.hold(10_000);
+    await one.at(1_000).trigger("file-write");
+    expect(await one.release()).toMatchObject({ dueAt: at(MINUTE) });
+  });
+
+  test("of what owes nothing wakes nobody", async () => {
+    const one = await held();
+    expect(await one.release()).toMatchObject({ kind: "released", dueAt: undefined, hintId: undefined });
+    expect(await one.ttl("state")).not.toBeUndefined();
+    await expectSound(one);
+  });
+
+  test("of what is not held, or no more, changes nothing", async () => {
+    const one = await workspace();
+    expect(await one.release()).toEqual({ kind: "not-held" });
+    await one.hold(1_000);
+    expect(await one.at(1_000).release()).toEqual({ kind: "not-held" });
+    expect(await one.events("WORKSPACE_RELEASED")).toEqual([]);
+  });
+
+  test("while a cycle runs hints nobody: its end does", async () => {
+    const one = await workspace();
+    await one.at(0).trigger("file-write");
+    await one.begun();
+    await one.hold(MINUTE);
+    await one.trigger("manual");
+    expect(await one.release()).toMatchObject({ kind: "released", hintId: undefined });
+    expect(await one.end()).toMatchObject({ dueAt: at(0) });
+  });
+});
+
+test("through the coordinator, an operator's verbs enqueue the hints they need", async () => {
+  const hints: Hint[] = [];
+  const onDue = (hint: Hint) => hints.push(hint);
+  const coordinator = new RestartCoordinator({ redis: own.redis, prefix: own.prefix, policy: POLICIES.settle, onDue });
+  await coordinator.registry.register("hinted", {});
+  await coordinator.verbs.hold("hinted", { holdMs: MINUTE, actor: "ann" });
+  await coordinator.trigger("hinted", { source: "manual" });
+  expect(hints).toMatchObject([{ workspaceId: "hinted", delayMs: expect.any(Number) }]);
+  expect(hints[0]?.delayMs).toBeGreaterThan(0);
+  await coordinator.verbs.release("hinted", { actor: "ann" });
+  expect(hints.at(-1)).toMatchObject({ delayMs: 0 });
+  await coordinator.verbs.flush("hinted", { actor: "ann" });
+  expect(new Set(hints.map(({ hintId }) => hintId)).size, "no two hints are the same").toBe(3);
+});
