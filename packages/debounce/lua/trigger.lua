@@ -2,7 +2,7 @@
 -- KEYS: workspace state startedAt window due why covers lastCycle events activity recent idempotency
 -- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic count reasons actors firstReason
 -- ARGV: firstActor write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
--- Reply: {'judged', decision, rule, restDecision, restRule, generation, dueAt|'', hintId|'', running 0|1, now}
+-- Reply: {'judged', decision, rule, restDecision, restRule, generation, dueAt|'', hintId|'', running 0|1, now, nonce}
 -- Reply: the first receipt again, with 'replayed' for 'judged' and no hint, when `nonce` or `idempotencyKey` is known
 -- Reply: {'conflict'} when `idempotencyKey` was used with another body
 -- Events: WORKSPACE_RESTART_COALESCED (first of an owed cycle), WORKSPACE_RESTART_DROPPED (first per window),
@@ -166,7 +166,7 @@ if A.write == '1' and running then
 end
 
 local reply = { 'judged', decision, rule, restDecision, restRule, tonumber(state.generation) or 0, dueAt, hintId,
-  running and 1 or 0, now }
+  running and 1 or 0, now, A.nonce }
 if A.nonce ~= '' or A.idempotencyKey ~= '' then
   reply[1], reply[8] = 'replayed', ''
   local receipt = cjson.encode(reply)

@@ -186,7 +186,7 @@ export class RestartCoordinator {
         hintId: reply.hintId,
       });
     }
-    return requests.map((_, i) => receiptOf(id, source, nonce, i, reply));
+    return requests.map((_, i) => receiptOf(id, source, i, reply));
   }
 
   #hint(hint: Hint): void {
@@ -216,12 +216,12 @@ export function assertWorkspaceId(text: string): void {
 function receiptOf(
   workspaceId: string,
   source: string,
-  nonce: string,
   index: number,
   reply: Exclude<TriggerReply, { kind: "conflict" }>,
 ): Receipt {
   const { decision, rule } = index === 0 ? reply.first : reply.rest;
-  const own = index === 0 ? nonce : `${nonce}-${index}`;
+  // A receipt that is found again keeps its first id.
+  const own = index === 0 ? reply.nonce : `${reply.nonce}-${index}`;
   return {
     triggerId: formatTriggerId({ decision, rule, generation: reply.generation, nonce: own, workspaceId }),
     workspaceId,

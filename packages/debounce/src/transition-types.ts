@@ -40,6 +40,8 @@ export type TriggerReply =
       readonly hintId: string | undefined;
       readonly running: boolean;
       readonly now: number;
+      /** Of the call that was judged: a replay's first. */
+      readonly nonce: string;
     };
 
 /** `remove` stops the workspace and then forgets it. */

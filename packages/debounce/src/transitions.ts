@@ -81,6 +81,7 @@ export class Transitions {
       hintId: reply[7] === "" ? undefined : String(reply[7]),
       running: reply[8] === 1,
       now: Number(reply[9]),
+      nonce: String(reply[10]),
     };
   }
 
