@@ -14,17 +14,23 @@ import {
 import type { Logger } from "pino";
 import { createApp } from "./app.ts";
 import { Tokens } from "./authentication.ts";
+import { closing } from "./closing.ts";
 import { EventFeed } from "./events/feed.ts";
 import { Templates, WorkspaceFiles } from "./files/index.ts";
 
-const LOOPBACK = /^(127\.|localhost$|::1$)/;
-/** Past this, open connections are cut at a stop, ms. */
-const STOP_WITHIN_MS = 10_000;
+const LOOPBACK = /^(127(\.\d{1,3}){3}|localhost|::1)$/;
 
 export async function startApi(config: ApiEnvironment): Promise<{ service: Service; logger: Logger; port: number }> {
   const logger = createLogger("api", config.LOG_LEVEL);
   const policy = loadPolicy(config);
   const { tokens, secret } = tokensFor(config);
+  const limits = { maxFileBytes: config.MAX_FILE_BYTES };
+  const files = await WorkspaceFiles.open({ directory: config.WORKSPACES_DIR, ...limits });
+  const templates = new Templates({
+    ...limits,
+    ...(config.TEMPLATES_DIR !== undefined && { directory: config.TEMPLATES_DIR }),
+  });
+
   const redis = connectRedis(config.REDIS_URL, "fail-fast", logger);
   const coordinator: RestartCoordinator = new RestartCoordinator({
     redis,
@@ -42,17 +48,18 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
       }),
   });
   const hints = new HintQueues(redis, coordinator.keys);
-  const limits = { maxFileBytes: config.MAX_FILE_BYTES };
-  const files = await WorkspaceFiles.open({ directory: config.WORKSPACES_DIR, ...limits });
-  const templates = new Templates({
-    ...limits,
-    ...(config.TEMPLATES_DIR !== undefined && { directory: config.TEMPLATES_DIR }),
-  });
-
   const feed = new EventFeed({ redis, keys: coordinator.keys, logger });
 
   const server = createServer(createApp({ coordinator, files, templates, redis, hints, tokens, feed, logger }));
-  const port = await listen(server, config);
+  const close = closing(server);
+  const disconnect = async (): Promise<void> => {
+    await hints.close();
+    redis.disconnect();
+  };
+  const port = await listen(server, config).catch(async (error: unknown) => {
+    await disconnect();
+    throw error;
+  });
   const url = `http://${config.HOST.includes(":") ? `[${config.HOST}]` : config.HOST}:${port}`;
   logger.info({ url, shards: config.SHARDS }, `listening on ${url}`);
   // Told to the person who started it, not to the log.
@@ -61,9 +68,8 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     feed.stop();
-    await close(server);
-    await hints.close();
-    redis.disconnect();
+    await close();
+    await disconnect();
   };
   return { service: { stop: () => (stopping ??= stop()) }, logger, port };
 }
@@ -88,17 +94,5 @@ function listen(server: Server, { HOST, PORT }: ApiEnvironment): Promise<number>
       );
     });
     server.listen(PORT, HOST, () => resolve((server.address() as AddressInfo).port));
-  });
-}
-
-/** Takes no new request and finishes those under way. */
-function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    const cut = setTimeout(() => server.closeAllConnections(), STOP_WITHIN_MS);
-    server.close(() => {
-      clearTimeout(cut);
-      resolve();
-    });
-    server.closeIdleConnections();
   });
 }
