@@ -194,6 +194,7 @@ export class Transitions {
     const reply = await this.#run("register", (role) => this.#of(call.id, role), {
       id: call.id,
       fields: JSON.stringify(call.fields),
+      activityTtlMs: this.#settings.activityTtlMs,
       now: call.now ?? "",
     });
     return reply[0] as "created" | "updated" | "removing";

@@ -66,7 +66,6 @@ export function describeWorkspace(id: string, snapshot: Snapshot): WorkspaceStat
   const why = parseWhy(snapshot.why);
   const covers = parseWhy(snapshot.covers);
   const phase = phaseOf(snapshot);
-  const retryAt = state.retrying === undefined ? undefined : numberOf(state.backoffEndsAt);
   return {
     id,
     name: workspace.name,
@@ -80,7 +79,7 @@ export function describeWorkspace(id: string, snapshot: Snapshot): WorkspaceStat
       phase,
       generation: numberOf(state.generation) ?? 0,
       observedGeneration: numberOf(state.observed) ?? 0,
-      dueAt: retryAt ?? dueAtOf(snapshot),
+      dueAt: dueAtOf(snapshot),
       startedAt: running ? numberOf(state.cycleStartedAt) : undefined,
       cooldownEndsAt: cooling ? cooldownEndsAt : undefined,
       why,
@@ -103,9 +102,18 @@ export function describeWorkspace(id: string, snapshot: Snapshot): WorkspaceStat
   };
 }
 
+/** As `wakeOf` in the scripts' prelude, but what follows a running cycle instead of its lease's end. */
 function dueAtOf(snapshot: Snapshot): number | undefined {
   const { state, workspace, cooldownEndsAt, now } = snapshot;
-  if (workspace.desired !== "running" || workspace.parentPaused !== undefined) return undefined;
+  const retryAt = state.retrying === undefined ? undefined : numberOf(state.backoffEndsAt);
+  const running = state.cycle !== undefined && state.retrying === undefined;
+  if (!running && state.desireAt !== undefined) return numberOf(state.desireAt);
+  if (retryAt !== undefined && state.action !== "restart") return retryAt;
+  if (workspace.desired !== "running" || workspace.runtime === "external" || workspace.parentPaused !== undefined) {
+    return undefined;
+  }
+  const heldUntil = numberOf(state.heldUntil) ?? 0;
+  if (retryAt !== undefined) return heldUntil > now ? Math.max(retryAt, heldUntil) : retryAt;
   return dueOf(
     {
       cooldownEndsAt,

@@ -103,6 +103,7 @@ describe("while a retry waits", () => {
     const one = await begun();
     await one.end("failed");
     await one.at(1_000).hold(20_000);
+    expect((await one.state()).restart).toMatchObject({ phase: "held", dueAt: at(21_000) });
     expect(await one.at(5_000).begin()).toMatchObject({ kind: "not-due", dueAt: at(21_000) });
     expect(await one.at(6_000).release()).toMatchObject({ kind: "released", dueAt: at(5_000) });
     expect(await one.begun()).toMatchObject({ how: "retry" });
