@@ -13,7 +13,10 @@ export function programme(options: Options, trace: Trace, speed: number, system:
   const row = (label: string, pid: number | undefined, text: string) =>
     `  ${label.padEnd(NAME_WIDTH)} ${(pid === undefined ? "" : `pid ${pid}`).padEnd(12)} ${text}`;
   return [
-    paint("bold", `${name}: ${count(entries.length, "write")} in ${durationMs / 1_000} s, policy "${options.profile}"`),
+    paint(
+      "bold",
+      `${name}: ${count(entries.length, "request")} in ${durationMs / 1_000} s, policy "${options.profile}"`,
+    ),
     `Replayed at speed ${speed}: the trace's and the policy's times are divided by ${speed}. Takes about ${seconds} s.`,
     "",
     row("redis", undefined, system.redis?.source ?? ""),

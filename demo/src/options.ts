@@ -69,11 +69,17 @@ export function parseOptions(args: readonly string[]): Options | "help" {
   };
 }
 
+/** Edits. */
+const LIKELY_SLIP = 2;
+
 function parse(args: readonly string[]) {
   for (const arg of args) {
     const name = /^--([^=]+)/.exec(arg)?.[1];
     if (name === undefined || Object.hasOwn(FLAGS, name)) continue;
-    throw new UsageError(`unknown option --${name}: did you mean --${nearestTo(name, Object.keys(FLAGS))[0]}?`);
+    const [nearest, edits] = nearestTo(name, Object.keys(FLAGS));
+    const known = Object.keys(FLAGS).map((flag) => `--${flag}`);
+    const hint = edits <= LIKELY_SLIP ? `did you mean --${nearest}?` : `expected one of ${known.join(", ")}`;
+    throw new UsageError(`unknown option --${name}: ${hint}`);
   }
   try {
     return parseArgs({ args: [...args], options: FLAGS, strict: true, allowPositionals: false }).values;

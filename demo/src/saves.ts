@@ -2,7 +2,10 @@
 import { POLICIES } from "@restart-coordinator/debounce";
 import type { CycleFact, Facts, WriteFact } from "./facts.ts";
 
-/** A burst of one workspace's writes: each within the debounce window of the one before. */
+/**
+ * A burst of one workspace's writes: each within the debounce window of the one before, and of the same source (another
+ * one in between may be due sooner). What has no window is no Save.
+ */
 export interface Save {
   readonly workspace: string;
   readonly writes: readonly WriteFact[];
@@ -16,10 +19,11 @@ const { sources } = POLICIES.default;
 export function savesOf(
   { writes, cycles, speed }: Pick<Facts, "writes" | "cycles" | "speed">,
   coveredBy: ReadonlyMap<number, CycleFact>,
+  askedByPerson: ReadonlySet<string>,
 ): Save[] {
   const bursts: WriteFact[][] = [];
   for (const write of writes) {
-    if (write.isProbe || write.ackedAt === undefined) continue;
+    if (write.isProbe || write.ackedAt === undefined || sources[write.source]?.windowMs === 0) continue;
     const burst = bursts.findLast(([first]) => first?.workspace === write.workspace);
     if (burst !== undefined && belongs(write, burst, speed)) burst.push(write);
     else bursts.push([write]);
@@ -33,7 +37,8 @@ export function savesOf(
     const own = new Set(burst.map(({ number }) => coveredBy.get(number)?.id));
     const cost = cycles.filter(
       ({ id, workspace: of, startedAt }) =>
-        own.has(id) || (of === workspace && !covering.has(id) && startedAt >= first.sentAt && startedAt < until),
+        (!askedByPerson.has(id) && own.has(id)) ||
+        (of === workspace && !covering.has(id) && startedAt >= first.sentAt && startedAt < until),
     );
     return { workspace, writes: burst, cycles: cost };
   });
@@ -44,5 +49,6 @@ function belongs(write: WriteFact, burst: readonly WriteFact[], speed: number): 
   const { windowMs = 0, maxWaitMs = 0 } = sources[write.source] ?? {};
   const [first, last] = [burst[0] as WriteFact, burst.at(-1) as WriteFact];
   const ackedAt = write.ackedAt ?? Number.POSITIVE_INFINITY;
+  if (write.source !== last.source) return false;
   return ackedAt - last.sentAt < windowMs / speed && ackedAt - first.sentAt < maxWaitMs / speed;
 }

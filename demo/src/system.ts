@@ -24,6 +24,7 @@ const WORKERS = 2;
 const LEASE_MS = 2_000;
 const SWEEP_MS = 250;
 const GRACE_MS = 1_000;
+const READY_WITHIN_MS = 15_000;
 const STOP_WITHIN_MS = 3_000;
 const AGENT_STOP_MS = 5_000;
 const AGENT_START_MS = 20_000;
@@ -85,6 +86,7 @@ export class System extends EventEmitter<{ ended: [Ended] }> {
     for (let n = 1; n <= APIS; n += 1) this.apis.push(this.#launch("api", n));
     for (let n = 1; n <= WORKERS; n += 1) this.workers.push(this.#launch("worker", n));
     await Promise.all([...this.apis, ...this.workers].map(({ ready }) => ready));
+    await Promise.all(this.apis.map((api) => this.#untilReady(api)));
     await this.#register();
   }
 
@@ -174,6 +176,20 @@ export class System extends EventEmitter<{ ended: [Ended] }> {
         ? { PORT: "0", API_TOKENS: `demo:admin:${this.token}` }
         : { PROVISIONER: "process", SHUTDOWN_GRACE_MS: String(GRACE_MS) }),
     };
+  }
+
+  /** An API listens before it has reached Redis: until then it would refuse a write. */
+  async #untilReady(api: Child): Promise<void> {
+    const until = performance.now() + READY_WITHIN_MS;
+    const url = `${this.urlOf(api.name)}/readyz`;
+    for (;;) {
+      const answer = await ask(url, { method: "GET", timeoutMs: 2_000 }).catch((error: Error) => error.message);
+      if (typeof answer !== "string" && answer.status === 200) return;
+      if (performance.now() > until || !api.alive) {
+        throw new Error(`${api.name} was not ready within ${READY_WITHIN_MS} ms: ${JSON.stringify(answer)}`);
+      }
+      await sleep(25);
+    }
   }
 
   async #register(): Promise<void> {

@@ -45,7 +45,9 @@ export function parseTrace(name: string, text: string): Trace {
     .map((line, i) => ({ line, number: i + 1 }))
     .filter(({ line }) => line.trim() !== "" && !line.startsWith("#"));
   if (lines[0]?.line !== HEADER) {
-    throw new UsageError(`trace ${name}: expected the header "${HEADER}", got "${lines[0]?.line ?? ""}"`);
+    throw new UsageError(
+      `trace ${name}: expected the header "${HEADER}", got "${(lines[0]?.line ?? "").slice(0, 60)}"`,
+    );
   }
   const entries = lines.slice(1).map(({ line, number }) => parseEntry(line, `trace ${name}, line ${number}`));
   entries.sort((a, b) => a.offsetMs - b.offsetMs);

@@ -27,7 +27,8 @@ export function judge(facts: Facts): Verdict {
   const coveredBy = recordedCovers(facts);
   const failed = writes.filter(({ ackedAt }) => ackedAt === undefined);
   const uncovered = writes.filter((write) => isAcked(write) && !write.isProbe && !isLoaded(write, coveredBy, facts));
-  const saves = savesOf(facts, coveredBy);
+  const asked = askedByPerson(facts, coveredBy);
+  const saves = savesOf(facts, coveredBy, asked);
   const overlaps = [...overlappingProcesses(facts.agentRuns), ...overlappingCycles(facts.cycles)];
   const stale = staleFiles(facts);
   // Under `seed` a dropped write is lost, and known to be: that is what it shows.
@@ -44,7 +45,7 @@ export function judge(facts: Facts): Verdict {
         return `one Save of ${workspace} (${length} writes) cost ${cycles.length} cycles: ${cycles.map(({ id }) => id).join(", ")}`;
       }),
     ...overlaps,
-    ...tooSoon(facts),
+    ...tooSoon(facts, asked),
     ...contradictions(facts),
     ...(profile === "seed" ? [] : stale.map((file) => `${file}: the workspace does not serve its last content`)),
     ...stillOwed.map((workspace) => `${workspace} was still owed a restart when the demo stopped waiting`),
@@ -72,6 +73,12 @@ function recordedCovers({ writes, cycles }: Facts): Map<number, CycleFact> {
   return covers;
 }
 
+/** The ids of the cycles that cover what a person asked for: those owe nothing to the cooldown, nor to thrift. */
+function askedByPerson({ writes, policy }: Facts, coveredBy: ReadonlyMap<number, CycleFact>): Set<string> {
+  const byPerson = writes.filter(({ source }) => policy.sources[source]?.cooldown === "ignore");
+  return new Set(byPerson.flatMap(({ number }) => coveredBy.get(number)?.id ?? []));
+}
+
 function isOwed(decision: string | undefined): boolean {
   return decision === "fired" || decision === "coalesced";
 }
@@ -92,12 +99,14 @@ function isLoaded(
       .map(({ sha256 }) => sha256);
     return served.some(({ files }) => contents.includes(files[write.detail]));
   }
-  // No content to look for: the process must have started after it. Between its sending and its acknowledgement only
-  // the record knows which came first.
+  // No content to look for: its cycle, and the process, must have started after it. Between its sending and its
+  // acknowledgement only the record knows which came first.
   const recorded = coveredBy.get(write.number)?.id;
-  return served.some(
-    ({ startedAt, cycleId }) => startedAt >= write.ackedAt || (cycleId === recorded && startedAt >= write.sentAt),
-  );
+  return served.some(({ startedAt, cycleId }) => {
+    if (cycleId === recorded) return startedAt >= write.sentAt;
+    const cycle = facts.cycles.find(({ id }) => id === cycleId);
+    return cycle !== undefined && cycle.startedAt >= write.ackedAt && startedAt >= write.ackedAt;
+  });
 }
 
 function isSameFile(a: WriteFact, b: WriteFact): boolean {
@@ -127,10 +136,10 @@ function overlappingCycles(cycles: readonly CycleFact[]): string[] {
     .map(([earlier, later]) => `two cycles of ${later.workspace} overlap: ${earlier.id} and ${later.id}`);
 }
 
-/** Nobody pressed the Restart button here, so every two cycles of a workspace start at least the cooldown apart. */
-function tooSoon({ cycles, policy: { cooldownMs } }: Facts): string[] {
+/** Every two cycles of a workspace start at least the cooldown apart, unless a person asked for the later one. */
+function tooSoon({ cycles, policy: { cooldownMs } }: Facts, asked: ReadonlySet<string>): string[] {
   return pairsOf(cycles)
-    .filter(([earlier, later]) => later.startedAt - earlier.startedAt < cooldownMs)
+    .filter(([earlier, later]) => !asked.has(later.id) && later.startedAt - earlier.startedAt < cooldownMs)
     .map(([earlier, later]) => {
       const apart = later.startedAt - earlier.startedAt;
       return `cycles ${earlier.id} and ${later.id} of ${later.workspace} began ${apart} ms apart, within the cooldown of ${cooldownMs} ms`;

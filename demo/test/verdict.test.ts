@@ -121,6 +121,13 @@ describe("the verdict on a lost write", () => {
     expect(broken(late)).toContainEqual(expect.stringContaining("write 2 (secret-change: API_KEY) is uncovered"));
   });
 
+  it("of a dropped secret is seen even when the process of the cycle before it started late", () => {
+    const dropped = { decision: "dropped", rule: "cooldown", generation: 30 };
+    const secret = { source: "secret-change", detail: "API_KEY", sha256: undefined, receipt: dropped } as const;
+    const verdict = judge({ ...withWrite(2, { ...secret, sentAt: 8_020, ackedAt: 8_030 }), profile: "seed" });
+    expect(verdict.uncovered.map(({ number }) => number)).toEqual([2]);
+  });
+
   it("is no loss when it is a probe", () => {
     const probe = { source: "a2a-preflight", isProbe: true, sha256: undefined, sentAt: 9_000, ackedAt: 9_005 } as const;
     expect(
@@ -172,8 +179,15 @@ describe("the verdict on what happened at once", () => {
     expect(broken({ ...GOOD, cycles, agentRuns: [...GOOD.agentRuns, other] })).toEqual([]);
   });
 
-  it("is broken by cycles that begin within the cooldown", () => {
+  it("is broken by cycles that begin within the cooldown, unless a person asked", () => {
     const cycles = [cycle("c1", 2, 10), cycle("c2", 5_900, 30)];
+    const manual = { source: "manual", detail: "please", sha256: undefined } as const;
+    expect(
+      broken({
+        ...withWrite(2, { ...manual, receipt: { decision: "fired", rule: "window", generation: 30 } }),
+        cycles,
+      }),
+    ).toEqual([]);
     expect(broken({ ...GOOD, cycles })).toEqual([
       "cycles c1 and c2 of seo-agent began 5898 ms apart, within the cooldown of 6000 ms",
     ]);
