@@ -1,4 +1,5 @@
 /** Durable: after a calm-down nothing acknowledged is missing, and nothing is left to do. */
+import { isOwed } from "./covered.ts";
 import type { ClientRequest, Replay, Rules, WorkspaceRecord } from "./evidence.ts";
 import { spanOf } from "./persons.ts";
 import type { Violation } from "./verdict.ts";
@@ -22,7 +23,7 @@ export function judgeAtRest(
   if (final.phase !== "idle") return violated(`it is ${final.phase} after the calm-down`, final);
   if (final.observedGeneration < final.generation) return violated("it is idle and yet owes a restart", final);
   const newest = requests
-    .filter(({ sentAt, answer }) => answer?.receipt !== undefined && sentAt > removedUntil)
+    .filter((request) => isOwed(request) && request.sentAt > removedUntil)
     .reduce<ClientRequest | undefined>((a, b) => (generationOf(b) > generationOf(a) ? b : a), undefined);
   if (generationOf(newest) > final.generation) {
     return violated("its generation is below one that was acknowledged", newest, final);

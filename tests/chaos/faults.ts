@@ -1,0 +1,61 @@
+/** Does to the system what the plan says. Resolves once the fault is over, with what is worth telling. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { HintMeddler } from "./hints.ts";
+import type { Fault } from "./plan-faults.ts";
+import type { System } from "./system.ts";
+import { CAST } from "./workspaces.ts";
+
+/** `told` is called when it strikes. */
+export async function inflict(
+  fault: Fault,
+  system: System,
+  hints: HintMeddler,
+  told: (what: string) => void,
+): Promise<void> {
+  const { kind, target, forMs } = fault;
+  switch (kind) {
+    case "kill-worker":
+    case "kill-api":
+    case "stop-worker":
+    case "stop-api": {
+      const signal = kind.startsWith("kill") ? "SIGKILL" : "SIGTERM";
+      const replica = await system.oneOf(kind.endsWith("api") ? "api" : "worker", target);
+      told(`${replica.name} ${signal}, another one ${forMs} ms later`);
+      return replica.replace(signal, forMs);
+    }
+    case "freeze-worker":
+    case "freeze-api": {
+      const replica = await system.oneOf(kind === "freeze-api" ? "api" : "worker", target);
+      told(`${replica.name} SIGSTOP for ${forMs} ms`);
+      return replica.freeze(forMs);
+    }
+    case "kill-redis":
+      return system.withRedis(async (redis) => {
+        told(`Redis SIGKILL, back after ${forMs} ms`);
+        await redis.kill("SIGKILL");
+        await sleep(forMs);
+        await redis.restart();
+      });
+    case "freeze-redis":
+      return system.withRedis(async (redis) => {
+        told(`Redis SIGSTOP for ${forMs} ms`);
+        await redis.kill("SIGSTOP");
+        await sleep(forMs);
+        await redis.kill("SIGCONT");
+      });
+    case "disconnect-clients":
+      return system.withRedis(async () => told(`CLIENT KILL: ${await hints.disconnectAll()}`));
+    case "wipe-queue":
+      return system.withRedis(async () => told(`the queue: ${await hints.wipe()}`));
+    case "drop-hints":
+      return system.withRedis(async () => told(`hints: ${await hints.drop()}`));
+    case "duplicate-hints":
+      return system.withRedis(async () => told(`hints: ${await hints.duplicate(CAST.map(({ id }) => id))}`));
+    case "promote-hints":
+      return system.withRedis(async () => told(`hints: ${await hints.promote()}`));
+    case "retry-hints":
+      return system.withRedis(async () => told(`hints: ${await hints.retry()}`));
+    case "steal-hints":
+      return system.withRedis(async () => told(`running hints: ${await hints.steal()}`));
+  }
+}
