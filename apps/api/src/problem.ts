@@ -3,6 +3,7 @@ import {
   CoordinatorUnavailableError,
   IdempotencyConflictError,
   InvalidWorkspaceIdError,
+  NotReplicatedError,
   UnknownSourceError,
 } from "@restart-coordinator/debounce";
 import type { ErrorRequestHandler, Response } from "express";
@@ -86,12 +87,15 @@ function asProblem(error: unknown): Problem | undefined {
     return new Problem({ type: error.code, status, title, detail: error.message });
   }
   if (error instanceof CoordinatorUnavailableError) {
+    const isReplicated = !(error instanceof NotReplicatedError);
     return new Problem(
       {
-        type: "redis-away",
+        type: isReplicated ? "redis-away" : "not-replicated",
         status: 503,
         title: "Try again",
-        detail: "Redis is not available: nothing that was not recorded is acknowledged; repeat the request",
+        detail: isReplicated
+          ? "Redis is not available: nothing that was not recorded is acknowledged; repeat the request"
+          : "too few of Redis' replicas have it: a failover now would lose it; repeat the request",
       },
       { "Retry-After": String(RETRY_AFTER_SECONDS) },
     );

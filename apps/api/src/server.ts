@@ -39,6 +39,7 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
     policy,
     activityTtlMs: config.RESTART_ACTIVITY_TTL_MS,
     leaseMs: config.RESTART_LEASE_MS,
+    replication: { minReplicas: config.RESTART_MIN_REPLICAS, timeoutMs: config.RESTART_REPLICA_TIMEOUT_MS },
     onDue: (hint) =>
       hints.enqueue(hint).catch((error: Error) => {
         logger.warn(

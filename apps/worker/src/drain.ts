@@ -35,6 +35,12 @@ export async function drain(workspaceId: string, parts: DrainParts, onStep: Atte
         await parts.wake({ workspaceId, dueAt, delayMs: Math.max(0, dueAt - now), hintId });
         return;
       }
+      case "not-replicated":
+        parts.logger.warn(
+          { workspaceId, dueAt: begun.dueAt },
+          "too few replicas have the begin: no cycle runs; the sweep tries again",
+        );
+        return;
       case "begun":
         if (!(await runAndEnd(begun.lease, parts, onStep))) return;
     }

@@ -34,6 +34,7 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
     policy,
     leaseMs: config.RESTART_LEASE_MS,
     activityTtlMs: config.RESTART_ACTIVITY_TTL_MS,
+    replication: { minReplicas: config.RESTART_MIN_REPLICAS, timeoutMs: config.RESTART_REPLICA_TIMEOUT_MS },
   };
   const cycles = new Cycles({ ...shared, worker: name });
   const coordinator = new RestartCoordinator(shared);

@@ -59,7 +59,11 @@ local function reply()
     state.action, tonumber(state.cycleStartedAt), tonumber(state.leaseEndsAt), tonumber(state.askedAt),
     redis.call('GET', K.journal) or '', state.stopAsked and 1 or 0, now, flat, cjson.encode(whyList(K.covers)) }
 end
-if state.owner == A.owner then return reply() end
+if state.owner == A.owner then
+  -- A write, so that a WAIT after this call waits for the first one's, too.
+  redis.call('HSET', K.state, 'owner', A.owner)
+  return reply()
+end
 
 local fence = nextNumber(state.fence, now)
 local leaseEndsAt = now + tonumber(A.leaseMs)

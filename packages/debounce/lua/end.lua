@@ -1,8 +1,8 @@
 -- Ends an attempt at a cycle, fenced.
 -- KEYS: workspace workspaces state startedAt due hinted why covers journal lastCycle events activity idempotency
--- ARGV: id fence outcome retryable error instance backoffMs maxBackoffMs breakerAfter jitter activityTtlMs now
+-- ARGV: id fence outcome retryable error instance backoffMs maxBackoffMs breakerAfter jitter pauseMs activityTtlMs now
 -- `outcome`: ok | failed | declined | canceled | handover. A handover ends the lease, not the cycle: the next worker
--- takes it over at once. A retryable failure keeps the cycle for another attempt, until the breaker opens.
+-- takes it over at once, or after `pauseMs`. A retryable failure keeps the cycle for another attempt, until the breaker opens.
 -- `jitter`: 0 to 1, shortens the backoff by up to half.
 -- Reply: {'ended', what, dueAt|'', durationMs} | {'lost'}
 -- Reply: what: 'ok' | 'retry' | 'failed' | 'declined' | 'canceled' | 'handover' | 'removed'; dueAt: the next wake-up
@@ -18,9 +18,10 @@ local duration = now - tonumber(state.cycleStartedAt)
 
 if A.outcome == 'handover' then
   clearFields(state, { 'owner' })
-  set(state, { leaseEndsAt = now })
-  redis.call('ZADD', K.due, now, A.id)
-  return { 'ended', 'handover', now, duration }
+  local dueAt = now + tonumber(A.pauseMs)
+  set(state, { leaseEndsAt = dueAt })
+  redis.call('ZADD', K.due, dueAt, A.id)
+  return { 'ended', 'handover', dueAt, duration }
 end
 
 if A.outcome == 'ok' and state.action == 'remove' then

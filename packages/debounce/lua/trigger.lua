@@ -27,7 +27,12 @@ if not recalled and A.idempotencyKey ~= '' then
     recalled = record.receipt
   end
 end
-if recalled then return cjson.decode(recalled) end
+if recalled then
+  -- A write, so that a WAIT after this call waits for the first one's, too.
+  redis.call('HSET', K.recent .. ':' .. minute, A.nonce, recalled)
+  redis.call('PEXPIRE', K.recent .. ':' .. minute, 120000)
+  return cjson.decode(recalled)
+end
 
 local workspace = {}
 local fields = redis.call('HMGET', K.workspace, 'desired', 'runtime', 'parentPaused')

@@ -11,6 +11,7 @@ import type { Hint } from "./hint.ts";
 import { createKeySpace, type KeySpace } from "./keys.ts";
 import { POLICIES, type Policy, type SourcePolicy } from "./policy.ts";
 import { Registry } from "./registry.ts";
+import type { Replication } from "./replication.ts";
 import type { TriggerReply } from "./transition-types.ts";
 import { Transitions } from "./transitions.ts";
 import { formatTriggerId } from "./trigger-id.ts";
@@ -32,6 +33,8 @@ export interface CoordinatorOptions {
   readonly activityTtlMs?: number;
   /** How long a worker may act without a word before another takes over, ms. Default 15,000. */
   readonly leaseMs?: number;
+  /** A trigger is acknowledged only once replicas have it. Default: once Redis has it. */
+  readonly replication?: Replication;
   /**
    * Told when a worker should look at a workspace, at once or later. Enqueue a hint here; not doing so, or failing,
    * costs a sweep interval and loses nothing. Not awaited.
@@ -95,6 +98,7 @@ export class RestartCoordinator {
     this.transitions = new Transitions(options.redis, this.keys, {
       leaseMs: options.leaseMs ?? 15_000,
       activityTtlMs: options.activityTtlMs ?? SEVEN_DAYS_MS,
+      replication: options.replication,
     });
     this.registry = new Registry(options.redis, this.keys, this.transitions, (hint) => this.#hint(hint));
     this.verbs = new Verbs(this.transitions, (hint) => this.#hint(hint));
@@ -110,6 +114,7 @@ export class RestartCoordinator {
    *
    * @throws UnknownSourceError, InvalidWorkspaceIdError, IdempotencyConflictError
    * @throws CoordinatorUnavailableError when Redis did not answer: the trigger may or may not have been recorded
+   * @throws NotReplicatedError, one of those: too few replicas have it
    */
   async trigger(workspaceId: string, request: TriggerRequest): Promise<Receipt> {
     assertWorkspaceId(workspaceId);

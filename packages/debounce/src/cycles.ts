@@ -7,6 +7,7 @@ import type { Cluster, Redis } from "ioredis";
 import { CycleStopAskedError, LeaseLostError } from "./errors.ts";
 import { createKeySpace, type KeySpace } from "./keys.ts";
 import { POLICIES, type Policy } from "./policy.ts";
+import type { Replication } from "./replication.ts";
 import type { BeginReply, BegunReply, DueWorkspace, EndCall, EndReply } from "./transition-types.ts";
 import { Transitions } from "./transitions.ts";
 
@@ -21,16 +22,24 @@ export interface CyclesOptions {
   readonly policy?: Pick<Policy, "cooldownMs" | "retry">;
   /** How long a worker may act without a word before another takes over, ms. Default 15,000. */
   readonly leaseMs?: number;
+  /** A cycle begins only once replicas have its lease. Default: once Redis has it. */
+  readonly replication?: Replication;
   /** How long activity and an idle workspace's state are kept, ms. Default 7 days. */
   readonly activityTtlMs?: number;
   /** Names this worker in the records. */
   readonly worker: string;
 }
 
-export type Begun = Exclude<BeginReply, BegunReply> | { readonly kind: "begun"; readonly lease: CycleLease };
+export type Begun =
+  | Exclude<BeginReply, BegunReply>
+  | { readonly kind: "begun"; readonly lease: CycleLease }
+  /** Too few replicas have it: the lease was given up, and nobody takes it before `dueAt`. */
+  | { readonly kind: "not-replicated"; readonly dueAt: number };
 
 const SEVEN_DAYS_MS = 7 * 24 * 60 * 60 * 1_000;
 const SWEEP_BATCH = 100;
+/** Replicas that are away seldom come back sooner; a workspace that waits for them costs one look per pause. */
+const NOT_REPLICATED_PAUSE_MS = 1_000;
 
 export class Cycles {
   readonly keys: KeySpace;
@@ -47,6 +56,7 @@ export class Cycles {
     this.transitions = new Transitions(options.redis, this.keys, {
       leaseMs: this.#leaseMs,
       activityTtlMs: options.activityTtlMs ?? SEVEN_DAYS_MS,
+      replication: options.replication,
     });
   }
 
@@ -56,8 +66,16 @@ export class Cycles {
     const owner = `${this.#options.worker}/${randomBytes(6).toString("base64url")}`;
     const reply = await this.transitions.begin({ id: workspaceId, owner, cooldownMs: this.#policy.cooldownMs });
     if (reply.kind !== "begun") return reply;
+    if (!reply.isReplicated) return this.#giveUp(workspaceId, reply);
     const lease = new CycleLease(workspaceId, reply, this.transitions, this.#policy, this.#leaseMs, sentAt);
     return { kind: "begun", lease };
+  }
+
+  async #giveUp(id: string, { fencingToken, now }: BegunReply): Promise<Begun> {
+    const { retry } = this.#policy;
+    const pauseMs = NOT_REPLICATED_PAUSE_MS;
+    const ended = await this.transitions.end({ id, fencingToken, outcome: "handover", pauseMs, retry, jitter: 0 });
+    return { kind: "not-replicated", dueAt: ended.kind === "lost" ? now : (ended.dueAt ?? now) };
   }
 
   /**

@@ -6,6 +6,14 @@ export class CoordinatorUnavailableError extends Error {
   }
 }
 
+/** Redis recorded it, but too few replicas have it: a failover now would lose it. Trying again later is safe. */
+export class NotReplicatedError extends CoordinatorUnavailableError {
+  constructor() {
+    super("too few replicas have what was recorded");
+    this.name = "NotReplicatedError";
+  }
+}
+
 /** A worker's lease was taken over or ended: it may write no state and must begin no further side effect. */
 export class LeaseLostError extends Error {
   constructor(workspaceId: string, cycleId: string) {

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import type { Cluster, Redis } from "ioredis";
 import type { KeyRole } from "./keys.ts";
+import { type Acknowledged, type Replication, runAndWait } from "./replication.ts";
 
 export const SCRIPT_NAMES = [
   "trigger",
@@ -55,11 +56,13 @@ function headerWords(body: string, label: string): string[] {
 }
 
 /** Sends one script with keys and arguments by name; every argument the header names must be given. */
-export type RunScript = (
-  name: ScriptName,
-  keyOf: (role: KeyRole) => string,
-  args: Readonly<Record<string, string | number>>,
-) => Promise<unknown[]>;
+export interface RunScript {
+  (name: ScriptName, keyOf: KeyOf, args: ScriptArguments): Promise<unknown[]>;
+  /** … and waits for replicas to have what it wrote. */
+  andWait(name: ScriptName, keyOf: KeyOf, args: ScriptArguments, replication: Replication): Promise<Acknowledged>;
+}
+export type KeyOf = (role: KeyRole) => string;
+export type ScriptArguments = Readonly<Record<string, string | number>>;
 
 export function bindScripts(redis: Redis | Cluster): RunScript {
   const scripts = new Map(SCRIPT_NAMES.map((name) => [name, loadScript(name)]));
@@ -67,15 +70,24 @@ export function bindScripts(redis: Redis | Cluster): RunScript {
     redis.defineCommand(commandOf(script.name), { numberOfKeys: script.keys.length, lua: script.lua });
   }
   const commands = redis as unknown as Record<string, (...args: (string | number)[]) => Promise<unknown[]>>;
-  return (name, keyOf, args) => {
+  const run = (name: ScriptName, keyOf: KeyOf, args: ScriptArguments) => {
     const script = scripts.get(name) as Script;
-    const values = script.args.map((arg) => {
-      const value = args[arg];
-      if (value === undefined) throw new TypeError(`the script ${name} expects the argument ${arg}`);
-      return value;
-    });
-    return (commands[commandOf(name)] as (typeof commands)[string]).call(redis, ...script.keys.map(keyOf), ...values);
+    const send = commands[commandOf(name)] as (typeof commands)[string];
+    return send.call(redis, ...script.keys.map(keyOf), ...valuesOf(script, args));
   };
+  const andWait: RunScript["andWait"] = (name, keyOf, args, replication) => {
+    const script = scripts.get(name) as Script;
+    return runAndWait(redis, script, script.keys.map(keyOf), valuesOf(script, args), replication);
+  };
+  return Object.assign(run, { andWait });
+}
+
+function valuesOf(script: Script, args: ScriptArguments): (string | number)[] {
+  return script.args.map((arg) => {
+    const value = args[arg];
+    if (value === undefined) throw new TypeError(`the script ${script.name} expects the argument ${arg}`);
+    return value;
+  });
 }
 
 function commandOf(name: ScriptName): string {

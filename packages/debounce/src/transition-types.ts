@@ -1,5 +1,6 @@
 /** What each transition takes and answers. Times are ms of Redis' clock; `now` is for tests. */
 import type { RetryPolicy, SourcePolicy } from "./policy.ts";
+import type { Replication } from "./replication.ts";
 import type { Decision, Outcome, Rule } from "./vocabulary.ts";
 import type { CoveredSource } from "./why.ts";
 
@@ -72,6 +73,8 @@ export interface BegunReply {
   /** The registry entry, field by field. */
   readonly workspace: Readonly<Record<string, string>>;
   readonly covers: readonly CoveredSource[];
+  /** As many replicas as were asked for have it. */
+  readonly isReplicated: boolean;
 }
 
 export type LeaseReply =
@@ -88,6 +91,8 @@ export interface EndCall {
   readonly retry: RetryPolicy;
   /** 0 to 1. */
   readonly jitter: number;
+  /** After a handover nobody takes the cycle over for this long. */
+  readonly pauseMs?: number;
   readonly now?: number;
 }
 
@@ -130,4 +135,6 @@ export interface TransitionSettings {
   readonly leaseMs: number;
   /** How long activity and an idle workspace's state are kept, ms. */
   readonly activityTtlMs: number;
+  /** What `begin` and `trigger` wait for; nothing without it. */
+  readonly replication?: Replication | undefined;
 }

@@ -3,9 +3,9 @@
  * script's reply. `now` is for tests; in production Redis' own clock decides.
  */
 import type { Cluster, Redis } from "ioredis";
-import { fromRedis } from "./errors.ts";
+import { fromRedis, NotReplicatedError } from "./errors.ts";
 import type { KeyRole, KeySpace } from "./keys.ts";
-import { bindScripts, type ScriptName } from "./scripts.ts";
+import { bindScripts, type KeyOf, type RunScript, type ScriptArguments, type ScriptName } from "./scripts.ts";
 import type {
   BeginReply,
   BegunReply,
@@ -24,31 +24,21 @@ import type { CoveredSource } from "./why.ts";
 
 export class Transitions {
   readonly keys: KeySpace;
-  readonly #run: (
-    name: ScriptName,
-    keyOf: (role: KeyRole) => string,
-    args: Record<string, string | number>,
-  ) => Promise<unknown[]>;
+  readonly #script: RunScript;
   readonly #settings: TransitionSettings;
 
   constructor(redis: Redis | Cluster, keys: KeySpace, settings: TransitionSettings) {
     this.keys = keys;
     this.#settings = settings;
-    const run = bindScripts(redis);
-    this.#run = async (name, keyOf, args) => {
-      try {
-        return await run(name, keyOf, args);
-      } catch (error) {
-        throw fromRedis(error);
-      }
-    };
+    this.#script = bindScripts(redis);
   }
 
+  /** @throws NotReplicatedError when too few replicas have it: it may be carried out, or lost */
   async trigger(call: TriggerCall): Promise<TriggerReply> {
     const { policy } = call;
     const keyOf = (role: KeyRole) =>
       role === "window" ? this.keys.window(call.source, call.id) : this.#of(call.id, role);
-    const reply = await this.#run("trigger", keyOf, {
+    const { reply, isReplicated } = await this.#runReplicated("trigger", keyOf, {
       id: call.id,
       source: call.source,
       windowMs: policy.windowMs,
@@ -71,6 +61,7 @@ export class Transitions {
       activityTtlMs: this.#settings.activityTtlMs,
       now: call.now ?? "",
     });
+    if (!isReplicated) throw new NotReplicatedError();
     if (reply[0] === "conflict") return { kind: "conflict" };
     return {
       kind: reply[0] as "judged" | "replayed",
@@ -86,7 +77,7 @@ export class Transitions {
   }
 
   async begin(call: { id: string; owner: string; cooldownMs: number; now?: number }): Promise<BeginReply> {
-    const reply = await this.#run("begin", (role) => this.#of(call.id, role), {
+    const { reply, isReplicated } = await this.#runReplicated("begin", (role) => this.#of(call.id, role), {
       id: call.id,
       owner: call.owner,
       leaseMs: this.#settings.leaseMs,
@@ -118,6 +109,7 @@ export class Transitions {
           now: Number(reply[12]),
           workspace: pairs(reply[13] as string[]),
           covers: listOf(reply[14] as string),
+          isReplicated,
         };
     }
   }
@@ -157,6 +149,7 @@ export class Transitions {
       maxBackoffMs: call.retry.maxBackoffMs,
       breakerAfter: call.retry.breakerAfter,
       jitter: call.jitter,
+      pauseMs: call.pauseMs ?? 0,
       activityTtlMs: this.#settings.activityTtlMs,
       now: call.now ?? "",
     });
@@ -328,6 +321,29 @@ export class Transitions {
       now: call.now ?? "",
       ...more,
     });
+  }
+
+  async #run(name: ScriptName, keyOf: KeyOf, args: ScriptArguments): Promise<unknown[]> {
+    try {
+      return await this.#script(name, keyOf, args);
+    } catch (error) {
+      throw fromRedis(error);
+    }
+  }
+
+  async #runReplicated(
+    name: ScriptName,
+    keyOf: KeyOf,
+    args: ScriptArguments,
+  ): Promise<{ reply: unknown[]; isReplicated: boolean }> {
+    const { replication } = this.#settings;
+    if (!replication?.minReplicas) return { reply: await this.#run(name, keyOf, args), isReplicated: true };
+    try {
+      const { reply, replicas } = await this.#script.andWait(name, keyOf, args, replication);
+      return { reply, isReplicated: replicas >= replication.minReplicas };
+    } catch (error) {
+      throw fromRedis(error);
+    }
   }
 
   #of(id: string, role: KeyRole): string {

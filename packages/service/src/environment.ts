@@ -39,6 +39,10 @@ const shared = {
   RESTART_COOLDOWN_MS: z.coerce.number().int().min(0).max(86_400_000).optional(),
   /** How long a worker may act without a word before another takes over, ms. */
   RESTART_LEASE_MS: milliseconds(15_000, 300),
+  /** A trigger is acknowledged, and a cycle begins, only once as many replicas have it; 0 = once Redis has it. */
+  RESTART_MIN_REPLICAS: z.coerce.number().int().min(0).max(100).default(0),
+  /** How long to wait for them, ms. */
+  RESTART_REPLICA_TIMEOUT_MS: milliseconds(100, 1),
   /** How often due work is looked for, ms. */
   RESTART_SWEEP_MS: milliseconds(1_000, 20),
   /** How long activity and an idle workspace's state are kept, ms. */

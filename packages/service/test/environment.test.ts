@@ -22,6 +22,8 @@ describe("without any variable", () => {
       SHARDS: 1,
       RESTART_PREFIX: "rc",
       RESTART_LEASE_MS: 15_000,
+      RESTART_MIN_REPLICAS: 0,
+      RESTART_REPLICA_TIMEOUT_MS: 100,
       RESTART_SWEEP_MS: 1_000,
       RESTART_ACTIVITY_TTL_MS: 604_800_000,
       LOG_LEVEL: "info",
