@@ -181,7 +181,8 @@ if A.nonce ~= '' or A.idempotencyKey ~= '' then
     if redis.call('HLEN', bucket) < RECENT_KEPT then redis.call('HSET', bucket, A.nonce, receipt) end
     redis.call('PEXPIRE', bucket, 120000)
   end
-  if A.idempotencyKey ~= '' then
+  -- What nobody registered gets no key.
+  if A.idempotencyKey ~= '' and workspace.desired then
     if redis.call('HLEN', K.idempotency) >= IDEMPOTENCY_KEPT then
       local oldest, oldestAt = nil, math.huge
       for key, record in pairs(readHash(K.idempotency)) do
