@@ -67,6 +67,7 @@ export class Registry {
       // Asked after the entry names its parent: a pause that came in between has seen the child, or is seen here.
       const parent = parentId === undefined ? undefined : (await this.#transitions.view(parentId)).workspace;
       await this.#transitions.markParent({ id, paused: parent !== undefined && isPaused(parent) });
+      await this.#markDescendants(id);
     }
     return { kind };
   }
@@ -98,8 +99,15 @@ export class Registry {
 
   /** Forgets a workspace without stopping what runs. */
   async forget(id: string, by: { actor: string }, sources: readonly string[]): Promise<"forgotten" | "unknown"> {
+    const orphans = await this.children(id);
     await this.deleteTraces(id, sources);
-    return this.#transitions.forget({ id, ...by });
+    const told = await this.#transitions.forget({ id, ...by });
+    // Nobody could take the mark of a paused parent away any more.
+    for (const orphan of orphans) {
+      await this.#transitions.markParent({ id: orphan, paused: false });
+      await this.#markDescendants(orphan);
+    }
+    return told;
   }
 
   /** Deletes the keys that the script which forgets a workspace cannot name: its windows, its place in the family. */
@@ -132,13 +140,14 @@ export class Registry {
     };
   }
 
-  /** The parent, its parent, and so on; undefined when `id` is not registered. */
+  /** The parent, its parent, and so on; undefined when `id` is not registered or being removed. */
   async #ancestry(id: string): Promise<string[] | undefined> {
     const line: string[] = [];
     let current: string | undefined = id;
     while (current !== undefined && line.length < DEEPEST_FAMILY) {
       const { workspace } = await this.#transitions.view(current);
-      if (workspace.desired === undefined) return line.length === 0 ? undefined : line;
+      const isGone = workspace.desired === undefined || workspace.desired === "removed";
+      if (isGone) return line.length === 0 ? undefined : line;
       line.push(current);
       current = workspace.parentId;
     }
