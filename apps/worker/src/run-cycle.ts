@@ -83,7 +83,7 @@ async function act(
 }
 
 function cycleFor(lease: CycleLease, signal: AbortSignal, settings: AttemptSettings, logger: Logger): Cycle {
-  const { cycleId, fencingToken, attempt, journal } = lease.cycle;
+  const { cycleId, fencingToken, attempt, journal, leftover } = lease.cycle;
   const step = (name: string, detail: Readonly<Record<string, unknown>> = {}): void => {
     logger.info({ step: name, ...detail }, `cycle ${cycleId}: ${name}`);
     settings.onStep(name, detail);
@@ -95,6 +95,7 @@ function cycleFor(lease: CycleLease, signal: AbortSignal, settings: AttemptSetti
     attempt,
     signal,
     journal: journal === undefined ? undefined : (JSON.parse(journal) as Journal),
+    leftover: leftover === undefined ? undefined : (JSON.parse(leftover) as Journal),
     step,
     safePoint: () => lease.safePoint(),
     async record(entry) {

@@ -6,7 +6,7 @@
 -- Reply: {'busy', leaseEndsAt}             another worker acts
 -- Reply: {'not-due', dueAt, hintId, now}   too early; hintId names the hint to enqueue for dueAt
 -- Reply: {'begun', how, cycle, generation, attempt, fence, action, startedAt, leaseEndsAt, askedAt, journal|'',
--- Reply:  stopAsked 0|1, now, workspace fields as a flat array, covers as JSON}
+-- Reply:  stopAsked 0|1, now, workspace fields as a flat array, covers as JSON, leftover|''}
 -- Reply: how: 'new' | 'takeover' | 'retry'; action: 'restart' | 'stop' | 'remove'; askedAt: when the first covered trigger came
 -- Events: WORKSPACE_AUTO_RESTART_FIRED (a new restart), WORKSPACE_PROVISIONING (every attempt at one)
 
@@ -55,9 +55,13 @@ local function reply()
     flat[#flat + 1] = field
     flat[#flat + 1] = value
   end
+  -- A journal of an earlier cycle that did not end well: not to resume from, but to know what it may have left behind.
+  local journal = redis.call('GET', K.journal) or ''
+  local own = state.journalOf == state.cycle
   return { 'begun', how, state.cycle, tonumber(state.cycleGeneration), tonumber(state.attempt), tonumber(state.fence),
     state.action, tonumber(state.cycleStartedAt), tonumber(state.leaseEndsAt), tonumber(state.askedAt),
-    redis.call('GET', K.journal) or '', state.stopAsked and 1 or 0, now, flat, cjson.encode(whyList(K.covers)) }
+    own and journal or '', state.stopAsked and 1 or 0, now, flat, cjson.encode(whyList(K.covers)),
+    own and '' or journal }
 end
 if state.owner == A.owner then
   -- A write, so that a WAIT after this call waits for the first one's, too.
@@ -93,8 +97,6 @@ if how == 'new' then
     changes.askedAt = tonumber(state.desireAt)
   end
   clearFields(state, { 'desireAt' })
-  -- Of an earlier cycle that ended without success: resuming from it would restart nothing.
-  redis.call('DEL', K.journal)
 else
   changes.attempt = tonumber(state.attempt) + 1
   clearFields(state, { 'retrying' })

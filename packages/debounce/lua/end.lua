@@ -70,6 +70,7 @@ local isStart = action == 'restart'
 if outcome == 'ok' then
   if isStart then set(state, { observed = math.max(generation, canceledTo or 0) }) end
   clearFields(state, { 'failures', 'backoffEndsAt', 'breaker' })
+  clearFields(state, { 'journalOf' })
   redis.call('DEL', K.covers, K.journal)
 elseif canceledTo then
   set(state, { observed = math.max(generation, canceledTo) })
@@ -95,6 +96,9 @@ if outcome == 'ok' then
   if isStart and A.instance ~= '' then redis.call('HSET', K.workspace, 'instance', A.instance) end
   if not isStart then redis.call('HDEL', K.workspace, 'instance') end
 end
+
+-- What an unfinished cycle left behind concerns the next one.
+if outcome ~= 'ok' then redis.call('PEXPIRE', K.journal, A.activityTtlMs) end
 
 local wake = schedule(A.id, state, workspace, cooldownEndsAt, now)
 local events = { ok = isStart and 'WORKSPACE_ONLINE' or 'WORKSPACE_OFFLINE', failed = 'WORKSPACE_RESTART_FAILED',

@@ -4,10 +4,10 @@
 -- Reply: {'recorded', leaseEndsAt, stopAsked 0|1} | {'lost'}
 
 local now = clock()
-local fields = redis.call('HMGET', K.state, 'fence', 'owner', 'stopAsked')
+local fields = redis.call('HMGET', K.state, 'fence', 'owner', 'stopAsked', 'cycle')
 if fields[1] ~= A.fence or not fields[2] then return { 'lost' } end
 local leaseEndsAt = now + tonumber(A.leaseMs)
 redis.call('SET', K.journal, A.journal)
-redis.call('HSET', K.state, 'leaseEndsAt', leaseEndsAt)
+redis.call('HSET', K.state, 'leaseEndsAt', leaseEndsAt, 'journalOf', fields[4])
 redis.call('ZADD', K.due, leaseEndsAt, A.id)
 return { 'recorded', leaseEndsAt, fields[3] and 1 or 0 }

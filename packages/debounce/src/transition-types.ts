@@ -67,7 +67,10 @@ export interface BegunReply {
   readonly leaseEndsAt: number;
   /** When the first trigger it covers arrived, ms. */
   readonly askedAt: number;
+  /** What an earlier attempt at this cycle wrote. */
   readonly journal: string | undefined;
+  /** What an earlier cycle wrote that did not end well. */
+  readonly leftover: string | undefined;
   readonly stopAsked: boolean;
   readonly now: number;
   /** The registry entry, field by field. */

@@ -109,6 +109,7 @@ export class Transitions {
           now: Number(reply[12]),
           workspace: pairs(reply[13] as string[]),
           covers: listOf(reply[14] as string),
+          leftover: reply[15] === "" ? undefined : String(reply[15]),
           isReplicated,
         };
     }

@@ -48,6 +48,11 @@ export interface Cycle {
   /** What the last attempt wrote, or undefined when there is nothing to resume from. */
   readonly journal: Journal | undefined;
   /**
+   * What an earlier cycle wrote that did not end well: nothing to resume from, but it may have left something behind. The
+   * first `record` replaces it, so what still matters goes into that entry.
+   */
+  readonly leftover: Journal | undefined;
+  /**
    * Records the step that comes next, fenced, and resolves once Redis has it; call it before every side effect. Rejects
    * when the lease is lost: then the side effect must not be made.
    */
@@ -74,10 +79,19 @@ export type Preflight = { readonly ok: true } | { readonly ok: false; readonly r
 /** An error that says whether trying again can help. Anything else a provisioner throws counts as retryable. */
 export class ProvisionerError extends Error {
   readonly retryable: boolean;
+  /** Trying again sooner than this cannot help, ms. */
+  readonly retryAfterMs: number | undefined;
+  /** It will not pass by itself: a person must be told. */
+  readonly alert: boolean;
 
-  constructor(message: string, options: { retryable: boolean; cause?: unknown }) {
+  constructor(
+    message: string,
+    options: { retryable: boolean; cause?: unknown; retryAfterMs?: number; alert?: boolean },
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "ProvisionerError";
     this.retryable = options.retryable;
+    this.retryAfterMs = options.retryAfterMs;
+    this.alert = options.alert ?? false;
   }
 }
