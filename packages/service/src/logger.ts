@@ -13,10 +13,12 @@ const SECRETS = [
 ];
 
 export function createLogger(name: string, level: string): Logger {
-  return pino({
+  const options = {
     name,
     level,
     redact: { paths: SECRETS, censor: "[redacted]" },
     timestamp: pino.stdTimeFunctions.isoTime,
-  });
+  };
+  // Line by line: what is written in the background is out of order, or lost, when the process ends.
+  return pino(options, pino.destination({ fd: 1, sync: true }));
 }

@@ -17,6 +17,10 @@ test("a line is JSON with the process' name and the time as ISO 8601", () => {
   expect(new Date(String(line?.time)).toISOString()).toBe(line?.time);
 });
 
+test("a line is written before the call returns, so that none is lost or out of order when the process ends", () => {
+  expect(Reflect.get(createLogger("api", "info"), pino.symbols.streamSym)).toMatchObject({ sync: true });
+});
+
 test("what is below the level is not written", () => {
   expect(logged("warn", (logger) => logger.info("hello"))).toEqual([]);
   expect(logged("silent", (logger) => logger.fatal("hello"))).toEqual([]);
