@@ -17,7 +17,7 @@ function problems(env: NodeJS.ProcessEnv, schema: z.ZodObject = apiEnvironment):
 
 describe("without any variable", () => {
   test("the API has its defaults", () => {
-    expect(readEnvironment(apiEnvironment, {})).toEqual({
+    expect(readEnvironment(apiEnvironment, {})).toMatchObject({
       REDIS_URL: "redis://127.0.0.1:6379",
       SHARDS: 1,
       RESTART_PREFIX: "rc",

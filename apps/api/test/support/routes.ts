@@ -33,6 +33,7 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", pattern: "/events", scope: "read", stream: true, page: true },
   { method: "GET", pattern: "/workspaces/:id/events", scope: "read", stream: true, page: true },
   { ...verb("triggers", "trigger"), body: { source: "startup" } },
+  { method: "GET", pattern: "/workspaces/:id/triggers/:trigger", scope: "read" },
   verb("restart", "trigger"),
   verb("pause"),
   verb("resume"),
@@ -59,7 +60,7 @@ export const named = (routes: readonly Route[]) =>
 
 /** The path of a route for a workspace; `id` is used as it is. */
 export function pathOf({ pattern }: Route, id: string): string {
-  return pattern.replace(":id", id).replace("*path", "no/such.txt");
+  return pattern.replace(":id", id).replace(":trigger", `dropped.window.1.nonce.${id}`).replace("*path", "no/such.txt");
 }
 
 export function askedOf({ body, stream }: Route): Asked {
