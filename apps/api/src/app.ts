@@ -42,8 +42,9 @@ export function createApp(parts: AppParts): Express {
   app.use(eventRoutes(parts, parts.feed));
 
   app.use(authenticate(parts.tokens));
-  const isSet = /^\/workspaces\/[^/]+\/(files|template)\/?$/;
-  const isFile = /^\/workspaces\/[^/]+\/files\/./;
+  // As the router reads paths: whatever their case.
+  const isSet = /^\/workspaces\/[^/]+\/(files|template)\/?$/i;
+  const isFile = /^\/workspaces\/[^/]+\/files\/./i;
   app.use((request, _response, next) => {
     const hasBody =
       request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
