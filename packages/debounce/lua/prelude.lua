@@ -109,11 +109,14 @@ local function addDistinct(key, source, kind, texts, now)
     local field = source .. '|' .. kind .. '|' .. text
     if text ~= '' and redis.call('HSET', key, field, now) == 1
       and redis.call('HINCRBY', key, source .. '|' .. kind .. 's', 1) > DISTINCT_KEPT then
-      local prefix, oldest, oldestAt = source .. '|' .. kind .. '|', nil, nil
-      for name, at in pairs(readHash(key)) do
-        local isOlder = name:sub(1, #prefix) == prefix and name ~= field
-          and (not oldest or tonumber(at) < oldestAt or (tonumber(at) == oldestAt and name < oldest))
-        if isOlder then oldest, oldestAt = name, tonumber(at) end
+      -- The oldest goes: of several, not the one that was just given.
+      local prefix, oldest, oldestAt = source .. '|' .. kind .. '|', field, tonumber(now)
+      for name, value in pairs(readHash(key)) do
+        local at = tonumber(value)
+        if name:sub(1, #prefix) == prefix
+          and (at < oldestAt or (at == oldestAt and name ~= field and (oldest == field or name < oldest))) then
+          oldest, oldestAt = name, at
+        end
       end
       redis.call('HDEL', key, oldest)
       redis.call('HINCRBY', key, source .. '|' .. kind .. 's', -1)
