@@ -2,7 +2,21 @@
 import { isWorkspaceId } from "@restart-coordinator/debounce";
 import { z } from "zod";
 
-const oneLine = (most: number) => z.string().min(1).max(most);
+const LONE_SURROGATE = /\p{Cs}/u;
+/** Half of a character is none: stored, it would become another text, and a script of Redis stumbles over it. */
+const text = () => z.string().refine((given) => !LONE_SURROGATE.test(given), "expected well-formed Unicode");
+const oneLine = (most: number) => text().min(1).max(most);
+
+/** z.record, which alone would pass over one name in silence. */
+function recordOf<Value extends z.ZodType>(key: z.ZodType<string, string>, value: Value) {
+  return z
+    .unknown()
+    .refine((given) => typeof given !== "object" || given === null || !Object.hasOwn(given, "__proto__"), {
+      message: '"__proto__" is not accepted as a name',
+    })
+    .pipe(z.record(key, value));
+}
+
 export const workspaceId = z.string().refine(isWorkspaceId, {
   message: 'expected 1 to 128 letters, digits, ".", "_" or "-", not starting with a dot',
 });
@@ -13,12 +27,10 @@ export const workspaceBody = z.strictObject({
   name: oneLine(200).nullish(),
   runtime: oneLine(64).nullish(),
   parentId: workspaceId.nullish(),
-  tags: z
-    .record(z.string().min(1).max(64), z.string().max(256))
+  tags: recordOf(oneLine(64), text().max(256))
     .refine((tags) => Object.keys(tags).length <= 50, "at most 50 tags")
     .nullish(),
-  spec: z
-    .record(z.string(), z.unknown())
+  spec: recordOf(z.string(), z.unknown())
     .refine((spec) => JSON.stringify(spec).length <= 65_536, "at most 64 KiB")
     .nullish(),
 });
@@ -34,10 +46,12 @@ export const holdBody = z.strictObject({
 });
 
 /** A text, or any bytes as base64. */
-const content = z.union([z.string(), z.strictObject({ base64: z.base64() })]);
-const fileSet = z.record(z.string(), content);
+const content = z.union([text(), z.strictObject({ base64: z.base64() })]);
+const fileSet = recordOf(z.string(), content);
 export const filesBody = z.strictObject({ files: fileSet });
-export const templateBody = z.union([z.strictObject({ name: oneLine(128) }), z.strictObject({ files: fileSet })]);
+export const templateBody = z
+  .strictObject({ name: oneLine(128).optional(), files: fileSet.optional() })
+  .refine(({ name, files }) => (name === undefined) !== (files === undefined), "expected either name or files");
 
 export const listQuery = z.object({
   cursor: workspaceId.optional(),

@@ -7,7 +7,7 @@ import {
   UnknownSourceError,
 } from "@restart-coordinator/debounce";
 import type { ErrorRequestHandler, Response } from "express";
-import { ZodError } from "zod";
+import { ZodError, type z } from "zod";
 import { FileError, type FileErrorCode } from "./files/index.ts";
 
 export interface ProblemDetails {
@@ -110,9 +110,23 @@ function asProblem(error: unknown): Problem | undefined {
 }
 
 function invalidInput(error: ZodError): Problem {
-  const fields = error.issues.map(({ path, message }) => ({ field: path.map(String).join(".") || "body", message }));
+  return badFields(error.issues.flatMap(fieldsOf));
+}
+
+interface BadField {
+  readonly field: string;
+  readonly message: string;
+}
+
+function badFields(fields: readonly BadField[]): Problem {
   const detail = fields.map(({ field, message }) => `${field}: ${message}`).join("; ");
   return new Problem({ type: "invalid-input", status: 400, title: "Invalid input", detail, fields });
+}
+
+function fieldsOf(issue: z.core.$ZodIssue): BadField[] {
+  const at = issue.path.map(String);
+  if (issue.code !== "unrecognized_keys") return [{ field: at.join(".") || "body", message: issue.message }];
+  return issue.keys.map((key) => ({ field: [...at, key].join("."), message: "unknown field" }));
 }
 
 /** What express' own middleware throws (http-errors): too large, not JSON, a charset or an URL it cannot read. */
@@ -120,6 +134,9 @@ function fromBodyParser(error: unknown): Problem | undefined {
   if (!(error instanceof Error) || !("status" in error) || typeof error.status !== "number") return undefined;
   const { status } = error;
   if (status < 400 || status > 499) return undefined;
+  if ("type" in error && error.type === "entity.parse.failed") {
+    return badFields([{ field: "body", message: `not JSON: ${error.message}` }]);
+  }
   const titles: Record<number, string> = { 413: "Too large", 415: "Unsupported media type" };
   return new Problem({ status, title: titles[status] ?? "Bad request", detail: error.message });
 }

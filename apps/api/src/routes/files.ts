@@ -69,8 +69,8 @@ export function fileRoutes(context: ApiContext): Router {
     const id = idOf(request);
     const body = templateBody.parse(request.body);
     await assertRegistered(context, id);
-    const named = "name" in body ? body.name : undefined;
-    const set = "files" in body ? decoded(body.files) : await templates.load(body.name);
+    const named = body.name;
+    const set = body.files !== undefined ? decoded(body.files) : await templates.load(named ?? "");
     const written = await files.writeMany(id, set);
     const what = `${named === undefined ? "inline files" : `template ${named}`} (${written.length})`;
     const restart = await changed(request, response, "template-import", `imported ${what}`);
