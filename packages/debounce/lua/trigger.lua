@@ -1,7 +1,7 @@
 -- Judges `count` triggers of one source that arrived together, and records what they are owed.
 -- KEYS: workspace state startedAt window due why covers lastCycle events activity recent idempotency
 -- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic count reasons actors firstReason
--- ARGV: firstActor write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
+-- ARGV: firstActor moreReasons moreActors write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
 -- Reply: {'judged', decision, rule, restDecision, restRule, generation, dueAt|'', hintId|'', running 0|1, now, nonce}
 -- Reply: the first receipt again, with 'replayed' for 'judged' and no hint, when `nonce` or `idempotencyKey` is known
 -- Reply: {'conflict'} when `idempotencyKey` was used with another body
@@ -130,6 +130,9 @@ if isOwed(decision) then
   change('generation', nextNumber(state.generation, now))
   if isOwed(restDecision) then
     addWhy(K.why, A.source, count, now, now, cjson.decode(A.reasons), cjson.decode(A.actors))
+    for kind, more in pairs({ reasons = A.moreReasons, actors = A.moreActors }) do
+      if more ~= '0' then redis.call('HINCRBY', K.why, A.source .. '|more-' .. kind, more) end
+    end
   else
     -- The others were dropped: the cycle covers the first alone.
     addWhy(K.why, A.source, 1, now, now, { A.firstReason }, { A.firstActor })

@@ -168,15 +168,19 @@ export class RestartCoordinator {
     const first = requests[0] as TriggerRequest & { id: string };
     const { id, source } = first;
     const nonce = randomBytes(9).toString("base64url");
+    const reasons = distinct(requests.map(({ reason }) => reason));
+    const actors = distinct(requests.map(({ actor }) => actor));
     const reply = await this.transitions.trigger({
       id,
       source,
       policy: this.#policyOf(source),
       count: requests.length,
-      reasons: distinct(requests.map(({ reason }) => reason)),
-      actors: distinct(requests.map(({ actor }) => actor)),
+      reasons: reasons.slice(-DISTINCT_SENT),
+      actors: actors.slice(-DISTINCT_SENT),
       firstReason: keptText(first.reason ?? ""),
       firstActor: keptText(first.actor ?? ""),
+      moreReasons: Math.max(0, reasons.length - DISTINCT_SENT),
+      moreActors: Math.max(0, actors.length - DISTINCT_SENT),
       write: first.write === true,
       onHold: first.onHold ?? "queue",
       nonce,
@@ -241,13 +245,13 @@ function receiptOf(
 
 const DISTINCT_SENT = 32;
 
-/** The newest distinct texts, oldest first, as they are kept. */
+/** The distinct texts as they are kept, in the order in which they were given last. */
 function distinct(texts: readonly (string | undefined)[]): string[] {
-  const kept = new Set(
-    texts
-      .filter((text) => text !== undefined)
-      .map(keptText)
-      .filter((text) => text !== ""),
-  );
-  return [...kept].slice(-DISTINCT_SENT);
+  const kept = new Set<string>();
+  for (const text of texts) {
+    const line = keptText(text ?? "");
+    kept.delete(line);
+    if (line !== "") kept.add(line);
+  }
+  return [...kept];
 }

@@ -15,6 +15,9 @@ export interface TriggerCall {
   /** Those of the first, which may be the only one that is owed. */
   readonly firstReason?: string;
   readonly firstActor?: string;
+  /** How many distinct ones are left out. */
+  readonly moreReasons?: number;
+  readonly moreActors?: number;
   /** The triggers are writes, reported as such when a cycle runs. */
   readonly write: boolean;
   readonly onHold: "queue" | "refuse" | "override";

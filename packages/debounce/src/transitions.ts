@@ -5,6 +5,7 @@
 import type { Cluster, Redis } from "ioredis";
 import { fromRedis, NotReplicatedError } from "./errors.ts";
 import type { KeyRole, KeySpace } from "./keys.ts";
+import type { Acknowledged } from "./replication.ts";
 import { bindScripts, type KeyOf, type RunScript, type ScriptArguments, type ScriptName } from "./scripts.ts";
 import type {
   BeginReply,
@@ -30,7 +31,7 @@ export class Transitions {
   constructor(redis: Redis | Cluster, keys: KeySpace, settings: TransitionSettings) {
     this.keys = keys;
     this.#settings = settings;
-    this.#script = bindScripts(redis);
+    this.#script = bindScripts(redis, settings.replication);
   }
 
   /** @throws NotReplicatedError when too few replicas have it: it may be carried out, or lost */
@@ -53,6 +54,8 @@ export class Transitions {
       actors: JSON.stringify(call.actors),
       firstReason: call.firstReason ?? "",
       firstActor: call.firstActor ?? "",
+      moreReasons: call.moreReasons ?? 0,
+      moreActors: call.moreActors ?? 0,
       write: flag(call.write),
       onHold: call.onHold,
       nonce: call.nonce,
@@ -332,16 +335,9 @@ export class Transitions {
     }
   }
 
-  async #runReplicated(
-    name: ScriptName,
-    keyOf: KeyOf,
-    args: ScriptArguments,
-  ): Promise<{ reply: unknown[]; isReplicated: boolean }> {
-    const { replication } = this.#settings;
-    if (!replication?.minReplicas) return { reply: await this.#run(name, keyOf, args), isReplicated: true };
+  async #runReplicated(name: ScriptName, keyOf: KeyOf, args: ScriptArguments): Promise<Acknowledged> {
     try {
-      const { reply, replicas } = await this.#script.andWait(name, keyOf, args, replication);
-      return { reply, isReplicated: replicas >= replication.minReplicas };
+      return await this.#script.replicated(name, keyOf, args);
     } catch (error) {
       throw fromRedis(error);
     }

@@ -166,4 +166,21 @@ describe("a text as it is kept", () => {
     expect(Buffer.byteLength(keptText(text))).toBeLessThanOrEqual(TEXT_BYTES_KEPT);
     expect(keptText(text)).not.toContain("\uFFFD");
   });
+
+  test("of a batch is the newest 32 distinct, a repeated one by when it was given last", async () => {
+    const coordinator = new RestartCoordinator({ redis: own.redis, prefix: own.prefix });
+    await coordinator.registry.register("talkative", {});
+    await coordinator.trigger("talkative", { source: "file-write", reason: "the first goes alone" });
+    const reasons = ["again", ...numbered(1, 40), "again", " ", ""];
+    const trigger = (reason: string) => coordinator.trigger("talkative", { source: "secret-change", reason });
+    const first = trigger("secret-change goes alone, too");
+    await Promise.all([first, ...reasons.map(trigger)]);
+    const why = (await coordinator.workspace("talkative"))?.restart.why.find(
+      ({ source }) => source === "secret-change",
+    );
+    expect(why).toMatchObject({ count: 45, moreReasons: 42 - 32 });
+    expect(why?.reasons).toContain("again");
+    expect(why?.reasons).not.toContain("reason 9");
+    expect(why?.reasons).toContain("reason 10");
+  });
 });
