@@ -33,19 +33,19 @@ export function howToReach(trace: Trace, system: System): string[] {
   const api = system.apis.find(({ alive }) => alive);
   const [workspace] = trace.workspaces;
   const url = api === undefined ? "" : system.urlOf(api.name);
-  const curl = `curl -H "Authorization: Bearer ${system.token}"`;
+  const curl = 'curl -H "Authorization: Bearer $TOKEN"';
   return [
     "",
     paint("bold", "Left running until Ctrl-C"),
     ...system.apis.filter(({ alive }) => alive).map(({ name }) => `  ${name}: ${system.urlOf(name)}`),
     ...trace.workspaces.map((id) => `  ${id}: ${system.urlOf(id)} (what it has loaded)`),
     `  Bull Board: ${url}/admin/queues (any user, the token as password)`,
-    `  token: ${system.token}`,
     "",
-    `  ${curl} ${url}/workspaces/${workspace}`,
-    `  ${curl} ${url}/workspaces/${workspace}/activity`,
-    `  ${curl} -X PUT --data-binary hello ${url}/workspaces/${workspace}/files/README.md`,
-    `  ${curl} -X POST ${url}/workspaces/${workspace}/restart`,
+    `  TOKEN=${system.token} API=${url}`,
+    `  ${curl} $API/workspaces/${workspace}`,
+    `  ${curl} $API/workspaces/${workspace}/activity`,
+    `  ${curl} -X PUT --data-binary hello $API/workspaces/${workspace}/files/README.md`,
+    `  ${curl} -X POST $API/workspaces/${workspace}/restart`,
     "",
   ];
 }

@@ -58,7 +58,7 @@ export class Client {
     const until = performance.now() + GIVE_UP_AFTER_MS;
     const unanswered: string[] = [];
     let lastError = "";
-    for (let replica = this.#take(); replica !== undefined; replica = this.#take()) {
+    for (let replica = this.#take([]); replica !== undefined; replica = this.#take(unanswered)) {
       try {
         const answer = await ask(`${replica.url}${path}`, {
           ...request,
@@ -88,9 +88,11 @@ export class Client {
     throw new Error(`${method} ${path} was answered ${answer.status}: ${answer.text.slice(0, 500)}`);
   }
 
-  #take(): Replica | undefined {
-    const replica = this.next();
+  /** The next in turn; who was asked already only when everybody was. */
+  #take(asked: readonly string[]): Replica | undefined {
+    const first = this.next();
     this.#turn += 1;
-    return replica;
+    if (first === undefined || !asked.includes(first.name)) return first;
+    return this.#replicas().find(({ name }) => !asked.includes(name)) ?? first;
   }
 }

@@ -84,7 +84,7 @@ export class Story {
   }
 
   settled(owed: readonly string[]): void {
-    if (owed.length > 0) this.#line(Date.now(), "", paint("red", `waited long enough: ${owed.join(", ")}`));
+    if (owed.length > 0) this.#line(Date.now(), "", paint("red", `a restart is still owed: ${owed.join(", ")}`));
     else this.#line(Date.now(), "", `nothing is owed any more (${count(this.#numbers.size, "cycle")})`);
   }
 

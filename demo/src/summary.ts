@@ -71,9 +71,12 @@ export function render(ending: Ending): string[] {
   return [
     ...lines,
     paint("red", `${count(verdict.brokenPromises.length, "promise")} broken:`),
-    ...verdict.brokenPromises.map((text) => paint("red", `  - ${text}`)),
+    ...verdict.brokenPromises.slice(0, MOST_SHOWN).map((text) => paint("red", `  - ${text}`)),
+    ...(verdict.brokenPromises.length > MOST_SHOWN ? [paint("red", "  - … (--json lists them all)")] : []),
   ];
 }
+
+const MOST_SHOWN = 15;
 
 function goodEnd({ profile }: Facts, { uncovered }: Verdict): string {
   if (uncovered.length === 0) return "Every promise held.";
@@ -106,14 +109,17 @@ function cycleLines(cycle: CycleFact, number: number, { facts, verdict, seconds 
 }
 
 function uncoveredLine({ uncovered }: Verdict): string {
-  return `${uncovered.length}: ${uncovered.map(whatOf).join(", ")}`;
+  return fit(`${uncovered.length}: ${uncovered.map(whatOf).join(", ")}`, LINE_WIDTH).trimEnd();
 }
 
 function contentLine({ writes }: Facts, { stale }: Verdict): string {
   const files = new Set(writes.filter(({ sha256 }) => sha256 !== undefined).map((w) => `${w.workspace}/${w.detail}`));
   if (files.size === 0) return "no files in this trace";
   if (stale.length === 0) return `the last content of all ${files.size} files is served`;
-  return `NOT the last content of ${stale.length} of ${files.size} files: ${stale.join(", ")}`;
+  return fit(
+    `NOT the last content of ${stale.length} of ${files.size} files: ${stale.join(", ")}`,
+    LINE_WIDTH,
+  ).trimEnd();
 }
 
 function coveredBy(cycle: CycleFact, { writes }: Facts, verdict: Verdict): WriteFact[] {
