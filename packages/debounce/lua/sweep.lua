@@ -2,15 +2,16 @@
 -- KEYS: due hinted
 -- ARGV: offset count rehintMs now
 -- Reply: {looked, id, dueAt, hintId, id, dueAt, hintId, …}; looked < count: this was the last batch
--- What was hinted is remembered beside the due time, so as not to hint it again every pass.
+-- What was hinted is remembered beside the due time for `rehintMs`, so as not to hint it again every pass.
 
 local now = clock()
+redis.call('ZREMRANGEBYSCORE', K.hinted, '-inf', now - A.rehintMs)
 local due = redis.call('ZRANGE', K.due, '-inf', now, 'BYSCORE', 'LIMIT', A.offset, A.count, 'WITHSCORES')
 local reply = { #due / 2 }
 for i = 1, #due, 2 do
   local id, dueAt = due[i], tonumber(due[i + 1])
   local hintedAt = tonumber(redis.call('ZSCORE', K.hinted, id) or nil)
-  if not hintedAt or hintedAt < dueAt or hintedAt + tonumber(A.rehintMs) <= now then
+  if not hintedAt or hintedAt < dueAt then
     redis.call('ZADD', K.hinted, now, id)
     reply[#reply + 1] = id
     reply[#reply + 1] = dueAt
