@@ -3,7 +3,7 @@ import { Redis } from "ioredis";
 import type { Evidence, FinalState, Ledger, LedgerEntry, Replay, WorkspaceRecord } from "../judge/evidence.ts";
 import type { Client } from "./client.ts";
 import { rules } from "./policy.ts";
-import { LEDGER } from "./system.ts";
+import { LEDGER, type System } from "./system.ts";
 import { CAST, type CastMember, isReliable } from "./workspaces.ts";
 
 /** Of a workspace, as so many keys are kept for a day. */
@@ -11,17 +11,18 @@ const REPLAYED_PER_WORKSPACE = 20;
 
 export async function gather(
   client: Client,
-  ledgerUrl: string,
+  system: Pick<System, "ledgerRedis" | "interruptions">,
   visitors: readonly CastMember[],
   final: ReadonlyMap<string, FinalState>,
 ): Promise<Evidence> {
-  const ledger = await readLedger(ledgerUrl);
+  const ledger = await readLedger(system.ledgerRedis.url);
   const workspaces = [...CAST, ...visitors].map((member): WorkspaceRecord => {
     const state = final.get(member.id);
     return { id: member.id, reliable: isReliable(member), ...(state && { final: state }) };
   });
   const requests = [...client.requests];
-  return { ledger, requests, workspaces, rules: rules(), replays: await replay(client) };
+  const { interruptions } = system;
+  return { ledger, requests, workspaces, interruptions, rules: rules(), replays: await replay(client) };
 }
 
 /** Asks again, with its key, for what was acknowledged: the receipt must be the first one. */

@@ -5,6 +5,9 @@ import type { Fault } from "./plan-faults.ts";
 import type { System } from "./system.ts";
 import { CAST } from "./workspaces.ts";
 
+/** Meanwhile the worker goes on, and makes a few more calls that arrive late. */
+const EFFECTS_GATHER_MS = 250;
+
 /** `told` is called when it strikes. */
 export async function inflict(
   fault: Fault,
@@ -21,6 +24,7 @@ export async function inflict(
       const signal = kind.startsWith("kill") ? "SIGKILL" : "SIGTERM";
       const replica = await system.oneOf(kind.endsWith("api") ? "api" : "worker", target);
       told(`${replica.name} ${signal}, another one ${forMs} ms later`);
+      if (kind === "stop-worker") await system.interrupting(() => replica.stop(signal));
       return replica.replace(signal, forMs);
     }
     case "freeze-worker":
@@ -29,13 +33,28 @@ export async function inflict(
       told(`${replica.name} SIGSTOP for ${forMs} ms`);
       return replica.freeze(forMs);
     }
+    case "cut-off-worker": {
+      const { name, links } = await system.oneOf("worker", target);
+      told(`${name} cut off from Redis for ${forMs} ms; what it sent arrives then`);
+      return links.redis.hold(forMs);
+    }
+    case "late-effects": {
+      const worker = await system.oneOf("worker", target);
+      told(`${worker.name} SIGKILL; its side effects under way arrive after ${forMs} ms`);
+      const held = worker.links.ledger.hold(forMs);
+      await sleep(EFFECTS_GATHER_MS);
+      await worker.replace("SIGKILL", forMs);
+      return held;
+    }
     case "kill-redis":
-      return system.withRedis(async (redis) => {
-        told(`Redis SIGKILL, back after ${forMs} ms`);
-        await redis.kill("SIGKILL");
-        await sleep(forMs);
-        await redis.restart();
-      });
+      return system.withRedis((redis) =>
+        system.interrupting(async () => {
+          told(`Redis SIGKILL, back after ${forMs} ms`);
+          await redis.kill("SIGKILL");
+          await sleep(forMs);
+          await redis.restart();
+        }),
+      );
     case "freeze-redis":
       return system.withRedis(async (redis) => {
         told(`Redis SIGSTOP for ${forMs} ms`);

@@ -6,6 +6,8 @@ export const FAULTS = [
   "kill-worker",
   "freeze-worker",
   "stop-worker",
+  "cut-off-worker",
+  "late-effects",
   "kill-api",
   "freeze-api",
   "stop-api",
@@ -24,10 +26,10 @@ export type FaultKind = (typeof FAULTS)[number];
 /** Comes more often in a longer run: it is what the leases are for. */
 const OFTEN: readonly FaultKind[] = [
   "kill-worker",
-  "kill-worker",
   "freeze-worker",
+  "cut-off-worker",
+  "late-effects",
   "kill-api",
-  "wipe-queue",
   "drop-hints",
 ];
 
@@ -47,6 +49,8 @@ const LENGTHS: Readonly<Partial<Record<FaultKind, readonly [least: number, most:
   "kill-worker": [100, 2_000],
   "stop-worker": [100, 1_000],
   "freeze-worker": [LEASE_MS + 200, LEASE_MS + 2_500],
+  "cut-off-worker": [LEASE_MS + 200, LEASE_MS + 2_500],
+  "late-effects": [LEASE_MS + 200, LEASE_MS + 2_500],
   "kill-api": [100, 2_000],
   "stop-api": [100, 1_000],
   "freeze-api": [300, 2_500],

@@ -33,5 +33,5 @@ export function rules(): Rules {
       { ...source, ...(POLICY.sources as Record<string, object>)[name] },
     ]),
   );
-  return { cooldownMs: POLICY.cooldownMs, sources, lateMs: LATE_MS };
+  return { cooldownMs: POLICY.cooldownMs, leaseMs: LEASE_MS, sources, lateMs: LATE_MS };
 }

@@ -5,11 +5,14 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Guard } from "./guard.ts";
+import type { Link } from "./link.ts";
 
 export interface ReplicaOptions {
   readonly role: "api" | "worker";
   readonly name: string;
   readonly env: NodeJS.ProcessEnv;
+  /** Of a worker: its way to Redis, and to what it restarts. */
+  readonly links?: { readonly redis: Link; readonly ledger: Link };
   readonly guard: Guard;
   /** Every line it logs. */
   readonly onLine: (name: string, line: string) => void;
@@ -34,6 +37,11 @@ export class Replica {
     this.name = options.name;
     this.role = options.role;
     this.#options = options;
+  }
+
+  get links(): { readonly redis: Link; readonly ledger: Link } {
+    if (this.#options.links === undefined) throw new Error(`${this.name} has no links`);
+    return this.#options.links;
   }
 
   /** Takes work, as far as anybody knows; it may be frozen. */

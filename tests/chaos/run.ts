@@ -85,7 +85,7 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
     tell("calm");
     const final = await calmDown(client, CALM_WITHIN_MS);
     const visitors = load.filter(({ ask }) => ask.kind === "register").map(({ member }) => member);
-    const evidence = await gather(client, system.ledgerRedis.url, visitors, final);
+    const evidence = await gather(client, system, visitors, final);
     const verdict = judge(evidence);
     tell("judged");
 

@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type OwnRedis, startRedis } from "@restart-coordinator/dev-redis";
 import { VARIABLES } from "@restart-coordinator/service";
+import type { Span } from "../judge/persons.ts";
 import { type Guard, startGuard } from "./guard.ts";
+import { Link } from "./link.ts";
 import { DEADLINE_MS, LEASE_MS, POLICY, SWEEP_MS } from "./policy.ts";
 import { Replica } from "./replica.ts";
 
@@ -14,6 +16,13 @@ export const LEDGER = "chaos";
 const APIS = 3;
 const WORKERS = 3;
 const GRACE_MS = 400;
+/** A side effect takes its time: long enough that a process is sometimes hit between a call and its answer. */
+const LEDGER_LATENCY_MS = 120;
+
+interface Links {
+  readonly redis: Link;
+  readonly ledger: Link;
+}
 
 export class System {
   readonly apis: readonly Replica[];
@@ -25,9 +34,12 @@ export class System {
   readonly ledgerRedis: OwnRedis;
   /** What no run may show, whatever the judge says: a process that died by itself. */
   readonly crashes: string[] = [];
+  /** When attempts at a cycle may have ended early, in an orderly way: a worker was told to stop, Redis told errors. */
+  readonly interruptions: Span[] = [];
   readonly logFile: string;
   readonly #guard: Guard;
   readonly #log: WriteStream;
+  readonly #links: readonly Links[];
   #redisTurn: Promise<unknown> = Promise.resolve();
 
   static async start(shards: number): Promise<System> {
@@ -37,7 +49,13 @@ export class System {
       startRedis({ own: true, appendOnly: true, appendfsync: "always" }),
       startRedis({ own: true }),
     ]);
-    const system = new System(folder, guard, servers, shards);
+    const [redis, ledger] = servers;
+    const linksOf = async () => ({
+      redis: await Link.to(redis.url, 0),
+      ledger: await Link.to(ledger.url, LEDGER_LATENCY_MS),
+    });
+    const links = await Promise.all(Array.from({ length: WORKERS }, linksOf));
+    const system = new System(folder, guard, servers, links, shards);
     try {
       await Promise.all(system.replicas.map((replica) => replica.start()));
     } catch (error) {
@@ -51,7 +69,13 @@ export class System {
     return system;
   }
 
-  private constructor(folder: string, guard: Guard, [redis, ledgerRedis]: [OwnRedis, OwnRedis], shards: number) {
+  private constructor(
+    folder: string,
+    guard: Guard,
+    [redis, ledgerRedis]: [OwnRedis, OwnRedis],
+    links: readonly Links[],
+    shards: number,
+  ) {
     this.#guard = guard;
     this.redis = redis;
     this.ledgerRedis = ledgerRedis;
@@ -62,17 +86,19 @@ export class System {
     writeFileSync(policyFile, JSON.stringify(POLICY));
     mkdirSync(join(folder, "workspaces"));
     const env = this.#environment(policyFile, join(folder, "workspaces"));
-    const replica = (role: "api" | "worker", n: number) =>
+    const replica = (role: "api" | "worker", n: number, own?: Links) =>
       new Replica({
         role,
         name: `${role}-${n}`,
-        env,
+        env: { ...env, ...(own && { REDIS_URL: own.redis.url, SIMULATED_LEDGER_URL: own.ledger.url }) },
+        ...(own && { links: own }),
         guard,
         onLine: (name, line) => this.#log.write(`${name} ${line}\n`),
         onCrash: (name, how) => this.crashes.push(`${name} ended by itself: ${how}`),
       });
     this.apis = Array.from({ length: APIS }, (_, n) => replica("api", n));
-    this.workers = Array.from({ length: WORKERS }, (_, n) => replica("worker", n));
+    this.workers = links.map((own, n) => replica("worker", n, own));
+    this.#links = links;
   }
 
   get replicas(): readonly Replica[] {
@@ -89,6 +115,16 @@ export class System {
     }
   }
 
+  /** Notes from when until when attempts may end early. */
+  async interrupting<Result>(action: () => Promise<Result>): Promise<Result> {
+    const from = Date.now();
+    try {
+      return await action();
+    } finally {
+      this.interruptions.push({ from, to: Date.now() });
+    }
+  }
+
   /** One thing at a time happens to Redis. */
   async withRedis<Result>(action: (redis: OwnRedis) => Promise<Result>): Promise<Result> {
     const turn = this.#redisTurn.then(() => action(this.redis));
@@ -99,6 +135,10 @@ export class System {
   async stop(): Promise<void> {
     await Promise.all(this.replicas.map((replica) => replica.close()));
     await this.#redisTurn;
+    for (const { redis, ledger } of this.#links) {
+      redis.close();
+      ledger.close();
+    }
     await Promise.all([this.redis.stop(), this.ledgerRedis.stop()]);
     await new Promise((resolve) => this.#log.end(resolve));
     await this.#guard.finish();
@@ -119,7 +159,6 @@ export class System {
       API_TOKENS: `chaos:admin:${this.token}`,
       PROVISIONER: "simulated",
       SIMULATED_LEDGER: LEDGER,
-      SIMULATED_LEDGER_URL: this.ledgerRedis.url,
       CYCLE_DEADLINE_MS: String(DEADLINE_MS),
       SHUTDOWN_GRACE_MS: String(GRACE_MS),
       LOG_LEVEL: "info",

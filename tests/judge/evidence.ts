@@ -83,6 +83,7 @@ export interface Replay {
 
 export interface Rules {
   readonly cooldownMs: number;
+  readonly leaseMs: number;
   readonly sources: Readonly<Record<string, SourceRules>>;
   /** How long after it was sent a request without an answer may still take effect, ms. */
   readonly lateMs: number;
@@ -101,5 +102,7 @@ export interface Evidence {
   readonly requests: readonly ClientRequest[];
   readonly workspaces: readonly WorkspaceRecord[];
   readonly replays: readonly Replay[];
+  /** When the run made attempts end early in an orderly way: a worker was told to stop, Redis answered errors. */
+  readonly interruptions: readonly { readonly from: number; readonly to: number }[];
   readonly rules: Rules;
 }

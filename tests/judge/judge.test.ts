@@ -52,6 +52,14 @@ describe("a clean run", () => {
       "an end whose worker died before it could tell",
       new Story().trigger(100).cycle(105, 300, "c1").effect(900, "end", "c1", { token: 800, attempt: 2 }),
     ],
+    [
+      "a worker that was told to stop and handed over",
+      new Story()
+        .trigger(100)
+        .effect(105, "begin", "c1")
+        .interrupted(150, 180)
+        .effect(300, "end", "c1", { token: 190, attempt: 2 }),
+    ],
     ["refusals", new Story().trigger(100).cycle(105, 300, "c1").effect(400, "refused", "c0", { token: 50 })],
     ["dropped and refused triggers", new Story().trigger(100, "dropped").trigger(200, "refused")],
     ["a trigger nobody acknowledged", new Story().asked("trigger", 100, undefined, "file-write")],
@@ -154,6 +162,11 @@ describe("single", () => {
   test("a cycle that begins while another is under way", () => {
     const story = new Story().trigger(100).effect(105, "begin", "c1").trigger(1_150).cycle(1_200, 1_300, "c2");
     expect(broken(story)).toEqual(["single"]);
+  });
+
+  test("a takeover before the lease can have run out", () => {
+    const story = new Story().trigger(100).effect(105, "begin", "c1");
+    expect(broken(story.effect(600, "end", "c1", { token: 504, attempt: 2 }))).toEqual(["single"]);
   });
 
   test("an end without a begin", () => {

@@ -8,10 +8,12 @@ import type { Evidence, LedgerEntry } from "./evidence.ts";
 import { judgeCooldown } from "./few.ts";
 import { groupBy } from "./group-by.ts";
 import { judgeSingle } from "./single.ts";
+import { judgeTakeovers } from "./takeovers.ts";
 import { judgeTokens } from "./tokens.ts";
 import type { Counts, Verdict, Violation } from "./verdict.ts";
 
-export function judge({ ledger, requests, workspaces, replays, rules }: Evidence): Verdict {
+export function judge(evidence: Evidence): Verdict {
+  const { ledger, requests, workspaces, replays, rules } = evidence;
   const violations: Violation[] = [];
   const endedAt = Math.max(0, ...ledger.effects.map(({ at }) => at), ...requests.map(({ answer }) => answer?.at ?? 0));
   const effectsOf = groupBy(ledger.effects, ({ workspaceId }) => workspaceId);
@@ -31,6 +33,7 @@ export function judge({ ledger, requests, workspaces, replays, rules }: Evidence
     violations.push(
       ...coverage.violations,
       ...judgeSingle(workspace, effects, own, rules),
+      ...judgeTakeovers(workspace, effects, evidence),
       ...judgeTokens(effects),
       ...cooldown.violations,
       ...bursts.violations,

@@ -3,6 +3,7 @@ import type { ClientAnswer, ClientRequest, Evidence, LedgerEntry, Rules, Verb } 
 
 export const RULES: Rules = {
   cooldownMs: 1_000,
+  leaseMs: 400,
   lateMs: 500,
   sources: {
     "file-write": { windowMs: 200, leading: true, trailing: true, maxWaitMs: 1_500 },
@@ -14,6 +15,7 @@ export class Story {
   readonly #effects: LedgerEntry[] = [];
   readonly #refusals: LedgerEntry[] = [];
   readonly #requests: ClientRequest[] = [];
+  readonly #interruptions: Evidence["interruptions"][number][] = [];
   readonly #changes: Partial<Evidence["workspaces"][number]> = {};
   readonly #replays: Evidence["replays"][number][] = [];
 
@@ -49,6 +51,11 @@ export class Story {
     return this;
   }
 
+  interrupted(from: number, to: number): this {
+    this.#interruptions.push({ from, to });
+    return this;
+  }
+
   workspace(changes: Partial<Evidence["workspaces"][number]>): this {
     Object.assign(this.#changes, changes);
     return this;
@@ -61,6 +68,7 @@ export class Story {
       requests: this.#requests,
       workspaces: [{ id: "w", reliable: true, final, ...this.#changes }],
       replays: this.#replays,
+      interruptions: this.#interruptions,
       rules: RULES,
     };
   }
