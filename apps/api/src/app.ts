@@ -1,4 +1,6 @@
 /** Puts the routes together: health, then pages, then the API behind its token. */
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { HintQueues } from "@restart-coordinator/service";
 import express, { type Express } from "express";
 import type { Cluster, Redis } from "ioredis";
@@ -26,8 +28,8 @@ export interface AppParts extends ApiContext {
 }
 
 /** Whole sets of files come as JSON, base64 included; everything else is small. */
-const LARGEST_SET = "72mb";
-const LARGEST_BODY = "256kb";
+const LARGEST_SET = 72 * 1024 * 1024;
+const LARGEST_BODY = 256 * 1024;
 
 export function createApp(parts: AppParts): Express {
   const app = express();
@@ -58,8 +60,12 @@ export function createApp(parts: AppParts): Express {
   });
   app.use((request, response, next) => {
     if (isFile.test(request.path)) return next();
-    const parse = express.json({ limit: isSet.test(request.path) ? LARGEST_SET : LARGEST_BODY });
-    return parse(request, response, next);
+    const limit = isSet.test(request.path) ? LARGEST_SET : LARGEST_BODY;
+    // The parser would read it all before it says so.
+    if (Number(request.headers["content-length"]) > limit) {
+      throw new Problem({ status: 413, title: "Too large", detail: `the body has more than ${limit} bytes` });
+    }
+    return express.json({ limit })(request, response, next);
   });
   app.use(
     workspaceRoutes(parts),
@@ -77,7 +83,10 @@ export function createApp(parts: AppParts): Express {
 
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 
-function requestId(request: { headers: Record<string, string | string[] | undefined> }): string {
+/** In the log and in the answer: what somebody reports can be found. */
+function requestId(request: IncomingMessage, response: ServerResponse): string {
   const given = request.headers["x-request-id"];
-  return typeof given === "string" && REQUEST_ID.test(given) ? given : crypto.randomUUID();
+  const id = typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
+  response.setHeader("X-Request-Id", id);
+  return id;
 }

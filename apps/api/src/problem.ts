@@ -54,9 +54,11 @@ const FILE_STATUS: Readonly<Record<FileErrorCode, [status: number, title: string
 const RETRY_AFTER_SECONDS = 1;
 
 /** The last handler: whatever a route threw becomes a problem; what nobody foresaw is logged and told as 500. */
-export const problemHandler: ErrorRequestHandler = (error: unknown, request, response, next) => {
-  if (response.headersSent) {
-    next(error);
+export const problemHandler: ErrorRequestHandler = (error: unknown, request, response, _next) => {
+  // The caller went away, or half an answer was sent when it failed: nobody can be told any more.
+  if (request.socket.destroyed || response.headersSent) {
+    request.log.warn({ err: error }, "the request broke off");
+    response.destroy();
     return;
   }
   const problem = asProblem(error);
@@ -69,7 +71,7 @@ export const problemHandler: ErrorRequestHandler = (error: unknown, request, res
 const UNEXPECTED = new Problem({
   status: 500,
   title: "Internal error",
-  detail: "something went wrong here; the log has the request id",
+  detail: "something went wrong here; the log tells what, under this answer's X-Request-Id",
 });
 
 export function sendProblem(response: Response, problem: Problem): void {

@@ -94,7 +94,7 @@ describe("as a process", () => {
   test("its log tells every decision and no token; SIGTERM ends it with code 0", async () => {
     const api = new ApiProcess({ ...env(), API_TOKENS, LOG_LEVEL: "trace" });
     onTestFinished(() => void api.child.kill("SIGKILL"));
-    const port = await vi.waitFor(() => api.port ?? expect.fail(api.stderr), { timeout: 15_000, interval: 20 });
+    const port = await vi.waitFor(() => api.port ?? expect.fail(api.stderr), { timeout: 40_000, interval: 20 });
     const ask = (method: string, path: string, token: string, body?: object | string) =>
       send(port, method, path, { token, body: body as Record<string, unknown> });
     await vi.waitFor(async () => expect((await send(port, "GET", "/readyz", {})).status).toBe(200), { interval: 20 });
@@ -118,7 +118,7 @@ describe("as a process", () => {
     for (const line of decisions)
       expect(line).toMatchObject({ generation: expect.any(Number), reqId: expect.any(String) });
     expect(api.log.slice(-2).map(({ msg }) => msg)).toEqual(["stopping", "stopped"]);
-  });
+  }, 60_000);
 
   test("a configuration that cannot work ends it with code 1 and plain words, without a token", async () => {
     const api = new ApiProcess({ ...env(), PORT: "http", API_TOKEN: API_TOKENS, REDIS_URL: "redis://:hunter2@x" });
@@ -130,5 +130,5 @@ describe("as a process", () => {
       expect.stringMatching(/^ {2}- PORT: .*, got "http"$/),
       "",
     ]);
-  });
+  }, 60_000);
 });

@@ -24,10 +24,11 @@ export async function send<Body>(port: number, method: string, path: string, ask
   const { token, body } = asked;
   const isRaw = body === undefined || typeof body === "string" || Buffer.isBuffer(body);
   const content = isRaw ? body : JSON.stringify(body);
+  const isChunked = asked.headers?.["transfer-encoding"] === "chunked";
   const headers: Record<string, string | number> = {
     ...(token !== undefined && { authorization: `Bearer ${token}` }),
     ...(!isRaw && { "content-type": "application/json" }),
-    ...(content !== undefined && { "content-length": Buffer.byteLength(content) }),
+    ...(content !== undefined && !isChunked && { "content-length": Buffer.byteLength(content) }),
     ...asked.headers,
   };
   // A connection each, unless told otherwise: none is left behind.
