@@ -30,7 +30,7 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
     /^@bull-board\//,
     /^@restart-coordinator\/(debounce|service)$/,
   ],
-  "apps/worker": [/^(ioredis|bullmq|pino|zod)$/, /^@restart-coordinator\/(debounce|service)$/],
+  "apps/worker": [/^(ioredis|bullmq|pino|zod|@aws-sdk\/client-ec2)$/, /^@restart-coordinator\/(debounce|service)$/],
 };
 
 describe.each(Object.entries(MAY_IMPORT))("%s", (folder, allowed) => {
@@ -53,6 +53,14 @@ describe.each(Object.entries(MAY_IMPORT))("%s", (folder, allowed) => {
     });
     expect(wrong).toEqual([]);
   });
+});
+
+test("only the EC2 provisioner knows the AWS SDK", () => {
+  const elsewhere = sources("apps/worker")
+    .filter(({ file }) => !file.includes("/provisioners/ec2"))
+    .filter(({ text }) => importsOf(text).some((name) => name.startsWith("@aws-sdk/")))
+    .map(({ file }) => file);
+  expect(elsewhere).toEqual([]);
 });
 
 test("only one file of the coordinator knows how keys are named", () => {

@@ -64,7 +64,7 @@ const api = {
 };
 
 const worker = {
-  PROVISIONER: z.enum(["process", "simulated"]).default("process"),
+  PROVISIONER: z.enum(["process", "ec2", "simulated"]).default("process"),
   /** Cycles this worker runs at a time. */
   CONCURRENCY: z.coerce.number().int().min(1).max(1_000).default(10),
   /** A cycle that takes longer has failed, ms. */
@@ -79,6 +79,15 @@ const worker = {
   PROCESS_START_TIMEOUT_MS: milliseconds(30_000, 1),
   /** A URL that answers 2xx once the workspace serves; {workspaceId} and {cycleId} are filled in. */
   PROCESS_READY_URL: z.string().optional(),
+  /** Names this coordinator in an AWS account that several may share. */
+  EC2_OWNER: z
+    .string()
+    .regex(/^[\w.@:+=-]{1,64}$/, "expected 1 to 64 letters, digits or . _ @ : + = -")
+    .optional(),
+  /** What a workspace's instance is like unless its spec says otherwise: JSON; see docs/ec2.md. */
+  EC2_DEFAULTS: json(z.record(z.string(), z.unknown())).default({}),
+  /** Where to find EC2 instead of AWS. */
+  EC2_ENDPOINT: z.url().optional(),
   /** How long a simulated cycle takes, ms. */
   SIMULATED_DURATION_MS: milliseconds(1_000),
   /** Share of simulated attempts that fail, 0 to 1. */
@@ -118,7 +127,7 @@ export function readEnvironment<Schema extends z.ZodObject>(schema: Schema, env:
   return result.data;
 }
 
-const SECRET = /TOKEN|URL|SECRET|PASSWORD/;
+const SECRET = /TOKEN|URL|SECRET|PASSWORD|EC2_DEFAULTS/;
 
 function gotten(name: PropertyKey | undefined, given: Record<string, string | undefined>): string {
   const value = given[String(name)];

@@ -1,6 +1,7 @@
 import type { WorkerEnvironment } from "@restart-coordinator/service";
-import { connectRedis } from "@restart-coordinator/service";
+import { ConfigurationError, connectRedis } from "@restart-coordinator/service";
 import type { Logger } from "pino";
+import { Ec2Provisioner, SdkEc2Api } from "./ec2/index.ts";
 import { ProcessProvisioner, type ProcessSpec } from "./process/index.ts";
 import type { Provisioner } from "./provisioner.ts";
 import { MemoryLedger, RedisLedger, SimulatedProvisioner } from "./simulated.ts";
@@ -14,11 +15,22 @@ export interface CreatedProvisioner {
 /** The provisioner that PROVISIONER names, with its own options. @throws Error naming an option that cannot work */
 export function createProvisioner(config: WorkerEnvironment, logger: Logger): CreatedProvisioner {
   if (config.PROVISIONER === "simulated") return createSimulated(config, logger);
+  if (config.PROVISIONER === "ec2") return createEc2(config);
   const provisioner = new ProcessProvisioner({
     workspacesDir: config.WORKSPACES_DIR,
     defaults: processDefaults(config),
   });
   return { provisioner, close: async () => {} };
+}
+
+function createEc2({ EC2_OWNER: owner, EC2_DEFAULTS: defaults, EC2_ENDPOINT: endpoint }: WorkerEnvironment) {
+  if (owner === undefined) {
+    throw new ConfigurationError([
+      "EC2_OWNER: needed with PROVISIONER=ec2; no other coordinator of the account may have it",
+    ]);
+  }
+  const api = new SdkEc2Api({ endpoint });
+  return { provisioner: new Ec2Provisioner({ api, owner, defaults }), close: async () => api.close() };
 }
 
 /** Its ledger is no part of the coordinator's state, and may live on a server of its own. */
