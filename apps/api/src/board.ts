@@ -14,7 +14,11 @@ export function bullBoard(hints: HintQueues): RequestHandler {
   const adapter = new ExpressAdapter();
   adapter.setBasePath(BOARD_PATH);
   createBullBoard({
-    queues: hints.queues.map((queue) => new BullMQAdapter(queue, { readOnlyMode: true })),
+    // The queues of all shards have one name, and the board shows one queue of a name.
+    queues: hints.queues.map((queue, shard) => {
+      const prefix = hints.queues.length > 1 ? `${shard}-` : "";
+      return new BullMQAdapter(queue, { readOnlyMode: true, prefix });
+    }),
     serverAdapter: adapter,
     options: { uiConfig: { boardTitle: "restart-coordinator" } },
   });
