@@ -1,5 +1,5 @@
 -- Drops what is owed. A running cycle is asked to stop at its next safe point; its triggers are canceled only if it does.
--- KEYS: workspace state startedAt due why covers lastCycle events activity
+-- KEYS: workspace state startedAt due why covers journal lastCycle events activity
 -- ARGV: id actor reason activityTtlMs now
 -- Reply: {'canceled', triggers} | {'stopping', triggers} | {'nothing-owed'} | {'unknown'}
 -- Reply: triggers: how many were owed and are no more; 'stopping': a cycle runs and was asked to stop
@@ -20,6 +20,7 @@ if retrying then
     action = state.action, outcome = 'canceled', startedAt = tonumber(state.cycleStartedAt), endedAt = now,
     attempt = tonumber(state.attempt) }), 'PX', A.activityTtlMs)
   redis.call('DEL', K.covers)
+  redis.call('PEXPIRE', K.journal, A.activityTtlMs)
   clearFields(state, CYCLE_FIELDS)
 end
 redis.call('DEL', K.why)
