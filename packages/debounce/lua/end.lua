@@ -26,7 +26,7 @@ end
 
 if A.outcome == 'ok' and state.action == 'remove' then
   forget(A.id)
-  emitRemoved(A.id, now, state.cycle)
+  emitRemoved(A.id, now, { cycle = state.cycle, removed = true })
   return { 'ended', 'removed', '', duration }
 end
 

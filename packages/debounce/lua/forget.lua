@@ -1,11 +1,11 @@
 -- Forgets a workspace at once, without stopping what runs; a cycle under way loses its lease.
 -- KEYS: workspace workspaces state startedAt due hinted why covers journal lastCycle events activity idempotency
--- ARGV: id actor activityTtlMs now
+-- ARGV: id actor now
 -- Reply: {'forgotten'} | {'unknown'}
 -- Events: WORKSPACE_REMOVED
 
 local now = clock()
 if redis.call('EXISTS', K.workspace) == 0 then return { 'unknown' } end
 forget(A.id)
-emitRemoved(A.id, now, nil)
+emitRemoved(A.id, now, { actor = A.actor, removed = true })
 return { 'forgotten' }

@@ -213,7 +213,7 @@ local function forget(id)
 end
 
 -- Into the shard's stream alone: the activity list is gone with the rest.
-local function emitRemoved(id, now, cycle)
+local function emitRemoved(id, now, payload)
   redis.call('XADD', K.events, 'MAXLEN', '~', EVENTS_KEPT, '*', 'event', 'WORKSPACE_REMOVED', 'workspace_id', id,
-    'timestamp', now, 'payload', cjson.encode({ cycle = cycle, removed = true }))
+    'timestamp', now, 'payload', cjson.encode(payload))
 end

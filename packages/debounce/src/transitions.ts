@@ -226,7 +226,6 @@ export class Transitions {
     const reply = await this.#run("forget", (role) => this.#of(call.id, role), {
       id: call.id,
       actor: call.actor,
-      activityTtlMs: this.#settings.activityTtlMs,
       now: call.now ?? "",
     });
     return reply[0] as "forgotten" | "unknown";

@@ -90,12 +90,18 @@ describe("a removed workspace leaves no key", () => {
   });
 });
 
-test("a removal is told in the shard's stream, for the workspace's own activity is gone", async () => {
-  const one = await workspace();
-  await one.desire("removed");
-  await one.cycle();
-  const entries = await own.redis.xrevrange(own.keys.forShard("events", 0), "+", "-", "COUNT", 1);
-  expect(entries[0]?.[1]).toEqual(expect.arrayContaining(["WORKSPACE_REMOVED", one.id]));
+test("a removal is told in the shard's stream, with who or what removed it: the workspace's own activity is gone", async () => {
+  const last = async () => (await own.redis.xrevrange(own.keys.forShard("events", 0), "+", "-", "COUNT", 1))[0]?.[1];
+  const [stopped, forgotten] = [await workspace(), await workspace()];
+  await stopped.desire("removed");
+  const { cycleId: cycle } = await stopped.cycle();
+  expect(await last()).toEqual(
+    expect.arrayContaining(["WORKSPACE_REMOVED", stopped.id, expect.stringContaining(cycle)]),
+  );
+  await forgotten.forget();
+  expect(await last()).toEqual(
+    expect.arrayContaining(["WORKSPACE_REMOVED", forgotten.id, expect.stringContaining("ann")]),
+  );
 });
 
 describe("a workspace that is being removed", () => {
