@@ -8,6 +8,7 @@
 --   coalescedTold               the event for them was written
 --   cycle cycleGeneration cycleStartedAt askedAt attempt action      present from a cycle's begin to its end
 --   fence                       the last fencing token handed out, never lowered
+--   journalOf                   the cycle that wrote the journal
 --   owner leaseEndsAt how       who acts for the cycle, until when; how its attempt began
 --   stopAsked                   the cycle shall stop at its next safe point
 --   canceledTo                  an operator canceled what is owed up to that generation; the cycle too, if it stops

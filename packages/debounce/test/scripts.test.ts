@@ -95,7 +95,7 @@ describe("the scripts", () => {
 
   test("use no field of the state that the prelude does not explain", () => {
     const explained = new Set(
-      allMatches(/The state hash[^]*?\nlocal /.exec(read("prelude"))?.[0] ?? "", /\b([a-z]\w+)\b/gi),
+      allMatches(/The state hash[\s\S]*?\nlocal /.exec(read("prelude"))?.[0] ?? "", /\b([a-z]\w+)\b/gi),
     );
     const used = distinct(files.flatMap((name) => allMatches(uncommented(read(name)), /\bstate\.(\w+)/g)));
     expect(used.filter((field) => !explained.has(field))).toEqual([]);
