@@ -27,6 +27,7 @@ export function showWorkspace(workspace: WorkspaceState) {
       dueAt: iso(restart.dueAt),
       startedAt: iso(restart.startedAt),
       cooldownEndsAt: iso(restart.cooldownEndsAt),
+      heldUntil: iso(restart.heldUntil),
       why: restart.why.map(showCovered),
       cycle:
         cycle === undefined
