@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import type { Cluster, Redis } from "ioredis";
 import type { KeyRole } from "./keys.ts";
-import { type Acknowledged, type Replication, runAndWait } from "./replication.ts";
+import { type Acknowledged, ReplicatedScripts, type Replication } from "./replication.ts";
 
 export const SCRIPT_NAMES = [
   "trigger",
@@ -58,13 +58,13 @@ function headerWords(body: string, label: string): string[] {
 /** Sends one script with keys and arguments by name; every argument the header names must be given. */
 export interface RunScript {
   (name: ScriptName, keyOf: KeyOf, args: ScriptArguments): Promise<unknown[]>;
-  /** … and waits for replicas to have what it wrote. */
-  andWait(name: ScriptName, keyOf: KeyOf, args: ScriptArguments, replication: Replication): Promise<Acknowledged>;
+  /** … and waits for replicas to have what it wrote, if `replication` asks for any. */
+  replicated(name: ScriptName, keyOf: KeyOf, args: ScriptArguments): Promise<Acknowledged>;
 }
 export type KeyOf = (role: KeyRole) => string;
 export type ScriptArguments = Readonly<Record<string, string | number>>;
 
-export function bindScripts(redis: Redis | Cluster): RunScript {
+export function bindScripts(redis: Redis | Cluster, replication?: Replication): RunScript {
   const scripts = new Map(SCRIPT_NAMES.map((name) => [name, loadScript(name)]));
   for (const script of scripts.values()) {
     redis.defineCommand(commandOf(script.name), { numberOfKeys: script.keys.length, lua: script.lua });
@@ -75,11 +75,13 @@ export function bindScripts(redis: Redis | Cluster): RunScript {
     const send = commands[commandOf(name)] as (typeof commands)[string];
     return send.call(redis, ...script.keys.map(keyOf), ...valuesOf(script, args));
   };
-  const andWait: RunScript["andWait"] = (name, keyOf, args, replication) => {
+  const pipelines = replication?.minReplicas ? new ReplicatedScripts(redis, replication) : undefined;
+  const replicated: RunScript["replicated"] = async (name, keyOf, args) => {
+    if (pipelines === undefined) return { reply: await run(name, keyOf, args), isReplicated: true };
     const script = scripts.get(name) as Script;
-    return runAndWait(redis, script, script.keys.map(keyOf), valuesOf(script, args), replication);
+    return pipelines.run({ script, keys: script.keys.map(keyOf), args: valuesOf(script, args) });
   };
-  return Object.assign(run, { andWait });
+  return Object.assign(run, { replicated });
 }
 
 function valuesOf(script: Script, args: ScriptArguments): (string | number)[] {
