@@ -1,5 +1,6 @@
 /** The worker process: hints in, cycles out, and a sweep for what no hint led to. */
 import { hostname } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Cycles, type Hint, RestartCoordinator } from "@restart-coordinator/debounce";
 import {
   connectRedis,
@@ -20,6 +21,9 @@ import { Sweeper } from "./sweeper.ts";
 
 /** A job taken twice finds "busy" or "idle": there is no reason ever to fail it for having been taken before. */
 const MAX_STALLED = 1_000_000;
+
+/** Past its grace time a worker waits no longer than this for Redis to take note of its going, ms. */
+const HANDOVER_WITHIN_MS = 3_000;
 
 export async function startWorker(config: WorkerEnvironment): Promise<{ service: Service; logger: Logger }> {
   const name = `${hostname()}:${process.pid}`;
@@ -77,16 +81,27 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
   );
 
   let stopping: Promise<void> | undefined;
-  const stop = async (): Promise<void> => {
-    closing.abort();
-    await sweeper.stop();
+  const finish = async (): Promise<void> => {
     const grace = setTimeout(() => handover.abort(new Error("the worker is going down")), config.SHUTDOWN_GRACE_MS);
     // Takes no further hint and waits for the cycles under way; past the grace time they are handed over.
-    await Promise.all(workers.map((worker) => worker.close()));
+    await Promise.all([sweeper.stop(), ...workers.map((worker) => worker.close())]);
     clearTimeout(grace);
     await hints.close();
-    await closeProvisioner();
     await redis.quit();
+  };
+  const stop = async (): Promise<void> => {
+    closing.abort();
+    const patience = new AbortController();
+    const { signal } = patience;
+    const finished = finish().then(() => true);
+    const givenUp = sleep(config.SHUTDOWN_GRACE_MS + HANDOVER_WITHIN_MS, false, { signal }).catch(() => true);
+    if (!(await Promise.race([finished, givenUp]))) {
+      finished.catch(() => {});
+      logger.warn("Redis does not answer: nothing could be handed over; the leases run out by themselves");
+    }
+    patience.abort();
+    redis.disconnect();
+    await closeProvisioner();
   };
   return { service: { stop: () => (stopping ??= stop()) }, logger };
 }

@@ -1,14 +1,31 @@
 /** What one test works with: a prefix of its own, one API side in this process, and the workers' ledger. */
-import { POLICIES, type Policy, RestartCoordinator, type WorkspaceState } from "@restart-coordinator/debounce";
-import { type HintData, HintQueues, readEnvironment, workerEnvironment } from "@restart-coordinator/service";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  POLICIES,
+  type Policy,
+  type Replication,
+  RestartCoordinator,
+  type WorkspaceState,
+} from "@restart-coordinator/debounce";
+import {
+  connectRedis,
+  createLogger,
+  type HintData,
+  HintQueues,
+  readEnvironment,
+  workerEnvironment,
+} from "@restart-coordinator/service";
 import type { Job } from "bullmq";
-import { Redis } from "ioredis";
+import { type Cluster, Redis } from "ioredis";
 import { test as base } from "vitest";
 import { type LedgerEntry, RedisLedger } from "../../../apps/worker/src/provisioners/simulated-ledger.ts";
 import { startWorker } from "../../../apps/worker/src/worker.ts";
 import { ownPrefix, redisUrl } from "../../setup/shared-redis.ts";
 import { type Child, startChild } from "./child.ts";
 import { eventually } from "./eventually.ts";
+import { openServer, type Server } from "./local-servers.ts";
 
 type Settings = Readonly<Record<string, string>>;
 
@@ -18,13 +35,31 @@ export interface BenchOptions {
   readonly shards?: number;
   /** For the workers as well as the API side. */
   readonly cooldownMs?: number;
+  /** The API side acknowledges only what as many replicas have. */
+  readonly replication?: Replication;
   /** Leave out what an API process does after a decision: then only the sweep finds the work. */
   readonly hints?: boolean;
 }
 
-/** Tests whose benches are cleared away when they end. */
-export const test = base.extend<{ useBench: (options?: BenchOptions) => Bench }>({
+interface Fixtures {
+  readonly useBench: (options?: BenchOptions) => Bench;
+  /** A server of the test's own that keeps what it acknowledged, whatever happens to it. */
+  readonly useServer: () => Promise<Server>;
+}
+
+/** Tests whose benches and servers are cleared away when they end, concurrent ones included. */
+export const test = base.extend<Fixtures>({
   // biome-ignore lint/correctness/noEmptyPattern: vitest finds out what a fixture needs by its pattern
+  useServer: async ({}, use) => {
+    const servers: Server[] = [];
+    await use(async () => {
+      const server = await openServer([], { appendOnly: true });
+      servers.push(server);
+      return server;
+    });
+    await Promise.all(servers.map((server) => server.stop()));
+  },
+  // biome-ignore lint/correctness/noEmptyPattern: as above
   useBench: async ({}, use) => {
     const benches: Bench[] = [];
     await use((options) => {
@@ -38,7 +73,7 @@ export const test = base.extend<{ useBench: (options?: BenchOptions) => Bench }>
 
 export class Bench {
   readonly prefix = ownPrefix();
-  readonly redis: Redis;
+  readonly redis: Redis | Cluster;
   readonly coordinator: RestartCoordinator;
   readonly hints: HintQueues;
   readonly ledger: RedisLedger;
@@ -47,11 +82,11 @@ export class Bench {
   readonly #children: Child[] = [];
   readonly #workers: { stop(): Promise<void> }[] = [];
 
-  constructor({ url = redisUrl(), shards = 1, cooldownMs = 0, hints = true }: BenchOptions = {}) {
+  constructor({ url = redisUrl(), shards = 1, cooldownMs = 0, replication, hints = true }: BenchOptions = {}) {
     // The ledger is the outside world: it stays when the server under test dies.
     const world = new Redis(redisUrl(), { maxRetriesPerRequest: null });
     this.#world = world;
-    this.redis = url === redisUrl() ? world : new Redis(url, { maxRetriesPerRequest: null });
+    this.redis = url === redisUrl() ? world : connectRedis(url, "wait", createLogger("test", "silent"));
     this.ledger = new RedisLedger(world, this.prefix);
     const policy: Policy = { ...POLICIES.default, cooldownMs };
     this.coordinator = new RestartCoordinator({
@@ -59,6 +94,7 @@ export class Bench {
       prefix: this.prefix,
       shards,
       policy,
+      ...(replication && { replication }),
       onDue: (hint) => hints && this.hints.enqueue(hint),
     });
     this.hints = new HintQueues(this.redis, this.coordinator.keys);
@@ -68,8 +104,9 @@ export class Bench {
       SHARDS: String(shards),
       RESTART_PREFIX: this.prefix,
       RESTART_COOLDOWN_MS: String(cooldownMs),
-      RESTART_LEASE_MS: "1000",
+      RESTART_LEASE_MS: "60000",
       RESTART_SWEEP_MS: "50",
+      WORKSPACES_DIR: join(tmpdir(), this.prefix),
       PROVISIONER: "simulated",
       SIMULATED_DURATION_MS: "20",
       SIMULATED_LEDGER: this.prefix,
@@ -80,6 +117,7 @@ export class Bench {
   /** Ends the processes and takes away the keys. */
   async clear(): Promise<void> {
     await Promise.all([...this.#children, ...this.#workers].map((part) => part.stop()));
+    await rm(join(tmpdir(), this.prefix), { recursive: true, force: true });
     await this.hints.close();
     await this.ledger.clear();
     if (this.redis === this.#world) await deleteAll(this.#world, `{${this.prefix}:*`);

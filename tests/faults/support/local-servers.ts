@@ -16,24 +16,35 @@ export interface Server extends OwnRedis {
   readonly redis: Redis;
 }
 
-export async function startServer(
-  args: readonly string[] = [],
-  options: { appendOnly?: boolean } = {},
-): Promise<Server> {
+export interface ServerOptions {
+  /** Keeps what it acknowledged over a SIGKILL and a restart. */
+  readonly appendOnly?: boolean;
+}
+
+/** A server that ends with the test. */
+export async function startServer(args: readonly string[] = [], options: ServerOptions = {}): Promise<Server> {
+  const server = await openServer(args, options);
+  onTestFinished(() => server.stop());
+  return server;
+}
+
+/** A server that the caller stops. */
+export async function openServer(args: readonly string[], options: ServerOptions): Promise<Server> {
   const durable = options.appendOnly ? ({ appendOnly: true, appendfsync: "always" } as const) : {};
   const server = await startRedis({ own: true, ...durable, args: ["--repl-diskless-sync-delay", "0", ...args] });
   const redis = new Redis(server.url, { maxRetriesPerRequest: null });
   redis.on("error", () => {});
-  onTestFinished(async () => {
+  const { stop } = server;
+  const stopBoth = async () => {
     redis.disconnect();
-    await server.stop();
-  });
-  return Object.assign(server, { port: Number(new URL(server.url).port), redis });
+    await stop();
+  };
+  return Object.assign(server, { port: Number(new URL(server.url).port), redis, stop: stopBoth });
 }
 
-/** Resolves once it has a copy of everything the master holds. */
-export async function startReplicaOf(master: Server, args: readonly string[] = []): Promise<Server> {
-  const replica = await startServer(["--replicaof", "127.0.0.1", String(master.port), ...args]);
+/** Resolves once it has a copy of everything the master holds. It may reach it on another port than the master's own. */
+export async function startReplicaOf(master: Server, port = master.port): Promise<Server> {
+  const replica = await startServer(["--replicaof", "127.0.0.1", String(port)]);
   await eventually("the replica is in step", async () =>
     /master_link_status:up/.test(await replica.redis.info("replication")),
   );
