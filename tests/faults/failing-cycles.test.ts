@@ -4,6 +4,7 @@ import { describe, expect } from "vitest";
 import { type DrainParts, drain } from "../../apps/worker/src/drain.ts";
 import { type Provisioner, ProvisionerError } from "../../apps/worker/src/provisioners/provisioner.ts";
 import { type Bench, test } from "./support/bench.ts";
+import { eventually } from "./support/eventually.ts";
 
 const circular: { self?: unknown } = {};
 circular.self = circular;
@@ -57,8 +58,10 @@ describe.concurrent("cycles that fail", () => {
     const { look } = await workerWith(bench, () => Promise.reject(new Error("always")), retry);
     await bench.coordinator.trigger("w", { source: "file-write" });
     // A worker that does nothing but look, as sweeps and duplicate hints would make it.
-    const until = performance.now() + 2_500;
-    while (performance.now() < until && !(await bench.state("w")).breakerOpen) await look();
+    await eventually("the breaker opens", async () => {
+      await look();
+      return (await bench.state("w")).breakerOpen;
+    });
 
     const failures = await bench.events("w", "WORKSPACE_RESTART_FAILED");
     expect(failures).toHaveLength(5);
@@ -157,7 +160,7 @@ async function workerWith(
         return { ok: true };
       },
     },
-    attempt: { deadlineMs: 100, handover: new AbortController().signal, removeFiles: async () => {} },
+    attempt: { deadlineMs: 2_000, handover: new AbortController().signal, removeFiles: async () => {} },
     wake: async (hint) => void hints.push(hint),
     deleteTraces: async () => {},
     closing: new AbortController().signal,

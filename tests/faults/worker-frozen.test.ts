@@ -1,7 +1,7 @@
 import { describe, expect } from "vitest";
 import { test } from "./support/bench.ts";
 
-const FROZEN = { FAULT_SIGNAL: "SIGSTOP", RESTART_LEASE_MS: "600" };
+const FROZEN = { FAULT_SIGNAL: "SIGSTOP", RESTART_LEASE_MS: "2000" };
 
 describe.concurrent("race: worker SIGSTOP past its lease, then SIGCONT", () => {
   test("the one call it was cleared for is refused by the resource, and its end by Redis", async ({ useBench }) => {

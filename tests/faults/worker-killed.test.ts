@@ -18,7 +18,7 @@ describe.concurrent("race: worker SIGKILL at any step", () => {
     async (point, { useBench }) => {
       const bench = useBench();
       await bench.coordinator.registry.register("w", {});
-      const victim = bench.workerProcess({ FAULT_AT: point });
+      const victim = bench.workerProcess({ FAULT_AT: point, RESTART_LEASE_MS: "1000" });
       await bench.coordinator.trigger("w", { source: "manual" });
       expect(await victim.ended).toBe("SIGKILL");
 

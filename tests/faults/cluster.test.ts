@@ -1,0 +1,79 @@
+import { Cycles, NotReplicatedError, RestartCoordinator } from "@restart-coordinator/debounce";
+import { describe, expect } from "vitest";
+import { test } from "./support/bench.ts";
+import { addReplica, startCluster } from "./support/cluster.ts";
+import { serverBinary } from "./support/local-servers.ts";
+
+const TOKEN = "a-token-of-this-test";
+const IDS = Array.from({ length: 16 }, (_, i) => `w${i}`);
+
+describe.skipIf(serverBinary === undefined)("on a Redis Cluster of three nodes, with SHARDS = 4", () => {
+  test("triggers over HTTP become cycles of a worker process, at once, on every node", async ({ useBench }) => {
+    const cluster = await startCluster();
+    const bench = useBench({ url: cluster.url, shards: 4 });
+    // Hints alone: BullMQ's queues and their blocking connections have to work.
+    const worker = bench.workerProcess({ RESTART_SWEEP_MS: "3600000" });
+    const api = bench.apiProcess({ API_TOKENS: `ci:admin:${TOKEN}` });
+    const { url } = await api.logged(/listening/);
+    const ask = async (method: string, path: string, body?: unknown) => {
+      const answer = await fetch(`${url}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+      return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+    };
+    await worker.logged(/takes restarts/);
+    for (const id of IDS) expect(await ask("PUT", `/workspaces/${id}`, {})).toMatchObject({ status: 201 });
+
+    const answers = await Promise.all(
+      IDS.map((id) => ask("POST", `/workspaces/${id}/triggers`, { source: "file-write" })),
+    );
+    for (const { status, body } of answers) expect([status, body.decision]).toEqual([202, "fired"]);
+    for (const id of IDS) expect((await bench.settled(id)).lastCycle).toMatchObject({ outcome: "ok" });
+    expect(await bench.ledger.entries()).toHaveLength(2 * IDS.length);
+    expect(await bench.failedJobs()).toBe(0);
+    const keys = await Promise.all(cluster.nodes.map(({ redis }) => redis.dbsize()));
+    expect(keys.filter((count) => count > 0).length).toBeGreaterThan(1);
+
+    const { body } = await ask("GET", "/workspaces");
+    expect((body.workspaces as unknown[]).length).toBe(IDS.length);
+    expect(await ask("DELETE", "/workspaces/w0")).toMatchObject({ status: 202 });
+    await expect.poll(async () => (await ask("GET", "/workspaces/w0")).status, { timeout: 10_000 }).toBe(404);
+    worker.kill("SIGTERM");
+    expect(await worker.ended).toBe(0);
+    api.kill("SIGTERM");
+    expect(await api.ended).toBe(0);
+  });
+
+  test("the sweep finds what no hint led to, on every shard", async ({ useBench }) => {
+    const { url } = await startCluster();
+    const bench = useBench({ url, shards: 4, hints: false });
+    await Promise.all(IDS.map((id) => bench.coordinator.registry.register(id, {})));
+    await Promise.all(IDS.map((id) => bench.coordinator.trigger(id, { source: "manual" })));
+    await bench.worker();
+    for (const id of IDS) expect((await bench.settled(id)).lastCycle).toMatchObject({ outcome: "ok" });
+  });
+
+  test("RESTART_MIN_REPLICAS asks the node that has the workspace's slot", async ({ useBench }) => {
+    const cluster = await startCluster();
+    const { redis, prefix } = useBench({ url: cluster.url, shards: 1 });
+    const sides = (timeoutMs: number) => {
+      const options = { redis, prefix, replication: { minReplicas: 1, timeoutMs } };
+      return { coordinator: new RestartCoordinator(options), cycles: new Cycles({ ...options, worker: "test" }) };
+    };
+    const away = sides(50);
+    await away.coordinator.registry.register("w", {});
+    await expect(away.coordinator.trigger("w", { source: "manual" })).rejects.toThrow(NotReplicatedError);
+
+    const sizes = await Promise.all(cluster.nodes.map((node) => node.redis.dbsize()));
+    const owner = cluster.nodes[sizes.findIndex((size) => size > 0)];
+    if (owner === undefined) throw new Error("no node has the workspace");
+    await addReplica(cluster, owner);
+    const there = sides(10_000);
+    expect(await there.coordinator.trigger("w", { source: "manual" })).toMatchObject({ decision: "coalesced" });
+    const begun = await there.cycles.begin("w");
+    expect(begun.kind).toBe("begun");
+    if (begun.kind === "begun") await begun.lease.end({ outcome: "ok" });
+  });
+});
