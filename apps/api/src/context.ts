@@ -2,7 +2,7 @@ import type { RestartCoordinator } from "@restart-coordinator/debounce";
 import type { Request, Response } from "express";
 import type { Templates, WorkspaceFiles } from "./files/index.ts";
 import { workspaceId } from "./input.ts";
-import { unknownWorkspace } from "./problem.ts";
+import { Problem, unknownWorkspace } from "./problem.ts";
 
 /** What the routes work with. */
 export interface ApiContext {
@@ -23,6 +23,15 @@ export function idOf(request: Request): string {
 /** @throws Problem 404 */
 export async function assertRegistered(context: ApiContext, id: string): Promise<void> {
   if ((await context.coordinator.workspace(id)) === undefined) throw unknownWorkspace(id);
+}
+
+/** What a workspace that is being removed would acknowledge, the removal takes along. @throws Problem 404, 409 */
+export async function assertTakesFiles(context: ApiContext, id: string): Promise<void> {
+  const workspace = await context.coordinator.workspace(id);
+  if (workspace === undefined) throw unknownWorkspace(id);
+  if (workspace.status !== "removing") return;
+  const detail = `workspace ${id} is being removed`;
+  throw new Problem({ type: "conflict", status: 409, title: "Conflict", detail, rule: "removed" });
 }
 
 /** The token's name; with a name the caller gave, both. */

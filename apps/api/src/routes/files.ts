@@ -5,7 +5,7 @@
 import { pipeline } from "node:stream/promises";
 import { type Request, type Response, Router } from "express";
 import { allow } from "../authentication.ts";
-import { type ApiContext, actorOf, assertRegistered, idOf } from "../context.ts";
+import { type ApiContext, actorOf, assertRegistered, assertTakesFiles, idOf } from "../context.ts";
 import { FileError } from "../files/index.ts";
 import { decoded, filesBody, templateBody } from "../input.ts";
 import { showReceipt } from "../representation.ts";
@@ -26,7 +26,7 @@ export function fileRoutes(context: ApiContext): Router {
   router.put("/workspaces/:id/files", allow("trigger"), async (request, response) => {
     const id = idOf(request);
     const set = decoded(filesBody.parse(request.body).files);
-    await assertRegistered(context, id);
+    await assertTakesFiles(context, id);
     const written = await files.replaceAll(id, set);
     const restart = await changed(request, response, "file-write", `replaced all files (${written.length})`);
     response.json({ files: written, restart });
@@ -50,7 +50,7 @@ export function fileRoutes(context: ApiContext): Router {
   router.put("/workspaces/:id/files/*path", allow("trigger"), async (request, response) => {
     const id = idOf(request);
     const path = pathOf(request);
-    await assertRegistered(context, id);
+    await assertTakesFiles(context, id);
     const written = await files.write(id, path, request);
     const restart = await changed(request, response, "file-write", `wrote ${path}`);
     response.json({ ...written, restart });
@@ -59,7 +59,7 @@ export function fileRoutes(context: ApiContext): Router {
   router.delete("/workspaces/:id/files/*path", allow("trigger"), async (request, response) => {
     const id = idOf(request);
     const path = pathOf(request);
-    await assertRegistered(context, id);
+    await assertTakesFiles(context, id);
     if (!(await files.remove(id, path))) throw new FileError("not-found", `no file ${JSON.stringify(path)}`);
     const restart = await changed(request, response, "file-write", `deleted ${path}`);
     response.json({ path, restart });
@@ -68,7 +68,7 @@ export function fileRoutes(context: ApiContext): Router {
   router.post("/workspaces/:id/template", allow("trigger"), async (request, response) => {
     const id = idOf(request);
     const body = templateBody.parse(request.body);
-    await assertRegistered(context, id);
+    await assertTakesFiles(context, id);
     const named = body.name;
     const set = body.files !== undefined ? decoded(body.files) : await templates.load(named ?? "");
     const written = await files.writeMany(id, set);
