@@ -1,8 +1,9 @@
 import { Cycles, NotReplicatedError, RestartCoordinator } from "@restart-coordinator/debounce";
 import { describe, expect } from "vitest";
 import { test } from "./support/bench.ts";
-import { addReplica, startCluster } from "./support/cluster.ts";
-import { serverBinary } from "./support/local-servers.ts";
+import { addReplica, startCluster, type TestCluster } from "./support/cluster.ts";
+import { eventually } from "./support/eventually.ts";
+import { type Server, serverBinary } from "./support/local-servers.ts";
 
 const TOKEN = "a-token-of-this-test";
 const IDS = Array.from({ length: 16 }, (_, i) => `w${i}`);
@@ -66,14 +67,49 @@ describe.skipIf(serverBinary === undefined)("on a Redis Cluster of three nodes, 
     await away.coordinator.registry.register("w", {});
     await expect(away.coordinator.trigger("w", { source: "manual" })).rejects.toThrow(NotReplicatedError);
 
-    const sizes = await Promise.all(cluster.nodes.map((node) => node.redis.dbsize()));
-    const owner = cluster.nodes[sizes.findIndex((size) => size > 0)];
-    if (owner === undefined) throw new Error("no node has the workspace");
-    await addReplica(cluster, owner);
+    await addReplica(cluster, await ownerIn(cluster));
     const there = sides(10_000);
     expect(await there.coordinator.trigger("w", { source: "manual" })).toMatchObject({ decision: "coalesced" });
     const begun = await there.cycles.begin("w");
     expect(begun.kind).toBe("begun");
     if (begun.kind === "begun") await begun.lease.end({ outcome: "ok" });
   });
+
+  test("a master that dies in mid-cycle is replaced by its replica, and the cycle goes on", async ({ useBench }) => {
+    const cluster = await startCluster();
+    const replication = { minReplicas: 1, timeoutMs: 10_000 };
+    const bench = useBench({ url: cluster.url, shards: 1, replication });
+    await bench.coordinator.registry.register("w", {});
+    const owner = await ownerIn(cluster);
+    const replica = await addReplica(cluster, owner);
+    const worker = bench.workerProcess({
+      RESTART_MIN_REPLICAS: "1",
+      RESTART_REPLICA_TIMEOUT_MS: "10000",
+      SIMULATED_DURATION_MS: "5000",
+    });
+    await bench.coordinator.trigger("w", { source: "manual" });
+    const began = await bench.effect("w", "begin");
+    const during = await bench.coordinator.trigger("w", { source: "manual", reason: "while it runs" });
+    await owner.kill("SIGKILL");
+    await eventually("the replica is the master", async () =>
+      /role:master/.test(await replica.redis.info("replication")),
+    );
+
+    const ended = await bench.effect("w", "end");
+    expect(ended).toMatchObject({ cycleId: began.cycleId, attempt: 1 });
+    worker.kill("SIGTERM");
+    expect(await worker.ended).toBe(0);
+    // There is no further replica to wait for: the setting is lowered.
+    await bench.worker();
+    expect((await bench.settled("w")).observedGeneration).toBeGreaterThanOrEqual(during.generation);
+    expect((await bench.effects("w")).map(({ effect }) => effect)).toEqual(["begin", "end", "begin", "end"]);
+  });
 });
+
+/** The node that has what there is so far. */
+async function ownerIn({ nodes }: TestCluster): Promise<Server> {
+  const sizes = await Promise.all(nodes.map(({ redis }) => redis.dbsize()));
+  const owner = nodes[sizes.findIndex((size) => size > 0)];
+  if (owner === undefined) throw new Error("no node has any key");
+  return owner;
+}
