@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type AttemptResult, type CycleLease, Cycles } from "@restart-coordinator/debounce";
-import { type ApiEnvironment, apiEnvironment } from "@restart-coordinator/service";
+import { type ApiEnvironment, apiEnvironment, loadPolicy } from "@restart-coordinator/service";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, inject, vi } from "vitest";
 import type { Scope } from "../../src/authentication.ts";
@@ -64,8 +64,8 @@ export class TestApi {
     this.#options = options;
   }
 
-  async start(): Promise<void> {
-    const { settings = {}, beside } = this.#options;
+  async start(more: Partial<ApiEnvironment> = {}): Promise<void> {
+    const { settings, beside } = this.#options;
     const other = beside?.().config;
     this.#config = {
       ...apiEnvironment.parse({
@@ -77,6 +77,7 @@ export class TestApi {
         PORT: "0",
       }),
       ...settings,
+      ...more,
     };
     this.#started = await startApi(this.#config);
     await this.untilReady();
@@ -156,7 +157,8 @@ export class TestApi {
 
   get cycles(): Cycles {
     const { RESTART_PREFIX: prefix, SHARDS: shards } = this.config;
-    this.#cycles ??= new Cycles({ redis: this.redis, prefix, shards, worker: "test" });
+    const policy = loadPolicy(this.config);
+    this.#cycles ??= new Cycles({ redis: this.redis, prefix, shards, policy, worker: "test" });
     return this.#cycles;
   }
 
