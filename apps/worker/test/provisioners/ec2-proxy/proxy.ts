@@ -15,8 +15,8 @@ import { ReplaceRootTasks } from "./replace-root.ts";
 import { Volumes } from "./volumes.ts";
 
 export interface Ec2ProxyOptions {
-  /** Where moto is. */
-  readonly moto: string;
+  /** Where moto is, or what answers in its place. */
+  readonly moto: string | ((params: URLSearchParams) => Promise<Answer>);
   /** Enforces AWS's buckets, refilled so many times faster than AWS does. Without it nothing is throttled. */
   readonly speed?: number;
 }
@@ -72,7 +72,7 @@ type Headers = Record<string, string>;
 class BetterEc2 {
   readonly faults = new Faults();
   calls: RecordedCall[] = [];
-  readonly #moto: string;
+  readonly #moto: Ec2ProxyOptions["moto"];
   readonly #limits: AccountLimits | undefined;
   readonly #fleet: Fleet;
   readonly #launches: Launches;
@@ -172,6 +172,7 @@ class BetterEc2 {
   }
 
   async #forward(params: URLSearchParams): Promise<Answer> {
+    if (typeof this.#moto === "function") return this.#moto(params);
     const answer = await fetch(this.#moto, { method: "POST", headers: this.#headers, body: params.toString() });
     return { status: answer.status, body: await answer.text() };
   }

@@ -1,0 +1,97 @@
+/** Many workspaces restarted at once by several workers, each with wrapped calls of its own, as in one AWS account. */
+import type { Cluster, Redis } from "ioredis";
+import { Ec2Provisioner, SdkEc2Api } from "../../../src/provisioners/ec2/index.ts";
+import { AWS_LIMITS, BatchedEc2Api, ownLimits, PacedEc2Api } from "../../../src/provisioners/ec2/pacing/index.ts";
+import type { Cycle } from "../../../src/provisioners/provisioner.ts";
+
+export const OWNER = "pace";
+
+export interface FleetOptions {
+  readonly endpoint: string;
+  readonly imageId: string;
+  readonly redis: Redis | Cluster;
+  readonly prefix: string;
+  readonly workspaces: number;
+  readonly workers: number;
+  /** How much faster than AWS the server refills, and we pace. */
+  readonly speed: number;
+  readonly paced?: boolean;
+}
+
+export interface FleetReport {
+  readonly elapsedMs: number;
+  /** The new instance of each workspace. */
+  readonly instances: ReadonlyMap<string, string>;
+  /** What each workspace spent waiting for its turn, in all its calls, ms; sorted. Merged calls count for the first. */
+  readonly waits: ReadonlyArray<{ readonly action: string; readonly calls: number; readonly totalMs: number }>;
+}
+
+/** Asks the pre-flight of each workspace and replaces its instance, all at once. */
+export class RestartedFleet {
+  readonly #options: FleetOptions;
+  readonly #sdks: SdkEc2Api[] = [];
+  readonly #provisioners: Ec2Provisioner[] = [];
+  readonly #waits = new Map<string, { calls: number; totalMs: number }>();
+
+  constructor(options: FleetOptions) {
+    this.#options = options;
+    const { endpoint, redis, prefix, speed, imageId, workers, paced = true } = options;
+    const limits = ownLimits(AWS_LIMITS, { speed, workers });
+    const onWait = (action: string, ms: number): void => {
+      const { calls, totalMs } = this.#waits.get(action) ?? { calls: 0, totalMs: 0 };
+      this.#waits.set(action, { calls: calls + 1, totalMs: totalMs + ms });
+    };
+    for (let worker = 0; worker < workers; worker++) {
+      const sdk = new SdkEc2Api({ endpoint });
+      const api = paced ? new BatchedEc2Api(new PacedEc2Api(sdk, { redis, prefix, limits, onWait })) : sdk;
+      const defaults = { imageId, instanceTypes: ["m7i.large"] };
+      this.#sdks.push(sdk);
+      this.#provisioners.push(new Ec2Provisioner({ api, owner: OWNER, defaults, timing: { pollMs: 2_000 / speed } }));
+    }
+  }
+
+  /** `known`: the instance that each has so far. A declined or failed restart rejects. */
+  async restart(known?: ReadonlyMap<string, string>): Promise<FleetReport> {
+    // The first call of a client loads half the SDK: nothing that the pacing could smooth.
+    await Promise.all(this.#sdks.map((sdk) => sdk.describeImage(this.#options.imageId)));
+    this.#waits.clear();
+    const startedAt = performance.now();
+    const ids = Array.from({ length: this.#options.workspaces }, (_, i) => `w${i}`);
+    const restarted = await Promise.all(
+      ids.map(async (id, i): Promise<[string, string]> => {
+        const provisioner = this.#provisioners[i % this.#provisioners.length] as Ec2Provisioner;
+        const cycle = cycleOf(id, known?.get(id));
+        const answer = await provisioner.preflight(cycle.workspace).catch((error: Error) => {
+          throw new Error(error.message);
+        });
+        if (!answer.ok) throw new Error(`declined: ${answer.reason}`);
+        const { instance } = await provisioner.restart(cycle).catch((error: Error) => {
+          // The SDK's errors carry their whole connection along.
+          throw new Error(error.message);
+        });
+        return [id, String(instance.instanceId)];
+      }),
+    );
+    const waits = [...this.#waits].map(([action, wait]) => ({ action, ...wait })).sort((a, b) => b.totalMs - a.totalMs);
+    return { elapsedMs: performance.now() - startedAt, instances: new Map(restarted), waits };
+  }
+
+  close(): void {
+    for (const sdk of this.#sdks) sdk.close();
+  }
+}
+
+function cycleOf(id: string, instanceId: string | undefined): Cycle {
+  return {
+    workspace: { id, spec: {}, instance: instanceId === undefined ? undefined : { instanceId } },
+    id: `${id}-${instanceId ?? "first"}`,
+    fencingToken: 1,
+    attempt: 1,
+    signal: new AbortController().signal,
+    journal: undefined,
+    leftover: undefined,
+    record: async () => {},
+    step: () => {},
+    safePoint: () => {},
+  };
+}
