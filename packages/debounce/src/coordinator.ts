@@ -136,16 +136,18 @@ export class RestartCoordinator {
   async restarting(workspaceId: string): Promise<Restarting> {
     assertWorkspaceId(workspaceId);
     const { restart } = describeWorkspace(workspaceId, await this.transitions.view(workspaceId));
+    const { cooldownEndsAt } = restart;
+    const cooldownStartedAt = cooldownEndsAt === undefined ? undefined : cooldownEndsAt - this.#policy.cooldownMs;
     return {
       restarting: restart.phase === "running",
-      cooling: restart.cooldownEndsAt !== undefined,
-      startedAt: restart.startedAt ?? (restart.cooldownEndsAt === undefined ? undefined : restart.lastCycle?.startedAt),
-      cooldownEndsAt: restart.cooldownEndsAt,
+      cooling: cooldownEndsAt !== undefined,
+      startedAt: restart.startedAt ?? cooldownStartedAt,
+      cooldownEndsAt,
     };
   }
 
-  /** What happened to a workspace, newest first, as the events tell it. */
-  async activity(workspaceId: string, limit = 50): Promise<RestartEvent[]> {
+  /** What happened to a workspace, newest first, as the events tell it: the newest 200, for a while. */
+  async activity(workspaceId: string, limit = 200): Promise<RestartEvent[]> {
     assertWorkspaceId(workspaceId);
     const key = this.keys.forWorkspace("activity", workspaceId);
     const entries = await this.#redis.lrange(key, 0, limit - 1).catch((error: unknown) => {
