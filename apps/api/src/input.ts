@@ -58,7 +58,13 @@ export const listQuery = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
   phase: z.enum(["idle", "scheduled", "running", "backoff", "held", "failed"]).optional(),
 });
-export const activityQuery = z.object({ limit: z.coerce.number().int().min(1).max(200).default(50) });
+export const activityQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  before: z
+    .string()
+    .regex(/^\d{1,16}-\d{1,16}$/, "expected the id of an event")
+    .optional(),
+});
 /** `?wait=30s`, at most a minute; plain numbers are seconds. */
 export const outcomeQuery = z.object({
   wait: z

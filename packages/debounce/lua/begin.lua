@@ -82,6 +82,7 @@ if how == 'new' then
   changes.action = desired == 'running' and 'restart' or desired == 'removed' and 'remove' or 'stop'
   if changes.action == 'restart' then
     local byPerson = state.ignoreCooldown or state.desireAt
+    local because = becauseOf(state, cooldownEndsAt)
     -- Everything owed is this cycle's now; what comes from here on is owed anew.
     if redis.call('EXISTS', K.why) == 1 then redis.call('RENAME', K.why, K.covers) end
     local askedAt = state.owedSince
@@ -91,8 +92,9 @@ if how == 'new' then
     if tonumber(A.cooldownMs) > 0 then
       redis.call('SET', K.startedAt, now + tonumber(A.cooldownMs), 'NX', 'PX', A.cooldownMs)
     end
+    local covers = whyList(K.covers)
     emit(A.id, 'WORKSPACE_AUTO_RESTART_FIRED', now, { cycle = changes.cycle, generation = changes.cycleGeneration,
-      auto = not byPerson, asked_at = tonumber(changes.askedAt), covers = whyList(K.covers) })
+      auto = not byPerson, because = because, asked_at = tonumber(changes.askedAt), covers = #covers > 0 and covers or nil })
   else
     changes.askedAt = tonumber(state.desireAt)
   end

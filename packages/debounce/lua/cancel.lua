@@ -36,7 +36,7 @@ schedule(A.id, state, workspace, tonumber(redis.call('GET', K.startedAt) or nil)
 
 local triggers = 0
 for _, covered in ipairs(dropped) do triggers = triggers + covered.count end
-local payload = { actor = A.actor, generation = generation, triggers = triggers, running = running and true or false }
+local payload = { actor = A.actor, generation = generation, observed = not running and generation or nil, triggers = triggers, running = running and true or false }
 if A.reason ~= '' then payload.reason = A.reason end
 if #dropped > 0 then payload.canceled = dropped end
 emit(A.id, 'WORKSPACE_RESTART_CANCELED', now, payload)

@@ -1,6 +1,7 @@
 -- Ends an attempt at a cycle, fenced.
 -- KEYS: workspace workspaces state startedAt due hinted why covers journal lastCycle events activity idempotency
--- ARGV: id fence outcome retryable error instance backoffMs maxBackoffMs breakerAfter jitter pauseMs activityTtlMs now
+-- ARGV: id fence outcome retryable error instance backoffMs maxBackoffMs breakerAfter jitter pauseMs steps
+-- ARGV: activityTtlMs now
 -- `outcome`: ok | failed | declined | canceled | handover. A handover ends the lease, not the cycle: the next worker
 -- takes it over at once, or after `pauseMs`. A retryable failure keeps the cycle for another attempt, until the breaker opens.
 -- `jitter`: 0 to 1, shortens the backoff by up to half.
@@ -50,6 +51,8 @@ local record = { cycle = state.cycle, generation = tonumber(state.cycleGeneratio
   asked_at = tonumber(state.askedAt), duration_ms = duration }
 if A.error ~= '' then record.error = A.error end
 if A.instance ~= '' then record.instance = cjson.decode(A.instance) end
+if workspace.instance then record.instance_before = cjson.decode(workspace.instance) end
+if A.steps ~= '' then record.steps = cjson.decode(A.steps) end
 
 if outcome == 'failed' and not opens then
   clearFields(state, { 'owner', 'leaseEndsAt', 'stopAsked' })
@@ -104,5 +107,6 @@ local wake = schedule(A.id, state, workspace, cooldownEndsAt, now)
 local events = { ok = isStart and 'WORKSPACE_ONLINE' or 'WORKSPACE_OFFLINE', failed = 'WORKSPACE_RESTART_FAILED',
   declined = 'WORKSPACE_RESTART_DECLINED', canceled = 'WORKSPACE_RESTART_CANCELED' }
 record.next_due_at = wake
+if isStart and (outcome == 'ok' or canceledTo) then record.observed = tonumber(state.observed) end
 emit(A.id, events[outcome], now, record)
 return { 'ended', outcome, wake or '', duration }

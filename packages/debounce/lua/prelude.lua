@@ -66,6 +66,22 @@ local function dueOf(state, cooldownEndsAt, now)
   return due
 end
 
+-- Why the owed cycle starts when it does: what held it back last.
+local function becauseOf(state, cooldownEndsAt)
+  if state.desireAt then return 'desired' end
+  if state.ignoreCooldown then return 'asked' end
+  local quiet = state.quietEndsAt and math.min(tonumber(state.quietEndsAt), tonumber(state.deadlineAt))
+  local atOnce = tonumber(state.dueNowAt)
+  local due, because = atOnce, 'at-once'
+  if quiet and (not atOnce or quiet < atOnce) then
+    due, because = quiet, quiet == tonumber(state.quietEndsAt) and 'quiet' or 'max-wait'
+  end
+  if cooldownEndsAt and cooldownEndsAt > due then due, because = cooldownEndsAt, 'cooldown' end
+  if state.backoffEndsAt and tonumber(state.backoffEndsAt) > due then due, because = tonumber(state.backoffEndsAt), 'backoff' end
+  if state.heldUntil and tonumber(state.heldUntil) > due then because = 'hold' end
+  return because
+end
+
 -- When somebody must look at the workspace next; nil = nobody need.
 local function wakeOf(state, workspace, cooldownEndsAt, now)
   if isRunning(state) then return tonumber(state.leaseEndsAt) end
@@ -95,10 +111,10 @@ end
 
 local function emit(id, event, now, payload)
   local encoded = cjson.encode(payload)
-  redis.call('XADD', K.events, 'MAXLEN', '~', EVENTS_KEPT, '*',
+  local entry = redis.call('XADD', K.events, 'MAXLEN', '~', EVENTS_KEPT, '*',
     'event', event, 'workspace_id', id, 'timestamp', now, 'payload', encoded)
   redis.call('LPUSH', K.activity,
-    '{"event":"' .. event .. '","workspace_id":"' .. id .. '","timestamp":' .. now .. ',"payload":' .. encoded .. '}')
+    '{"id":"' .. entry .. '","event":"' .. event .. '","workspace_id":"' .. id .. '","timestamp":' .. now .. ',"payload":' .. encoded .. '}')
   redis.call('LTRIM', K.activity, 0, ACTIVITY_KEPT - 1)
   redis.call('PEXPIRE', K.activity, A.activityTtlMs)
 end

@@ -6,7 +6,7 @@
 -- Reply: the first receipt again, with 'replayed' for 'judged' and no hint, when `nonce` or `idempotencyKey` is known
 -- Reply: {'conflict'} when `idempotencyKey` was used with another body
 -- Events: WORKSPACE_RESTART_COALESCED (first of an owed cycle), WORKSPACE_RESTART_DROPPED (first per window),
--- Events: WORKSPACE_RESTARTING_MID_WRITE, WORKSPACE_RESTART_CANCELED (a waiting retry is superseded)
+-- Events: WORKSPACE_RESTART_REFUSED (now and then), WORKSPACE_RESTARTING_MID_WRITE, WORKSPACE_RESTART_CANCELED (a waiting retry is superseded)
 -- `recent` is the base of a name: the script adds the minute. Both buckets it reads lie in the same slot.
 
 local IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
@@ -168,9 +168,24 @@ if decision == 'dropped' or restDecision == 'dropped' then
   end
 end
 
+-- An empty list would be written as an empty object.
+local function reasonsOrNil() return A.reasons ~= '[]' and cjson.decode(A.reasons) or nil end
+
+-- A workspace that may not be restarted says so now and then; one nobody registered has nobody to tell.
+if decision == 'refused' and workspace.desired and refusal ~= 'removed' then
+  local field = 'toldRefused:' .. A.source
+  if not ahead(state[field], now) then
+    local isNew = redis.call('EXISTS', K.state) == 0
+    set(state, { [field] = now + 15000 })
+    if isNew then redis.call('PEXPIRE', K.state, A.activityTtlMs) end
+    emit(A.id, 'WORKSPACE_RESTART_REFUSED', now, { source = A.source, rule = refusal, count = count,
+      reasons = reasonsOrNil() })
+  end
+end
+
 if A.write == '1' and running then
   emit(A.id, 'WORKSPACE_RESTARTING_MID_WRITE', now, { source = A.source, rule = rule, decision = decision,
-    generation = state.generation, cycle = state.cycle, count = count, reasons = cjson.decode(A.reasons) })
+    generation = tonumber(state.generation), cycle = state.cycle, count = count, reasons = reasonsOrNil() })
 end
 
 local reply = { 'judged', decision, rule, restDecision, restRule, tonumber(state.generation) or 0, dueAt, hintId,

@@ -209,6 +209,8 @@ export class RestartCoordinator {
 
 /** Something that happened, as it is written in the same step as the change it reports. */
 export interface RestartEvent {
+  /** Of its entry in the shard's stream; rises from event to event. */
+  readonly id: string;
   readonly event: string;
   readonly workspace_id: string;
   /** ms of Redis' clock. */

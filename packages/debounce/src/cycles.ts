@@ -8,6 +8,7 @@ import { CycleStopAskedError, LeaseLostError } from "./errors.ts";
 import { createKeySpace, type KeySpace } from "./keys.ts";
 import { POLICIES, type Policy } from "./policy.ts";
 import type { Replication } from "./replication.ts";
+import { StepRecord } from "./step-record.ts";
 import type { BeginReply, BegunReply, DueWorkspace, EndCall, EndReply } from "./transition-types.ts";
 import { Transitions } from "./transitions.ts";
 
@@ -108,6 +109,7 @@ export class CycleLease {
   readonly #policy: Pick<Policy, "cooldownMs" | "retry">;
   readonly #leaseMs: number;
   readonly #lost = new AbortController();
+  readonly #steps: StepRecord;
   #stopAsked: boolean;
   #ended = false;
   #renewal: NodeJS.Timeout | undefined;
@@ -127,6 +129,7 @@ export class CycleLease {
     this.#policy = policy;
     this.#leaseMs = leaseMs;
     this.#stopAsked = cycle.stopAsked;
+    this.#steps = new StepRecord(cycle.now);
     this.#expectExpiry(sentAt);
     this.#renewLater();
   }
@@ -144,6 +147,11 @@ export class CycleLease {
   /** Throws when the cycle was asked to stop. */
   safePoint(): void {
     if (this.#stopAsked) throw new CycleStopAskedError(this.workspaceId, this.cycle.cycleId);
+  }
+
+  /** Notes what is done now, for the record of the attempt. */
+  step(name: string): void {
+    this.#steps.add(name);
   }
 
   /** Writes the journal, fenced. @throws LeaseLostError: the side effect it announces must not be made. */
@@ -167,6 +175,7 @@ export class CycleLease {
       fencingToken,
       retry: this.#policy.retry,
       jitter: Math.random(),
+      steps: this.#steps.finish(),
       ...result,
     };
     return this.#transitions.end(call);

@@ -62,6 +62,8 @@ const NOT_NOW =
 
 /** Turns what ioredis rejects with into what our callers can act on. */
 export function fromRedis(error: unknown): unknown {
+  // A slip of ours must show as one, not as a server that is away.
+  if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError) return error;
   const isReply = error instanceof Error && error.name === "ReplyError";
   return isReply && !NOT_NOW.test(error.message) ? error : new CoordinatorUnavailableError(error);
 }

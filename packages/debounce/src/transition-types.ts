@@ -87,6 +87,13 @@ export type LeaseReply =
   | { readonly kind: "held"; readonly leaseEndsAt: number; readonly stopAsked: boolean }
   | { readonly kind: "lost" };
 
+/** A step of an attempt. Times are ms, by the worker's reckoning of Redis' clock. */
+export interface Step {
+  readonly name: string;
+  readonly started_at: number;
+  readonly duration_ms: number;
+}
+
 export interface EndCall {
   readonly id: string;
   readonly fencingToken: number;
@@ -95,6 +102,8 @@ export interface EndCall {
   readonly error?: string;
   readonly instance?: Readonly<Record<string, unknown>>;
   readonly retry: RetryPolicy;
+  /** What the attempt did, in order. */
+  readonly steps?: readonly Step[];
   /** 0 to 1. */
   readonly jitter: number;
   /** After a handover nobody takes the cycle over for this long. */

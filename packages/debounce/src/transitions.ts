@@ -153,6 +153,7 @@ export class Transitions {
       maxBackoffMs: call.retry.maxBackoffMs,
       breakerAfter: call.retry.breakerAfter,
       jitter: call.jitter,
+      steps: call.steps === undefined || call.steps.length === 0 ? "" : JSON.stringify(call.steps),
       pauseMs: call.pauseMs ?? 0,
       activityTtlMs: this.#settings.activityTtlMs,
       now: call.now ?? "",

@@ -41,10 +41,7 @@ export function outcomeOf(
 function settled(generation: number, activity: readonly RestartEvent[]): TriggerOutcome {
   const oldestFirst = [...activity].reverse();
   const settling = oldestFirst.find(
-    ({ event, payload }) =>
-      (event === "WORKSPACE_ONLINE" || event === "WORKSPACE_RESTART_CANCELED") &&
-      typeof payload.generation === "number" &&
-      payload.generation >= generation,
+    ({ payload }) => typeof payload.observed === "number" && payload.observed >= generation,
   );
   if (settling?.event === "WORKSPACE_RESTART_CANCELED") return { status: "canceled" };
   return { status: "done", cycleId: settling?.payload.cycle as string | undefined };

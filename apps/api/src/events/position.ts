@@ -31,6 +31,7 @@ export function parseEntry(shard: number, [id, flat]: RawEntry): StreamedEvent {
     shard,
     id,
     event: {
+      id,
       event: fields.event ?? "",
       workspace_id: fields.workspace_id ?? "",
       timestamp: Number(fields.timestamp),

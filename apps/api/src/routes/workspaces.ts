@@ -1,6 +1,7 @@
 import { Router } from "express";
 import { allow, assertMay } from "../authentication.ts";
 import { type ApiContext, actorOf, assertRegistered, idOf } from "../context.ts";
+import { isBefore } from "../events/feed.ts";
 import { activityQuery, listQuery, removeQuery, verbBody, workspaceBody } from "../input.ts";
 import { Problem, unknownWorkspace } from "../problem.ts";
 import { showEvent, showRestarting, showWorkspace } from "../representation.ts";
@@ -72,10 +73,13 @@ export function workspaceRoutes(context: ApiContext): Router {
 
   router.get("/workspaces/:id/activity", allow("read"), async (request, response) => {
     const id = idOf(request);
-    const { limit } = activityQuery.parse(request.query);
+    const { limit, before } = activityQuery.parse(request.query);
     await assertRegistered(context, id);
-    const activity = await coordinator.activity(id, limit);
-    response.json({ activity: activity.map(showEvent) });
+    const all = await coordinator.activity(id);
+    const older = before === undefined ? all : all.filter((event) => isBefore(event.id, before));
+    const page = older.slice(0, limit);
+    const nextBefore = older.length > page.length ? (page.at(-1)?.id ?? null) : null;
+    response.json({ activity: page.map(showEvent), nextBefore });
   });
 
   const verbs = { pause: "paused", resume: "running", hibernate: "hibernated", wake: "running" } as const;

@@ -1,13 +1,18 @@
 /** What must hold of every workspace between any two transitions. */
 import { expect } from "vitest";
+import { describeWorkspace } from "../../src/workspace-state.ts";
 import type { TestWorkspace } from "./workspace.ts";
 
 export async function expectSound(workspace: TestWorkspace, after = ""): Promise<void> {
-  const snapshot = await workspace.view();
+  const [snapshot, wakeAt, stateTtl, journalTtl] = await Promise.all([
+    workspace.view(),
+    workspace.wakeAt(),
+    workspace.ttl("state"),
+    workspace.ttl("journal"),
+  ]);
   const { state, why, covers } = snapshot;
   const entry = snapshot.workspace;
-  const { restart } = await workspace.state();
-  const wakeAt = await workspace.wakeAt();
+  const { restart } = describeWorkspace(workspace.id, snapshot);
   const told = (what: string) =>
     `${what} ${after}\n${JSON.stringify({ entry, state, why, covers, wakeAt, now: workspace.now })}`;
   const number = (text: string | undefined) => (text === undefined ? undefined : Number(text));
@@ -50,10 +55,10 @@ export async function expectSound(workspace: TestWorkspace, after = ""): Promise
   }
 
   const busy = owed || hasCycle || state.desireAt !== undefined;
-  if (busy) expect(await workspace.ttl("state"), told("a state somebody waits for never expires")).toBeUndefined();
+  if (busy) expect(stateTtl, told("a state somebody waits for never expires")).toBeUndefined();
   else if (state.breaker === undefined && Object.keys(state).length > 0) {
-    expect(await workspace.ttl("state"), told("an idle workspace's state expires")).toBeGreaterThan(0);
-    expect(await workspace.ttl("journal"), told("an idle workspace's journal expires")).not.toBeUndefined();
+    expect(stateTtl, told("an idle workspace's state expires")).toBeGreaterThan(0);
+    expect(journalTtl, told("an idle workspace's journal expires")).not.toBeUndefined();
   }
 
   const phases: Record<string, boolean> = {
