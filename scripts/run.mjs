@@ -63,8 +63,9 @@ async function runSteps(steps) {
 }
 
 function printTimes() {
-  console.log("\nstep      seconds");
-  for (const [name, seconds] of times) console.log(name.padEnd(10) + seconds.padStart(7));
+  // Not on stdout: the demo's last line there is for programs.
+  console.error("\nstep      seconds");
+  for (const [name, seconds] of times) console.error(name.padEnd(10) + seconds.padStart(7));
 }
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));

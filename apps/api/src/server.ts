@@ -1,4 +1,5 @@
 /** The API process: HTTP in, triggers to Redis, hints to the queue. Any number of them run side by side. */
+import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { RestartCoordinator } from "@restart-coordinator/debounce";
@@ -11,6 +12,7 @@ import {
   loadPolicy,
   type Service,
 } from "@restart-coordinator/service";
+import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 import { createApp } from "./app.ts";
 import { Tokens } from "./authentication.ts";
@@ -18,6 +20,7 @@ import { closing } from "./closing.ts";
 import { EventFeed } from "./events/feed.ts";
 import { Templates, WorkspaceFiles } from "./files/index.ts";
 
+const CONNECT_WITHIN_MS = 1_000;
 const LOOPBACK = /^(127(\.\d{1,3}){3}|localhost|::1)$/;
 
 export async function startApi(config: ApiEnvironment): Promise<{ service: Service; logger: Logger; port: number }> {
@@ -57,6 +60,7 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
     await hints.close();
     redis.disconnect();
   };
+  await untilConnected(redis);
   const port = await listen(server, config).catch(async (error: unknown) => {
     await disconnect();
     throw error;
@@ -73,6 +77,12 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
     await disconnect();
   };
   return { service: { stop: () => (stopping ??= stop()) }, logger, port };
+}
+
+/** Listens once it can acknowledge; when Redis is away it listens all the same, and readyz says so. */
+async function untilConnected(redis: Redis | Cluster): Promise<void> {
+  if (redis.status === "ready") return;
+  await once(redis, "ready", { signal: AbortSignal.timeout(CONNECT_WITHIN_MS) }).catch(() => {});
 }
 
 function tokensFor(config: ApiEnvironment): { tokens: Tokens; secret?: string } {
