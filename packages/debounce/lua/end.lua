@@ -37,7 +37,10 @@ local canceledTo = tonumber(state.canceledTo)
 if canceledTo and outcome ~= 'ok' then outcome = 'canceled' end
 local failed = outcome == 'failed' or outcome == 'declined'
 local failures = failed and (tonumber(state.failures) or 0) + 1 or 0
-local opens = failed and (failures >= tonumber(A.breakerAfter) or (outcome == 'failed' and A.retryable == '0'))
+local isStart = state.action == 'restart'
+-- With the breaker open, a restart has one attempt.
+local opens = failed and (failures >= tonumber(A.breakerAfter) or (outcome == 'failed' and A.retryable == '0')
+  or (isStart and state.breaker))
 local retryAt
 if failed then
   local backoff = math.min(tonumber(A.maxBackoffMs), tonumber(A.backoffMs) * 2 ^ math.min(failures - 1, 30))
@@ -68,7 +71,6 @@ end
 local covers = whyList(K.covers)
 if #covers > 0 then record.covers = covers end
 local action, generation = state.action, tonumber(state.cycleGeneration)
-local isStart = action == 'restart'
 
 if outcome == 'ok' then
   if isStart then set(state, { observed = math.max(generation, canceledTo or 0) }) end

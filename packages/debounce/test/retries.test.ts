@@ -151,6 +151,15 @@ describe("the breaker", () => {
     await expectSound(one);
   });
 
+  test("a change after a permanent error gets one attempt, too, even if that fails for another reason", async () => {
+    const one = await begun(RETRY);
+    await one.end("failed", { retryable: false });
+    await one.at(100_000).trigger("file-write");
+    await one.at(120_000).begun();
+    expect(await one.end("failed", { retryable: true })).toMatchObject({ what: "failed", dueAt: undefined });
+    await expectSound(one);
+  });
+
   test("a change waits for the end of the backoff", async () => {
     const one = await begun(RETRY);
     await one.end("failed", { retryable: false, retry: { ...RETRY, backoffMs: 60_000 } });
