@@ -38,9 +38,9 @@ if canceledTo and outcome ~= 'ok' then outcome = 'canceled' end
 local failed = outcome == 'failed' or outcome == 'declined'
 local failures = failed and (tonumber(state.failures) or 0) + 1 or 0
 local isStart = state.action == 'restart'
--- With the breaker open, a restart has one attempt.
-local opens = failed and (failures >= tonumber(A.breakerAfter) or (outcome == 'failed' and A.retryable == '0')
-  or (isStart and state.breaker))
+-- With the breaker open, a restart has one attempt. A stop is tried until it works, for that is how it shall be.
+local opens = failed and isStart
+  and (state.breaker or failures >= tonumber(A.breakerAfter) or (outcome == 'failed' and A.retryable == '0'))
 local retryAt
 if failed then
   local backoff = math.min(tonumber(A.maxBackoffMs), tonumber(A.backoffMs) * 2 ^ math.min(failures - 1, 30))
@@ -87,7 +87,7 @@ elseif redis.call('EXISTS', K.covers) == 1 then
   if not opens then set(state, { dueNowAt = state.dueNowAt or now }) end
 elseif failed and not isStart then
   -- Nothing is owed for a stop, but the desired state still wants it.
-  set(state, { desireAt = retryAt })
+  set(state, { desireAt = state.desireAt or retryAt })
 end
 
 redis.call('SET', K.lastCycle, cjson.encode({ id = record.cycle, generation = generation, action = action,

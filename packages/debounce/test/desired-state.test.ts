@@ -221,6 +221,19 @@ describe("a stop that fails", () => {
     await expectSound(one);
   });
 
+  test("for good, under a resume asked for meanwhile, gives way to it at once, and leaves it all its attempts", async () => {
+    const one = await workspace();
+    await one.at(0).desire("paused");
+    await one.begun();
+    await one.at(1_000).desire("running");
+    await one.end("failed", { retryable: false });
+    await expectSound(one);
+    expect(await one.begun()).toMatchObject({ action: "restart", startedAt: at(1_000) });
+    expect((await one.state()).restart.breakerOpen).toBe(false);
+    expect(await one.end("failed")).toMatchObject({ what: "retry" });
+    await expectSound(one);
+  });
+
   test("gives way to a resume at once", async () => {
     const one = await workspace();
     await one.at(0).desire("paused");

@@ -120,7 +120,7 @@ describe("a workspace that is being removed", () => {
     await one.begun();
     expect(await one.end("failed")).toMatchObject({ what: "retry", dueAt: at(5_000) });
     await one.at(5_000).begun();
-    expect(await one.end("failed", { retryable: false })).toMatchObject({ what: "failed", dueAt: at(15_000) });
+    expect(await one.end("failed", { retryable: false })).toMatchObject({ what: "retry", dueAt: at(15_000) });
     await expectSound(one);
     expect((await one.state()).status).toBe("removing");
     expect(await one.at(15_000).begun()).toMatchObject({ action: "remove" });
