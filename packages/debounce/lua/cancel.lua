@@ -25,7 +25,9 @@ if retrying then
 end
 redis.call('DEL', K.why)
 clearFields(state, OWED_FIELDS)
-clearFields(state, { 'failures', 'backoffEndsAt', 'breaker', 'hintId', 'hintDue' })
+clearFields(state, { 'breaker', 'hintId', 'hintDue' })
+-- A stop that waits to be tried again is not what is canceled.
+if not state.retrying then clearFields(state, { 'failures', 'backoffEndsAt' }) end
 local generation = tonumber(state.generation) or 0
 if running then
   set(state, { stopAsked = 1, canceledTo = generation })

@@ -151,6 +151,20 @@ describe("a cancel", () => {
     await expectSound(one);
   });
 
+  test("of a workspace that is being stopped does not stop the stopping", async () => {
+    for (const desired of ["paused", "removed"] as const) {
+      const one = await workspace();
+      await one.at(0).trigger("file-write");
+      await one.desire(desired);
+      await one.begun();
+      expect(await one.end("failed")).toMatchObject({ what: "retry", dueAt: at(5_000) });
+      expect(await one.at(1_000).cancel()).toEqual({ kind: "canceled", triggers: 1 });
+      expect(await one.wakeAt()).toBe(at(5_000));
+      await expectSound(one);
+      expect(await one.at(5_000).begun()).toMatchObject({ action: desired === "paused" ? "stop" : "remove" });
+    }
+  });
+
   test("twice is once", async () => {
     const one = await reached("a secret waits for quiet");
     await one.cancel();
