@@ -2,7 +2,7 @@
 import type { Cluster, Redis } from "ioredis";
 import { Ec2Provisioner, SdkEc2Api } from "../../../src/provisioners/ec2/index.ts";
 import { AWS_LIMITS, BatchedEc2Api, ownLimits, PacedEc2Api } from "../../../src/provisioners/ec2/pacing/index.ts";
-import type { Cycle } from "../../../src/provisioners/provisioner.ts";
+import type { Cycle, Workspace } from "../../../src/provisioners/provisioner.ts";
 
 export const OWNER = "pace";
 
@@ -15,31 +15,40 @@ export interface FleetOptions {
   readonly workers: number;
   /** How much faster than AWS the server refills, and we pace. */
   readonly speed: number;
+  /** Default true. */
   readonly paced?: boolean;
+  /** Asks each pre-flight first, as a cycle does; its dry run of the launch costs as much as the launch. Default false. */
+  readonly preflight?: boolean;
+}
+
+interface Wait {
+  readonly calls: number;
+  readonly totalMs: number;
+  readonly longestMs: number;
 }
 
 export interface FleetReport {
   readonly elapsedMs: number;
   /** The new instance of each workspace. */
   readonly instances: ReadonlyMap<string, string>;
-  /** What each workspace spent waiting for its turn, in all its calls, ms; sorted. Merged calls count for the first. */
-  readonly waits: ReadonlyArray<{ readonly action: string; readonly calls: number; readonly totalMs: number }>;
+  /** How long calls waited for their turn, the longest in all first; a merged call counts once. */
+  readonly waits: ReadonlyArray<Wait & { readonly action: string }>;
 }
 
-/** Asks the pre-flight of each workspace and replaces its instance, all at once. */
+/** Replaces the instance of each workspace, all at once. */
 export class RestartedFleet {
   readonly #options: FleetOptions;
   readonly #sdks: SdkEc2Api[] = [];
   readonly #provisioners: Ec2Provisioner[] = [];
-  readonly #waits = new Map<string, { calls: number; totalMs: number }>();
+  readonly #waits = new Map<string, Wait>();
 
   constructor(options: FleetOptions) {
     this.#options = options;
     const { endpoint, redis, prefix, speed, imageId, workers, paced = true } = options;
     const limits = ownLimits(AWS_LIMITS, { speed, workers });
     const onWait = (action: string, ms: number): void => {
-      const { calls, totalMs } = this.#waits.get(action) ?? { calls: 0, totalMs: 0 };
-      this.#waits.set(action, { calls: calls + 1, totalMs: totalMs + ms });
+      const { calls, totalMs, longestMs } = this.#waits.get(action) ?? { calls: 0, totalMs: 0, longestMs: 0 };
+      this.#waits.set(action, { calls: calls + 1, totalMs: totalMs + ms, longestMs: Math.max(longestMs, ms) });
     };
     for (let worker = 0; worker < workers; worker++) {
       const sdk = new SdkEc2Api({ endpoint });
@@ -61,10 +70,7 @@ export class RestartedFleet {
       ids.map(async (id, i): Promise<[string, string]> => {
         const provisioner = this.#provisioners[i % this.#provisioners.length] as Ec2Provisioner;
         const cycle = cycleOf(id, known?.get(id));
-        const answer = await provisioner.preflight(cycle.workspace).catch((error: Error) => {
-          throw new Error(error.message);
-        });
-        if (!answer.ok) throw new Error(`declined: ${answer.reason}`);
+        if (this.#options.preflight) await assertAccepted(provisioner, cycle.workspace);
         const { instance } = await provisioner.restart(cycle).catch((error: Error) => {
           // The SDK's errors carry their whole connection along.
           throw new Error(error.message);
@@ -79,6 +85,27 @@ export class RestartedFleet {
   close(): void {
     for (const sdk of this.#sdks) sdk.close();
   }
+}
+
+async function assertAccepted(provisioner: Ec2Provisioner, workspace: Workspace): Promise<void> {
+  const answer = await provisioner.preflight(workspace).catch((error: Error) => {
+    throw new Error(error.message);
+  });
+  if (!answer.ok) throw new Error(`declined: ${answer.reason}`);
+}
+
+/** What the pacing made each kind of call wait. */
+export function explain({ elapsedMs, instances, waits }: FleetReport): string {
+  const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`;
+  const lines = waits.map(({ action, calls, totalMs, longestMs }) =>
+    [
+      `  ${action}: ${calls} calls waited`,
+      `${seconds(totalMs / calls)} on average, ${seconds(longestMs)} at most`,
+    ].join(" "),
+  );
+  return [`${instances.size} restarts in ${seconds(elapsedMs)}. What the pacing made the calls wait:`, ...lines].join(
+    "\n",
+  );
 }
 
 function cycleOf(id: string, instanceId: string | undefined): Cycle {

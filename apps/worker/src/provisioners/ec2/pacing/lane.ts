@@ -82,7 +82,10 @@ export class Lane {
         continue;
       }
       const { cost } = this.#queue[0];
-      const reservation = await this.#reserve(cost).catch((error: unknown) => this.#trouble(error));
+      const reservation = await this.#reserve(cost).catch((error: unknown) => {
+        this.#trouble(error);
+        return undefined;
+      });
       if (reservation === undefined) {
         await sleep(this.#retryMs);
         continue;

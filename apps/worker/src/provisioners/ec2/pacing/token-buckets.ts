@@ -30,9 +30,10 @@ for i, key in ipairs(KEYS) do
   local size, perMs, tokens = tonumber(ARGV[3 * i - 2]), ARGV[3 * i - 1] / 1000, tonumber(ARGV[3 * i])
   local state = redis.call('HMGET', key, 'fullAt', 'slowUntil')
   local slowUntil = tonumber(state[2] or 0)
+  local burstMs = size / perMs
   if now < slowUntil then perMs = perMs / 2 end
   local fullAt = math.max(tonumber(state[1] or 0), now) + tokens / perMs
-  reply[1] = math.max(reply[1], math.ceil(fullAt - now - size / perMs))
+  reply[1] = math.max(reply[1], math.ceil(fullAt - now - burstMs))
   reply[i + 1] = string.format('%.3f', fullAt)
   redis.call('HSET', key, 'fullAt', reply[i + 1])
   redis.call('PEXPIRE', key, math.ceil(math.max(fullAt, slowUntil) - now) + 1000)
