@@ -80,7 +80,7 @@ if outcome == 'ok' then
 elseif canceledTo then
   set(state, { observed = math.max(generation, canceledTo) })
   redis.call('DEL', K.covers)
-elseif redis.call('EXISTS', K.covers) == 1 then
+elseif redis.call('EXISTS', K.covers) == 1 or (isStart and failed) then
   -- Not covered after all: owed again. Only a declined or canceled cycle comes back by itself, after the backoff.
   owe(K.covers, K.why)
   set(state, { owedSince = state.askedAt })

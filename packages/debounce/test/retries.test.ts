@@ -260,3 +260,32 @@ describe("a declined cycle", () => {
     await expectSound(one);
   });
 });
+
+describe("a resumed workspace whose cycle covers no trigger", () => {
+  async function resumed(): Promise<TestWorkspace> {
+    const one = await workspace();
+    await one.at(0).desire("paused");
+    await one.cycle();
+    await one.at(1_000).desire("running");
+    await one.begun();
+    return one;
+  }
+
+  test("comes back by itself when its start was declined", async () => {
+    const one = await resumed();
+    expect(await one.end("declined")).toMatchObject({ what: "declined", dueAt: at(61_000) });
+    await expectSound(one);
+    await one.at(61_000).cycle("ok");
+    expect((await one.state()).restart.phase).toBe("idle");
+  });
+
+  test("is visibly failed when its start failed for good, and a flush or a change tries again", async () => {
+    const one = await resumed();
+    expect(await one.end("failed", { retryable: false })).toMatchObject({ what: "failed", dueAt: undefined });
+    expect((await one.state()).restart).toMatchObject({ phase: "failed", breakerOpen: true });
+    expect(await one.at(100_000).flush()).toMatchObject({ kind: "flushed" });
+    await one.cycle("ok");
+    expect((await one.state()).restart.phase).toBe("idle");
+    await expectSound(one);
+  });
+});
