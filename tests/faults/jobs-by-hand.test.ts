@@ -28,6 +28,7 @@ describe("race: jobs removed, retried or promoted by hand", () => {
     await bench.worker({ RESTART_SWEEP_MS: "3600000" });
     await owe(bench, ["w"]);
     await bench.settled("w");
+    await bench.noHints();
     await bench.coordinator.trigger("w", { source: "file-write" });
     const { dueAt } = await bench.state("w");
     const [hint] = await bench.delayedHints(1);

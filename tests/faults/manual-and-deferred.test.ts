@@ -10,6 +10,8 @@ describe("race: manual restart while a deferred follow-up waits", () => {
     await coordinator.trigger("w", { source: "file-write", reason: "first" });
     await bench.worker({ RESTART_SWEEP_MS: "3600000" });
     await bench.settled("w");
+    // … and the worker has had its last look, which would find the follow-up and enqueue a hint of its own.
+    await bench.noHints();
     // The window's owner is long gone, the cooldown is not: deferred to its end, with a delayed hint.
     const deferred = await coordinator.trigger("w", { source: "file-write", reason: "deferred" });
     expect(deferred).toMatchObject({ decision: "coalesced" });

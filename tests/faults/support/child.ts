@@ -46,6 +46,9 @@ export function startChild(app: keyof typeof MAIN, env: Readonly<Record<string, 
     child.once("close", (code, signal) => resolve(signal ?? code ?? -1));
   });
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+  const assertRuns = () => {
+    if (hasEnded()) throw new Error(`the ${app} ended:\n${tail(log, complaints)}`);
+  };
   return {
     pid: child.pid as number,
     ended,
@@ -53,12 +56,15 @@ export function startChild(app: keyof typeof MAIN, env: Readonly<Record<string, 
     logged: (message) =>
       eventually(`the ${app} logs ${message}`, () => {
         const line = log.find(({ msg }) => message.test(msg));
-        if (line === undefined && hasEnded()) throw new Error(`the ${app} ended:\n${tail(log, complaints)}`);
+        if (line === undefined) assertRuns();
         return line;
       }),
     kill: (signal) => void child.kill(signal),
     frozen: () =>
-      eventually(`the ${app} stands still`, async () => (await stateOf(child)).startsWith("T")).then(() => {}),
+      eventually(`the ${app} stands still`, async () => {
+        assertRuns();
+        return (await stateOf(child)).startsWith("T");
+      }).then(() => {}),
     stop: async () => {
       if (!hasEnded()) child.kill("SIGKILL");
       await ended;
