@@ -145,8 +145,15 @@ function factsOf(error: unknown): { name: string; message: string; httpStatus: n
   return {
     name: code ?? "unknown error",
     // An encoded authorization failure is kilobytes of base64.
-    message: (given.message ?? String(error)).replace(/\s+/g, " ").slice(0, MESSAGE_CHARACTERS),
+    message: readable(given.message ?? String(error))
+      .replace(/\s+/g, " ")
+      .slice(0, MESSAGE_CHARACTERS),
     httpStatus: given.$metadata?.httpStatusCode ?? 0,
     requestId: given.$metadata?.requestId,
   };
+}
+
+/** What the SDK says of an answer that is not EC2's: a proxy's error page, say. */
+function readable(message: string): string {
+  return message.includes("Deserialization error") ? "the answer is not EC2's" : message;
 }

@@ -32,12 +32,14 @@ const readinessSchema = z.discriminatedUnion("kind", [
   }),
 ]);
 
-const tagKey = z
-  .string()
-  .min(1)
-  .max(128)
-  .refine((key) => !/^aws:/i.test(key), "keys starting with aws: are AWS's")
-  .refine((key) => !key.startsWith("restart-coordinator:"), "keys starting with restart-coordinator: are the worker's");
+const tagsSchema = z.record(z.string().min(1).max(128), z.string().max(256)).superRefine((tags, context) => {
+  for (const key of Object.keys(tags)) {
+    if (/^aws:/i.test(key)) context.addIssue({ code: "custom", path: [key], message: "aws: keys are AWS's" });
+    if (key.startsWith("restart-coordinator:")) {
+      context.addIssue({ code: "custom", path: [key], message: "restart-coordinator: keys are the worker's" });
+    }
+  }
+});
 
 const milliseconds = (defaultMs: number) => z.int().min(1).max(86_400_000).default(defaultMs);
 
@@ -70,7 +72,7 @@ export const specShape = z.strictObject({
   keyName: z.string().min(1).max(255).optional(),
   /** Plain text, at most 16 KiB once rendered: {workspaceId} and {cycleId} are replaced unless a $ stands before them. */
   userData: z.string().max(16_384).optional(),
-  tags: z.record(tagKey, z.string().max(256)).default({}),
+  tags: tagsSchema.default({}),
   /** Attached at each new instance, kept for ever. */
   volumes: z
     .array(

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type {
   CallOptions,
+  DryRun,
   Ec2Api,
   Instance,
   LaunchCall,
@@ -49,6 +50,9 @@ export function idempotent(api: Ec2Api): Ec2Api & { readonly rootTasks: Map<stri
       const id = known?.[0] ?? `replacevol-${randomUUID()}`;
       rootTasks.set(id, call);
       return id;
+    },
+    async dryRun(call: DryRun, options?: CallOptions): Promise<void> {
+      if (call.call !== "CreateReplaceRootVolumeTask") await api.dryRun(call, options);
     },
     async describeReplaceRootTask(taskId: string): Promise<ReplaceRootState | undefined> {
       return rootTasks.has(taskId) ? "succeeded" : undefined;

@@ -29,10 +29,12 @@ export class Mortal {
   /** The call that it died right before, if it was one to EC2: a worker that is only paused makes it later. */
   late: (() => Promise<unknown>) | undefined;
   readonly #diesAt: number;
+  readonly #onPoint: (point: string) => void;
 
   /** Counted from 0; Infinity: it lives. */
-  constructor(diesAt = Number.POSITIVE_INFINITY) {
+  constructor(diesAt = Number.POSITIVE_INFINITY, onPoint: (point: string) => void = () => {}) {
     this.#diesAt = diesAt;
+    this.#onPoint = onPoint;
   }
 
   get signal(): AbortSignal {
@@ -68,6 +70,7 @@ export class Mortal {
   #reach(point: string): void {
     this.signal.throwIfAborted();
     this.points.push(point);
+    this.#onPoint(point);
     if (this.points.length <= this.#diesAt) return;
     const died = new Died(point);
     this.#dead.abort(died);

@@ -1,0 +1,90 @@
+import { describe, expect, it } from "vitest";
+import { clientToken } from "../../../src/provisioners/ec2/client-token.ts";
+import { meaningOf, provisionerErrorOf } from "../../../src/provisioners/ec2/errors.ts";
+import { renderUserData } from "../../../src/provisioners/ec2/user-data.ts";
+import { awsError } from "./idempotent-api.ts";
+
+describe("what an error means", () => {
+  it.each([
+    ["RequestLimitExceeded", 503, "retry"],
+    ["InternalError", 500, "retry"],
+    ["Unavailable", 503, "retry"],
+    ["InsufficientInstanceCapacity", 500, "next-attempt"],
+    ["Unsupported", 400, "next-attempt"],
+    ["IdempotentInstanceTerminated", 400, "next-attempt"],
+    ["InstanceLimitExceeded", 400, "backoff"],
+    ["VcpuLimitExceeded", 400, "backoff"],
+    ["UnauthorizedOperation", 403, "permanent"],
+    ["AuthFailure", 401, "permanent"],
+    ["InvalidAMIID.NotFound", 400, "permanent"],
+    ["InvalidSubnetID.NotFound", 400, "permanent"],
+    ["InvalidLaunchTemplateId.VersionNotFound", 400, "permanent"],
+    ["InvalidParameterValue", 400, "permanent"],
+    ["MissingParameter", 400, "permanent"],
+    ["OperationNotPermitted", 400, "permanent"],
+    ["IdempotentParameterMismatch", 400, "permanent"],
+    ["SomethingNobodyKnows", 400, "permanent"],
+    ["SomethingNobodyKnows", 502, "retry"],
+    ["TimeoutError", 0, "retry"],
+    ["IncorrectInstanceState", 400, "wrong-state"],
+    ["InvalidInstanceID.NotFound", 400, "not-found"],
+    ["DryRunOperation", 412, "dry-run"],
+  ])("%s with HTTP %i: %s", (name, status, kind) => {
+    expect(meaningOf(awsError(name, status)).kind).toBe(kind);
+  });
+
+  it("a torn connection is worth repeating", () => {
+    const torn = Object.assign(new Error("socket hang up"), { code: "ECONNRESET" });
+    expect(meaningOf(torn).kind).toBe("retry");
+    expect(provisionerErrorOf({ workspaceId: "w", call: "RunInstances" }, torn).message).toContain("ECONNRESET");
+  });
+});
+
+describe("what a person is told", () => {
+  it("names the workspace, the call, what it was about, the code and what to do", () => {
+    const failed = { workspaceId: "w1", call: "TerminateInstances", about: "i-1" };
+    const error = provisionerErrorOf(failed, awsError("UnauthorizedOperation", 403, "You are not\n  authorized"));
+    expect(error.message).toBe(
+      "workspace w1: TerminateInstances (i-1) failed: UnauthorizedOperation: You are not authorized [request req-1]. " +
+        "What to do: give the worker's role this permission",
+    );
+    expect(error).toMatchObject({ retryable: false, alert: false });
+  });
+
+  it("is short, however long AWS's message", () => {
+    const error = provisionerErrorOf({ workspaceId: "w1", call: "X" }, awsError("AuthFailure", 401, "x".repeat(9_000)));
+    expect(error.message.length).toBeLessThan(700);
+  });
+});
+
+describe("a client token", () => {
+  const parts = { owner: "o", workspaceId: "w".repeat(128), cycleId: "c1", attempt: 1, call: "launch" } as const;
+
+  it("is the same for the same call, and has at most 64 ASCII characters", () => {
+    expect(clientToken(parts)).toBe(clientToken({ ...parts }));
+    expect(clientToken(parts)).toMatch(/^[\x21-\x7e]{1,64}$/);
+  });
+
+  it("is another for any other call", () => {
+    const others = [
+      { ...parts, owner: "p" },
+      { ...parts, workspaceId: "w" },
+      { ...parts, cycleId: "c" },
+      { ...parts, attempt: 2 },
+      { ...parts, call: "replace-root" as const },
+      { ...parts, cycleId: "c11", attempt: 1 },
+    ];
+    expect(new Set([parts, ...others].map(clientToken)).size).toBe(7);
+  });
+});
+
+describe("user data", () => {
+  it("is filled in, but for what is the shell's, and hashed", () => {
+    const { base64 = "", hash } = renderUserData(`{workspaceId} {cycleId} \${cycleId} {other}`, {
+      workspaceId: "$&",
+      cycleId: "c1",
+    });
+    expect(Buffer.from(base64, "base64").toString()).toBe(`$& c1 \${cycleId} {other}`);
+    expect(hash).toHaveLength(43);
+  });
+});
