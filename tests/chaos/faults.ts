@@ -16,16 +16,21 @@ export async function inflict(
   told: (what: string) => void,
 ): Promise<void> {
   const { kind, target, forMs } = fault;
+  const meddle = async (what: string, act: () => Promise<string>): Promise<void> => {
+    // The workers use the queue at the same time, so an act may come too late for a job.
+    told(`${what}: ${await act().catch((error: Error) => `not all of it (${error.message})`)}`);
+  };
   switch (kind) {
     case "kill-worker":
     case "kill-api":
     case "stop-worker":
     case "stop-api": {
       const signal = kind.startsWith("kill") ? "SIGKILL" : "SIGTERM";
-      const replica = await system.oneOf(kind.endsWith("api") ? "api" : "worker", target);
-      told(`${replica.name} ${signal}, another one ${forMs} ms later`);
-      if (kind === "stop-worker") await system.interrupting(() => replica.stop(signal));
-      return replica.replace(signal, forMs);
+      return system.replacing(kind.endsWith("api") ? "api" : "worker", target, async (replica) => {
+        told(`${replica.name} ${signal}, another one ${forMs} ms later`);
+        if (kind === "stop-worker") await system.interrupting(() => replica.stop(signal));
+        await replica.replace(signal, forMs);
+      });
     }
     case "freeze-worker":
     case "freeze-api": {
@@ -38,14 +43,14 @@ export async function inflict(
       told(`${name} cut off from Redis for ${forMs} ms; what it sent arrives then`);
       return links.redis.hold(forMs);
     }
-    case "late-effects": {
-      const worker = await system.oneOf("worker", target);
-      told(`${worker.name} SIGKILL; its side effects under way arrive after ${forMs} ms`);
-      const held = worker.links.ledger.hold(forMs);
-      await sleep(EFFECTS_GATHER_MS);
-      await worker.replace("SIGKILL", forMs);
-      return held;
-    }
+    case "late-effects":
+      return system.replacing("worker", target, async (worker) => {
+        told(`${worker.name} SIGKILL; its side effects under way arrive after ${forMs} ms`);
+        const held = worker.links.ledger.hold(forMs);
+        await sleep(EFFECTS_GATHER_MS);
+        await worker.replace("SIGKILL", forMs);
+        await held;
+      });
     case "kill-redis":
       return system.withRedis((redis) =>
         system.interrupting(async () => {
@@ -63,18 +68,18 @@ export async function inflict(
         await redis.kill("SIGCONT");
       });
     case "disconnect-clients":
-      return system.withRedis(async () => told(`CLIENT KILL: ${await hints.disconnectAll()}`));
+      return system.withRedis(() => meddle("CLIENT KILL", () => hints.disconnectAll()));
     case "wipe-queue":
-      return system.withRedis(async () => told(`the queue: ${await hints.wipe()}`));
+      return system.withRedis(() => meddle("the queue", () => hints.wipe()));
     case "drop-hints":
-      return system.withRedis(async () => told(`hints: ${await hints.drop()}`));
+      return system.withRedis(() => meddle("hints", () => hints.drop()));
     case "duplicate-hints":
-      return system.withRedis(async () => told(`hints: ${await hints.duplicate(CAST.map(({ id }) => id))}`));
+      return system.withRedis(() => meddle("hints", () => hints.duplicate(CAST.map(({ id }) => id))));
     case "promote-hints":
-      return system.withRedis(async () => told(`hints: ${await hints.promote()}`));
+      return system.withRedis(() => meddle("hints", () => hints.promote()));
     case "retry-hints":
-      return system.withRedis(async () => told(`hints: ${await hints.retry()}`));
+      return system.withRedis(() => meddle("hints", () => hints.retry()));
     case "steal-hints":
-      return system.withRedis(async () => told(`running hints: ${await hints.steal()}`));
+      return system.withRedis(() => meddle("running hints", () => hints.steal()));
   }
 }

@@ -31,7 +31,8 @@ export class HintMeddler {
   /** Several for workspaces that have one, and for some that have none. */
   async duplicate(workspaceIds: readonly string[]): Promise<string> {
     const hinted = (await this.#jobs("wait", "delayed", "active")).map(({ data }) => data.workspaceId);
-    const ids = [...new Set([...hinted, ...workspaceIds])];
+    // A broken one names none.
+    const ids = [...new Set([...hinted, ...workspaceIds])].filter((id) => id !== undefined);
     for (const workspaceId of ids) {
       const dueAt = Date.now();
       const hints = [1, 2, 3].map((n) => ({ workspaceId, dueAt, delayMs: 0, hintId: `again-${dueAt}-${n}` }));

@@ -67,11 +67,25 @@ function request(source: string, random: Random): Ask {
   return { kind: "trigger", source, keyed: random.chance(0.7) };
 }
 
+/** Some get a person's attention, which must lose nothing of theirs. */
 function planVisitors(random: Random, lengthMs: number): LoadStep[] {
   const steps: LoadStep[] = [];
   for (let n = 0, at = 300; at < lengthMs; n += 1, at += random.between(100, 2 * VISITORS_EVERY_MS - 100)) {
     const member = visitor(n);
-    steps.push({ at, member, ask: { kind: "register" } }, ...burst(member, random, at + random.between(20, 300)));
+    const own = burst(member, random, at + random.between(20, 300));
+    steps.push({ at, member, ask: { kind: "register" } }, ...own);
+    const [first, last] = [own[0]?.at ?? at, own.at(-1)?.at ?? at];
+    const later = last + random.between(50, 1_500);
+    const attention = random.between(1, 12);
+    if (attention === 1) {
+      const asks = { before: { kind: "hold", holdMs: 20_000 }, after: { kind: "release" } } as const;
+      steps.push({ at: first - 1, member, ask: asks.before }, { at: later, member, ask: asks.after });
+    }
+    if (attention === 2) {
+      const asks = { before: { kind: "pause" }, after: { kind: "resume" } } as const;
+      steps.push({ at: last + 5, member, ask: asks.before }, { at: later, member, ask: asks.after });
+    }
+    if (attention === 3) steps.push({ at: later, member, ask: { kind: "flush" } });
   }
   return steps;
 }

@@ -22,7 +22,7 @@ export interface ReplicaOptions {
 
 const READY = /listening on |takes restarts/;
 const READY_WITHIN_MS = 60_000;
-const STOP_WITHIN_MS = 15_000;
+const STOP_WITHIN_MS = 30_000;
 
 export class Replica {
   readonly name: string;

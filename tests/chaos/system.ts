@@ -40,6 +40,7 @@ export class System {
   readonly #guard: Guard;
   readonly #log: WriteStream;
   readonly #links: readonly Links[];
+  readonly #replaced = new Set<Replica>();
   #redisTurn: Promise<unknown> = Promise.resolve();
 
   static async start(shards: number): Promise<System> {
@@ -105,14 +106,22 @@ export class System {
     return [...this.apis, ...this.workers];
   }
 
-  /** One of the role that is up, by a number from 0 up to 1; waits for one. */
+  /** One of the role that is up, by a number from 0 up to 1; waits for one. It may be frozen, or cut off. */
   async oneOf(role: "api" | "worker", target: number): Promise<Replica> {
     for (;;) {
-      const up = (role === "api" ? this.apis : this.workers).filter(({ isUp }) => isUp);
-      const chosen = up[Math.floor(target * up.length)];
+      const all = role === "api" ? this.apis : this.workers;
+      const free = all.filter((replica) => replica.isUp && !this.#replaced.has(replica));
+      const chosen = free[Math.floor(target * free.length)];
       if (chosen !== undefined) return chosen;
       await sleep(50);
     }
+  }
+
+  /** Replaces one; nobody else replaces it meanwhile. */
+  async replacing(role: "api" | "worker", target: number, replace: (one: Replica) => Promise<void>): Promise<void> {
+    const replica = await this.oneOf(role, target);
+    this.#replaced.add(replica);
+    await replace(replica).finally(() => this.#replaced.delete(replica));
   }
 
   /** Notes from when until when attempts may end early. */
