@@ -5,7 +5,7 @@ import { randomFrom, Walk } from "./support/walk.ts";
 import { useWorkspaces } from "./support/workspace.ts";
 
 /** More of them by `WALKS=2000 pnpm vitest conservation`; `WALK_SEED` repeats one. */
-const WALKS = Number(process.env.WALKS ?? 40);
+const WALKS = Number(process.env.WALKS ?? 10);
 const FIRST = Number(process.env.WALK_SEED ?? 1);
 
 const own = useRedis();
