@@ -6,7 +6,7 @@ const SLOTS = 16_384;
 const SIZE = 3;
 
 export interface TestCluster {
-  /** As REDIS_URL takes it; names one node, the others are found. */
+  /** As REDIS_URL takes it; names every node, for one of them may be killed. */
   readonly url: string;
   readonly nodes: readonly Server[];
 }
@@ -25,7 +25,7 @@ export async function startCluster(): Promise<TestCluster> {
     const infos = await Promise.all(nodes.map(({ redis }) => redis.call("CLUSTER", "INFO")));
     return infos.every((info) => /cluster_state:ok/.test(String(info)) && /cluster_known_nodes:3/.test(String(info)));
   });
-  return { url: `redis+cluster://127.0.0.1:${first.port}`, nodes };
+  return { url: `redis+cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(",")}`, nodes };
 }
 
 /** Makes the server a replica of the master, and resolves once it has a copy. */
