@@ -16,6 +16,7 @@ import { type ConnectionOptions, type Job, Worker } from "bullmq";
 import type { Logger } from "pino";
 import { type DrainParts, drain } from "./drain.ts";
 import { createProvisioner } from "./provisioners/create.ts";
+import { Reconciler } from "./reconciler.ts";
 import { removeWorkspaceFiles } from "./remove-files.ts";
 import { Sweeper } from "./sweeper.ts";
 
@@ -30,7 +31,7 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
   const logger = createLogger("worker", config.LOG_LEVEL);
   const policy = loadPolicy(config);
   const redis = connectRedis(config.REDIS_URL, "wait", logger);
-  const { provisioner, close: closeProvisioner } = createProvisioner(config, logger);
+  const { provisioner, reconcile, close: closeProvisioner } = createProvisioner(config, logger);
   const shared = {
     redis,
     prefix: config.RESTART_PREFIX,
@@ -75,6 +76,9 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
   });
   const sweeper = new Sweeper({ cycles, intervalMs: config.RESTART_SWEEP_MS, wake, logger });
   sweeper.start();
+  const reconciler =
+    reconcile && new Reconciler({ reconcile, coordinator, intervalMs: config.EC2_RECONCILE_MS, logger });
+  reconciler?.start();
   logger.info(
     { provisioner: provisioner.name, concurrency: config.CONCURRENCY, shards: config.SHARDS },
     `worker ${name} takes restarts`,
@@ -91,6 +95,7 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
   };
   const stop = async (): Promise<void> => {
     closing.abort();
+    reconciler?.stop();
     const patience = new AbortController();
     const { signal } = patience;
     const finished = finish().then(() => true);

@@ -1,8 +1,9 @@
 -- Reads everything about one workspace at one moment. Writes nothing.
--- KEYS: workspace state startedAt why covers lastCycle
+-- KEYS: workspace state startedAt why covers lastCycle journal
 -- ARGV: now
 -- Reply: {now, workspace fields, state fields, why fields, covers fields (each a flat array), cooldownEndsAt|'',
--- Reply:  lastCycle as JSON|''}
+-- Reply:  lastCycle as JSON|'', journal|''}
 
 return { clock(), redis.call('HGETALL', K.workspace), redis.call('HGETALL', K.state), redis.call('HGETALL', K.why),
-  redis.call('HGETALL', K.covers), redis.call('GET', K.startedAt) or '', redis.call('GET', K.lastCycle) or '' }
+  redis.call('HGETALL', K.covers), redis.call('GET', K.startedAt) or '', redis.call('GET', K.lastCycle) or '',
+  redis.call('GET', K.journal) or '' }

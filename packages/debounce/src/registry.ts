@@ -3,6 +3,7 @@ import type { Cluster, Redis } from "ioredis";
 import { fromRedis } from "./errors.ts";
 import type { Hint } from "./hint.ts";
 import type { KeySpace } from "./keys.ts";
+import type { Snapshot } from "./transition-types.ts";
 import type { Transitions } from "./transitions.ts";
 import type { Desire } from "./vocabulary.ts";
 import { describeWorkspace, type WorkspaceState } from "./workspace-state.ts";
@@ -119,8 +120,29 @@ export class Registry {
     await this.#ask((redis) => redis.del(...own));
   }
 
+  /** What is recorded of every workspace, read one by one. */
+  async *snapshots(): AsyncGenerator<{ id: string; snapshot: Snapshot }> {
+    for (let cursor: string | undefined, more = true; more; ) {
+      const { ids, nextCursor } = await this.#page({ cursor, limit: 100 });
+      for (const id of ids) yield { id, snapshot: await this.#transitions.view(id) };
+      cursor = nextCursor;
+      more = nextCursor !== undefined;
+    }
+  }
+
   /** A page of workspaces in the order of their ids, after `cursor` (an id). */
   async list(options: { cursor?: string | undefined; limit: number }): Promise<WorkspacePage> {
+    const { ids, nextCursor } = await this.#page(options);
+    const views = await Promise.all(ids.map(async (id) => ({ id, view: await this.#transitions.view(id) })));
+    return {
+      workspaces: views
+        .filter(({ view }) => view.workspace.desired !== undefined)
+        .map(({ id, view }) => describeWorkspace(id, view)),
+      nextCursor,
+    };
+  }
+
+  async #page(options: { cursor?: string | undefined; limit: number }) {
     const after = options.cursor === undefined ? "-" : `(${options.cursor}`;
     const perShard = await Promise.all(
       Array.from({ length: this.#keys.shards }, (_, shard) =>
@@ -131,13 +153,7 @@ export class Registry {
     );
     const ids = perShard.flat().sort(byBytes);
     const page = ids.slice(0, options.limit);
-    const views = await Promise.all(page.map(async (id) => ({ id, view: await this.#transitions.view(id) })));
-    return {
-      workspaces: views
-        .filter(({ view }) => view.workspace.desired !== undefined)
-        .map(({ id, view }) => describeWorkspace(id, view)),
-      nextCursor: ids.length > page.length ? page.at(-1) : undefined,
-    };
+    return { ids: page, nextCursor: ids.length > page.length ? page.at(-1) : undefined };
   }
 
   /** The parent, its parent, and so on; undefined when `id` is not registered or being removed. */

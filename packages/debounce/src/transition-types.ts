@@ -143,6 +143,8 @@ export interface Snapshot {
   readonly covers: Readonly<Record<string, string>>;
   readonly cooldownEndsAt: number | undefined;
   readonly lastCycle: string | undefined;
+  /** Of the cycle under way, or what one left that did not end well. */
+  readonly journal: string | undefined;
 }
 
 export interface TransitionSettings {

@@ -300,6 +300,7 @@ export class Transitions {
       covers: hash(4),
       cooldownEndsAt: optionalNumber(reply[5]),
       lastCycle: reply[6] === "" ? undefined : String(reply[6]),
+      journal: reply[7] === "" ? undefined : String(reply[7]),
     };
   }
 

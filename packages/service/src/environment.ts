@@ -88,6 +88,13 @@ const worker = {
   EC2_DEFAULTS: json(z.record(z.string(), z.unknown())).default({}),
   /** Where to find EC2 instead of AWS. */
   EC2_ENDPOINT: z.url().optional(),
+  /** How often instances that leaked are looked for, ms; 0 = never. */
+  EC2_RECONCILE_MS: milliseconds(300_000),
+  /** "true": leaked instances are terminated after their grace period, not only reported. */
+  EC2_TERMINATE_ORPHANS: z
+    .enum(["true", "false"])
+    .default("false")
+    .transform((text) => text === "true"),
   /** How long a simulated cycle takes, ms. */
   SIMULATED_DURATION_MS: milliseconds(1_000),
   /** Share of simulated attempts that fail, 0 to 1. */

@@ -2,12 +2,16 @@ import type { WorkerEnvironment } from "@restart-coordinator/service";
 import { ConfigurationError, connectRedis } from "@restart-coordinator/service";
 import type { Logger } from "pino";
 import { Ec2Provisioner, SdkEc2Api } from "./ec2/index.ts";
+import { BatchedEc2Api, PacedEc2Api } from "./ec2/pacing/index.ts";
+import { type Report, reconcile, type WorkspaceRecord } from "./ec2/reconcile.ts";
 import { ProcessProvisioner, type ProcessSpec } from "./process/index.ts";
 import type { Provisioner } from "./provisioner.ts";
 import { MemoryLedger, RedisLedger, SimulatedProvisioner } from "./simulated.ts";
 
 export interface CreatedProvisioner {
   readonly provisioner: Provisioner;
+  /** Looks for what leaked, once; only where that can happen. */
+  readonly reconcile?: (records: () => Promise<readonly WorkspaceRecord[]>) => Promise<void>;
   /** Closes what it opened of its own. */
   close(): Promise<void>;
 }
@@ -15,7 +19,7 @@ export interface CreatedProvisioner {
 /** The provisioner that PROVISIONER names, with its own options. @throws Error naming an option that cannot work */
 export function createProvisioner(config: WorkerEnvironment, logger: Logger): CreatedProvisioner {
   if (config.PROVISIONER === "simulated") return createSimulated(config, logger);
-  if (config.PROVISIONER === "ec2") return createEc2(config);
+  if (config.PROVISIONER === "ec2") return createEc2(config, logger);
   const provisioner = new ProcessProvisioner({
     workspacesDir: config.WORKSPACES_DIR,
     defaults: processDefaults(config),
@@ -23,14 +27,37 @@ export function createProvisioner(config: WorkerEnvironment, logger: Logger): Cr
   return { provisioner, close: async () => {} };
 }
 
-function createEc2({ EC2_OWNER: owner, EC2_DEFAULTS: defaults, EC2_ENDPOINT: endpoint }: WorkerEnvironment) {
+/** Calls to EC2 are merged across workspaces, and wait for their turn in buckets that all workers share. */
+function createEc2(config: WorkerEnvironment, logger: Logger): CreatedProvisioner {
+  const { EC2_OWNER: owner, EC2_DEFAULTS: defaults, EC2_ENDPOINT: endpoint } = config;
   if (owner === undefined) {
     throw new ConfigurationError([
       "EC2_OWNER: needed with PROVISIONER=ec2; no other coordinator of the account may have it",
     ]);
   }
-  const api = new SdkEc2Api({ endpoint });
-  return { provisioner: new Ec2Provisioner({ api, owner, defaults }), close: async () => api.close() };
+  const redis = connectRedis(config.REDIS_URL, "wait", logger);
+  const sdk = new SdkEc2Api({ endpoint });
+  const paced = new PacedEc2Api(sdk, {
+    redis,
+    prefix: config.RESTART_PREFIX,
+    onWait: (action, waitMs) => logger.debug({ action, waitMs }, "waited for a turn at EC2"),
+    onThrottled: (action) => logger.warn({ action }, "EC2 throttled a call: slowing down"),
+    onTrouble: (error) => logger.warn({ err: error }, "the pacing of EC2 calls has trouble"),
+  });
+  const api = new BatchedEc2Api(paced);
+  const sightings = new Map<string, number>();
+  const report = (found: Report): void => logger.warn(found, "EC2 and the records do not agree");
+  return {
+    provisioner: new Ec2Provisioner({ api, owner, defaults }),
+    reconcile: async (records) => {
+      const parts = { api, owner, records, now: () => Date.now(), sightings, report };
+      await reconcile(parts, { terminate: config.EC2_TERMINATE_ORPHANS });
+    },
+    close: async () => {
+      sdk.close();
+      redis.disconnect();
+    },
+  };
 }
 
 /** Its ledger is no part of the coordinator's state, and may live on a server of its own. */
