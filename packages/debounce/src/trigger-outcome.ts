@@ -43,6 +43,9 @@ function settled(generation: number, activity: readonly RestartEvent[]): Trigger
   const settling = oldestFirst.find(
     ({ payload }) => typeof payload.observed === "number" && payload.observed >= generation,
   );
-  if (settling?.event === "WORKSPACE_RESTART_CANCELED") return { status: "canceled" };
-  return { status: "done", cycleId: settling?.payload.cycle as string | undefined };
+  if (settling === undefined) return { status: "done", cycleId: undefined };
+  const { cycle, generation: read } = settling.payload;
+  // A cycle that ended well under a cancel covered what it had read; what waited for the next one is canceled.
+  const wasCovered = settling.event !== "WORKSPACE_RESTART_CANCELED" && generation <= Number(read);
+  return wasCovered ? { status: "done", cycleId: cycle as string | undefined } : { status: "canceled" };
 }
