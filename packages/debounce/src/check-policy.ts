@@ -15,6 +15,7 @@ export function checkPolicy(policy: Policy): void {
   needDuration("cooldownMs", policy.cooldownMs);
   const { backoffMs, maxBackoffMs, breakerAfter } = policy.retry;
   needDuration("retry.backoffMs", backoffMs);
+  needDuration("retry.maxBackoffMs", maxBackoffMs);
   if (maxBackoffMs < backoffMs) {
     throw new ImpossiblePolicyError(
       `retry.maxBackoffMs (${maxBackoffMs}) must not be below retry.backoffMs (${backoffMs})`,

@@ -20,6 +20,7 @@ const cyclesWith = (leaseMs: number) =>
   new Cycles({ redis: own.connect(), prefix: own.prefix, leaseMs, worker: "worker" });
 
 function aborted({ signal }: CycleLease): Promise<unknown> {
+  if (signal.aborted) return Promise.resolve(signal.reason);
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(signal.reason), { once: true }));
 }
 
