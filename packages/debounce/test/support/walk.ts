@@ -118,7 +118,10 @@ export class Walk {
     const { stopAsked } = (await this.#workspace.view()).state;
     const isRestart = this.#begun?.attempt.action === "restart";
     // Only a restart is declined, and only what was asked to stop is canceled.
-    const more = [...(isRestart ? (["declined"] as const) : []), ...(stopAsked ? (["canceled", "canceled"] as const) : [])];
+    const more = [
+      ...(isRestart ? (["declined"] as const) : []),
+      ...(stopAsked ? (["canceled", "canceled"] as const) : []),
+    ];
     await this.#endWith(this.#pick([...outcomes, ...more]), this.#random() < 0.7);
   }
 
