@@ -29,8 +29,7 @@ afterAll(async () => {
 
 const specs: Record<string, () => Promise<Ec2Spec>> = {
   replace: async () => ({ strategy: "replace", userData: "{cycleId}" }),
-  recreate: async () => ({ strategy: "recreate" }),
-  "recreate with a volume": async () => ({ volumes: [{ id: await harness.volume(), device: "/dev/sdf" }] }),
+  recreate: async () => ({ volumes: [{ id: await harness.volume(), device: "/dev/sdf" }] }),
   "stop-start": async () => ({ strategy: "stop-start" }),
   "replace-root": async () => ({ strategy: "replace-root" }),
   reboot: async () => ({ strategy: "reboot", readiness: { kind: "url", url: echo.url } }),
@@ -104,9 +103,7 @@ describe.skipIf(moto === undefined)("a worker process that is killed", () => {
   }
 
   it.each([
-    ["replace", "before runInstances"],
     ["replace", "after runInstances"],
-    ["replace", "after record CUTOVER"],
     ["replace", "after terminateInstances"],
     ["recreate", "after terminateInstances"],
     ["recreate", "after runInstances"],

@@ -75,6 +75,17 @@ describe.skipIf(moto === undefined)("replace", () => {
     expect(await harness.live(workspace.id)).toEqual([workspace.instance.instanceId]);
   });
 
+  it("launches another one, under a token not yet used, when its new one was taken away before it ended", async () => {
+    const workspace = await harness.launched();
+    const cycle = harness.cycle(workspace, "c1", 2);
+    const { instance } = await harness.provisioner().restart(cycle);
+    await harness.ec2.send(new TerminateInstancesCommand({ InstanceIds: [instance.instanceId as string] }));
+    const again = harness.cycle(workspace, "c1", 3, { attempt: 2, journal: cycle.journals.at(-1) });
+    const { instance: other } = await harness.provisioner().restart(again);
+    expect(other.instanceId).not.toBe(instance.instanceId);
+    expect(await harness.live(workspace.id)).toEqual([other.instanceId]);
+  });
+
   it("keeps user data out of the journal and the steps", async () => {
     const secret = "s3cr3t-do-not-store";
     const workspace = harness.workspace();
