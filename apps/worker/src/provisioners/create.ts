@@ -1,7 +1,7 @@
 import type { WorkerEnvironment } from "@restart-coordinator/service";
 import { ConfigurationError, connectRedis } from "@restart-coordinator/service";
 import type { Logger } from "pino";
-import { Ec2Provisioner, SdkEc2Api } from "./ec2/index.ts";
+import { checkEc2Defaults, Ec2Provisioner, SdkEc2Api } from "./ec2/index.ts";
 import { BatchedEc2Api, PacedEc2Api } from "./ec2/pacing/index.ts";
 import { type Report, reconcile, type WorkspaceRecord } from "./ec2/reconcile.ts";
 import { ProcessProvisioner, type ProcessSpec } from "./process/index.ts";
@@ -34,6 +34,11 @@ function createEc2(config: WorkerEnvironment, logger: Logger): CreatedProvisione
     throw new ConfigurationError([
       "EC2_OWNER: needed with PROVISIONER=ec2; no other coordinator of the account may have it",
     ]);
+  }
+  try {
+    checkEc2Defaults(defaults);
+  } catch (error) {
+    throw new ConfigurationError([(error as Error).message]);
   }
   const redis = connectRedis(config.REDIS_URL, "wait", logger);
   const sdk = new SdkEc2Api({ endpoint });
