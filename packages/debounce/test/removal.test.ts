@@ -17,6 +17,22 @@ async function traces({ id }: TestWorkspace): Promise<string[]> {
   return [...keys, ...sets.filter((_, i) => scores[i] !== null)];
 }
 
+const EVERY_TRACE = [
+  "activity",
+  "children",
+  "covers",
+  "due",
+  "hinted",
+  "idempotency",
+  "journal",
+  "last-cycle",
+  "started-at",
+  "state",
+  "why",
+  "workspace",
+  "workspaces",
+];
+
 /** A workspace that has lived: every kind of key it can have is there. */
 async function lived(): Promise<TestWorkspace> {
   const one = await workspace();
@@ -25,12 +41,13 @@ async function lived(): Promise<TestWorkspace> {
   for (const source of sources) await one.at(0).trigger(source, { reasons: ["why"], actors: ["ann"] });
   await one.cycle();
   await one.at(100_000).trigger("file-write", { idempotencyKey: "k", idempotencyBody: "b", nonce: `n-${one.id}` });
-  await own.redis.del(own.keys.forShard("hinted", 0));
-  await one.transitions.sweep({ shard: 0, offset: 0, count: 10_000, rehintMs: 1_000, now: one.now });
-  await one.begun();
+  const { leaseEndsAt } = await one.begun();
   await one.journal('{"step":"STOPPING"}');
   await one.trigger("manual");
-  expect((await traces(one)).length).toBeGreaterThan(10);
+  await one.transitions.sweep({ shard: 0, offset: 0, count: 10_000, rehintMs: 1_000, now: leaseEndsAt });
+  const found = (await traces(one)).map((key) => key.slice(key.indexOf("}:") + 2).replace(`:${one.id}`, ""));
+  expect(found.filter((role) => !role.startsWith("window:")).sort()).toEqual(EVERY_TRACE);
+  expect(found).toContain("window:file-write");
   return one;
 }
 
