@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { type OwnRedis, startRedis } from "@restart-coordinator/dev-redis";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { TestApi } from "./support/api.ts";
+import { type ReceiptBody, TestApi } from "./support/api.ts";
 import { askedOf, named, pathOf, ROUTES } from "./support/routes.ts";
 
 /** A Redis of this file's own, since it is killed and frozen; it forgets nothing that it acknowledged. */
@@ -93,6 +93,24 @@ describe("while Redis does not answer", () => {
     expect((await other.ask("GET", "/workspaces")).status).toBe(503);
     const { ms } = await timed(other.service.stop());
     expect(ms).toBeLessThan(WITHIN_MS);
+  });
+});
+
+describe.each(["SIGKILL", "SIGSTOP"] as const)("what would wait for news, after %s", (signal) => {
+  test.each<[string, (receipt: ReceiptBody) => string, Record<string, string>]>([
+    ["a trigger's outcome", ({ triggerId }) => `triggers/${triggerId}?wait=30s`, {}],
+    ["a stream of events", () => "events", {}],
+    ["a stream of events that goes on", () => "events", { "last-event-id": "1-1" }],
+  ])("%s answers 503 in time, and holds up no stop", async (_, path, headers) => {
+    const other = new TestApi({ beside: () => api });
+    await other.start();
+    const { json } = await other.trigger(id, { source: "secret-change" });
+    await redis.kill(signal);
+    const asked = other.ask("GET", `/workspaces/${id}/${path(json)}`, { headers, headersOnly: true });
+    const { answer, ms } = await timed(asked);
+    expect(answer).toMatchObject(AWAY);
+    expect(ms).toBeLessThan(WITHIN_MS + SLACK_MS);
+    expect((await timed(other.service.stop())).ms).toBeLessThan(WITHIN_MS);
   });
 });
 

@@ -2,6 +2,7 @@
  * The events of all shards, read once per process and handed to everyone who listens: ten thousand readers cost one
  * blocking connection, and nobody listening costs none.
  */
+import { setMaxListeners } from "node:events";
 import { CoordinatorUnavailableError, type KeySpace } from "@restart-coordinator/debounce";
 import { Cluster, type Redis } from "ioredis";
 import type { Logger } from "pino";
@@ -19,6 +20,8 @@ export type Listener = (event: StreamedEvent) => void;
 const BLOCK_MS = 5_000;
 const PER_READ = 500;
 const AFTER_FAILURE_MS = 500;
+/** The readers themselves wait for Redis to come back; who asks for them is answered. */
+const ANSWER_WITHIN_MS = 900;
 
 export class EventFeed {
   readonly #options: FeedOptions;
@@ -28,6 +31,8 @@ export class EventFeed {
 
   constructor(options: FeedOptions) {
     this.#options = options;
+    // Every open stream listens: any number of them is fine.
+    setMaxListeners(0, this.#stopping.signal);
   }
 
   /** Fires when the process stops: streams end, and their readers resume elsewhere. */
@@ -35,15 +40,24 @@ export class EventFeed {
     return this.#stopping.signal;
   }
 
-  /** Every event from now on, until the returned function is called. Resolves once none can be missed any more. */
+  /**
+   * Every event from now on, until the returned function is called. Resolves once none can be missed any more.
+   * @throws CoordinatorUnavailableError when Redis does not answer in time
+   */
   async listen(listener: Listener): Promise<() => void> {
-    this.#listeners.add(listener);
-    if (this.#readers.length === 0 && !this.stopping.aborted) this.#startReading();
-    await Promise.all(this.#readers.map((reader) => reader.reading));
-    return () => {
+    const close = (): void => {
       this.#listeners.delete(listener);
       if (this.#listeners.size === 0) this.#stopReading();
     };
+    this.#listeners.add(listener);
+    if (this.#readers.length === 0 && !this.stopping.aborted) this.#startReading();
+    try {
+      await inTime(Promise.all(this.#readers.map((reader) => reader.reading)));
+    } catch (error) {
+      close();
+      throw new CoordinatorUnavailableError(error);
+    }
+    return close;
   }
 
   /** The last entry of every shard's stream now. */
@@ -169,6 +183,18 @@ class StreamReader {
         await new Promise((resolve) => setTimeout(resolve, AFTER_FAILURE_MS));
       }
     }
+  }
+}
+
+async function inTime(work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_WITHIN_MS} ms`)), ANSWER_WITHIN_MS);
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
