@@ -92,6 +92,42 @@ describe("GET /workspaces/{id}/activity", () => {
   });
 });
 
+describe("pages", () => {
+  interface Page {
+    readonly activity: readonly EventBody[];
+    readonly nextBefore: string | null;
+  }
+  const read = async (id: string, query: string) =>
+    (await api.ask<Page>("GET", `/workspaces/${id}/activity${query}`)).json;
+
+  test.each([1, 2, 6, 7, 8])("of %i lead through all, each once and in order", async (limit) => {
+    const id = await eventful(api);
+    const all = (await read(id, "?limit=200")).activity;
+    const found: EventBody[] = [];
+    let next: string | null = null;
+    do {
+      const page: Page = await read(id, `?limit=${limit}${next === null ? "" : `&before=${next}`}`);
+      expect(page.activity.length).toBeGreaterThan(0);
+      found.push(...page.activity);
+      next = page.nextBefore;
+    } while (next !== null);
+    expect(found).toEqual(all);
+  });
+
+  test("what happens while somebody reads on does not shift them", async () => {
+    const id = await eventful(api);
+    const first = await read(id, "?limit=3");
+    const rest = (await read(id, "?limit=200")).activity.slice(3);
+    await api.post(id, "release");
+    expect((await read(id, `?limit=200&before=${first.nextBefore}`)).activity).toEqual(rest);
+  });
+
+  test.each(["", "x", "1", "-1-1", "1-1-1", "1-x"])("%j leads nowhere: 400", async (before) => {
+    const { status, json } = await api.ask("GET", `/workspaces/x/activity?before=${before}`);
+    expect({ status, json }).toMatchObject({ status: 400, json: { fields: [{ field: "before" }] } });
+  });
+});
+
 test("a restart by a person is told as such", async () => {
   const id = await api.workspace();
   await api.post(id, "restart");
