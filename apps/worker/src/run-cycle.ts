@@ -48,8 +48,10 @@ export async function runAttempt(
     if (lease.signal.aborted || error instanceof LeaseLostError) return "lost";
     if (settings.handover.aborted) return { outcome: "handover" };
     if (error instanceof CycleStopAskedError) return { outcome: "canceled" };
-    const retryable = error instanceof ProvisionerError ? error.retryable : true;
-    return { outcome: "failed", error: messageOf(error), retryable };
+    const { retryable, retryAfterMs, alert } =
+      error instanceof ProvisionerError ? error : { retryable: true, retryAfterMs: undefined, alert: undefined };
+    if (alert) logger.error({ err: error }, `cycle ${lease.cycle.cycleId} needs somebody to look at it`);
+    return { outcome: "failed", error: messageOf(error), retryable, retryAfterMs };
   } finally {
     clearTimeout(timer);
   }
@@ -92,6 +94,7 @@ function cycleFor(lease: CycleLease, signal: AbortSignal, settings: AttemptSetti
   return {
     workspace: workspaceOf(lease),
     id: cycleId,
+    action: lease.cycle.action,
     fencingToken,
     attempt,
     signal,

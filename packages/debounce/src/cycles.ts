@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import type { Cluster, Redis } from "ioredis";
 import { CycleStopAskedError, LeaseLostError } from "./errors.ts";
 import { createKeySpace, type KeySpace } from "./keys.ts";
-import { POLICIES, type Policy } from "./policy.ts";
+import { POLICIES, type Policy, type RetryPolicy } from "./policy.ts";
 import type { Replication } from "./replication.ts";
 import { StepRecord } from "./step-record.ts";
 import type { BeginReply, BegunReply, DueWorkspace, EndCall, EndReply } from "./transition-types.ts";
@@ -95,7 +95,13 @@ export class Cycles {
 /** How an attempt ended, as its worker saw it. */
 export type AttemptResult =
   | { readonly outcome: "ok"; readonly instance?: Readonly<Record<string, unknown>> }
-  | { readonly outcome: "failed"; readonly error: string; readonly retryable: boolean }
+  /** `retryAfterMs`: trying again sooner is pointless; the backoff starts from there if it is longer. */
+  | {
+      readonly outcome: "failed";
+      readonly error: string;
+      readonly retryable: boolean;
+      readonly retryAfterMs?: number | undefined;
+    }
   | { readonly outcome: "declined"; readonly error: string }
   | { readonly outcome: "canceled" }
   /** The worker goes down: the next one takes the same cycle over at once. */
@@ -173,12 +179,19 @@ export class CycleLease {
     const call: EndCall = {
       id: this.workspaceId,
       fencingToken,
-      retry: this.#policy.retry,
+      retry: this.#retryAfter(result),
       jitter: Math.random(),
       steps: this.#steps.finish(),
       ...result,
     };
     return this.#transitions.end(call);
+  }
+
+  #retryAfter(result: AttemptResult): RetryPolicy {
+    const { retry } = this.#policy;
+    const leastMs = (result.outcome === "failed" ? result.retryAfterMs : undefined) ?? 0;
+    const backoffMs = Math.max(retry.backoffMs, leastMs);
+    return { ...retry, backoffMs, maxBackoffMs: Math.max(retry.maxBackoffMs, leastMs) };
   }
 
   /** Stops renewing without a word to Redis: for a worker that must go at once. The lease then runs out by itself. */

@@ -37,6 +37,8 @@ export interface Workspace {
 /** One attempt at one cycle, as a provisioner sees it. */
 export interface Cycle {
   readonly workspace: Workspace;
+  /** What it carries out: `remove` is a stop of what nobody will start again. */
+  readonly action: "restart" | "stop" | "remove";
   /** The same for every attempt at this cycle. */
   readonly id: string;
   /** Rises with every attempt at any cycle of the workspace. A resource must refuse a token below the highest seen. */

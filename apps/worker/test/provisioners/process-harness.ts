@@ -68,6 +68,7 @@ export class Harness {
       attempt: 1,
       signal: new AbortController().signal,
       journal: undefined,
+      action: "restart",
       leftover: undefined,
       record: async (journal) => {
         journals.push(journal);

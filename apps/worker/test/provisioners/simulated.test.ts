@@ -15,6 +15,7 @@ function cycle(id: string, fencingToken: number, given: Partial<Cycle> = {}): Cy
     attempt: 1,
     signal: new AbortController().signal,
     journal: undefined,
+    action: "restart",
     leftover: undefined,
     record: async (journal) => {
       journals.push(journal);

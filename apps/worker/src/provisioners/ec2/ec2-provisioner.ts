@@ -84,7 +84,7 @@ export class Ec2Provisioner implements Provisioner {
    * Terminates the workspace's instance, its data volumes detached first. With a strategy that keeps the instance it is
    * only stopped, unless the workspace is being removed.
    */
-  async stop(cycle: Cycle & { readonly action?: string }): Promise<void> {
+  async stop(cycle: Cycle): Promise<void> {
     const spec = this.#specForStopping(cycle.workspace);
     const left = ec2JournalOf(cycle.journal ?? cycle.leftover);
     const isOwn = left?.cycleId === cycle.id && left.course === "stop";

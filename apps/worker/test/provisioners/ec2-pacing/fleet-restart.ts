@@ -116,6 +116,7 @@ function cycleOf(id: string, instanceId: string | undefined): Cycle {
     attempt: 1,
     signal: new AbortController().signal,
     journal: undefined,
+    action: "restart",
     leftover: undefined,
     record: async () => {},
     step: () => {},

@@ -33,6 +33,7 @@ await provisioner.restart({
   attempt: 1,
   signal: worker.signal,
   journal: undefined,
+  action: "restart",
   leftover: undefined,
   // Not console.log: it must be out before the signal comes.
   record: worker.record(async (journal) => void writeSync(1, `${JSON.stringify(journal)}\n`)),

@@ -109,6 +109,7 @@ export class Ec2Harness {
       attempt: 1,
       signal: new AbortController().signal,
       journal: undefined,
+      action: "restart",
       leftover: undefined,
       record: async (journal) => void journals.push(JSON.parse(JSON.stringify(journal))),
       step: (name, detail) => void steps.push({ name, detail }),
