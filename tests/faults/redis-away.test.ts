@@ -17,7 +17,7 @@ describe.concurrent("Redis away in the middle of a cycle", () => {
       SIMULATED_DURATION_MS: "1500",
     });
     const queued = await bench.coordinator.trigger("w", {
-      source: "file-write",
+      source: "manual",
       reason: "acknowledged, then an outage",
     });
     await server.kill("SIGKILL");
@@ -107,4 +107,6 @@ async function expectNotWedged(bench: Bench, worker: Child) {
   expect(await bench.failedJobs()).toBe(0);
   worker.kill("SIGTERM");
   expect(await worker.ended).toBe(0);
+  // Cleanly, not because it gave up waiting.
+  expect(worker.log.map(({ msg }) => msg)).not.toContainEqual(expect.stringMatching(/does not answer/));
 }
