@@ -131,7 +131,10 @@ export class WorkspaceModel {
     const told = cycle.canceled && outcome !== "ok" ? "canceled" : outcome;
     const failed = told === "failed" || told === "declined";
     if (failed) this.#fail(jitter);
-    const opens = failed && (this.#failures >= this.policy.retry.breakerAfter || (told === "failed" && !retryable));
+    const isRestart = cycle.action === "restart";
+    // With the breaker open a restart has one attempt; a stop is tried until it works.
+    const tooOften = this.#breakerOpen || this.#failures >= this.policy.retry.breakerAfter;
+    const opens = failed && isRestart && (tooOften || (told === "failed" && !retryable));
     if (opens) this.#breakerOpen = true;
     if (told === "failed" && !opens) {
       cycle.retrying = true;
@@ -140,8 +143,8 @@ export class WorkspaceModel {
     }
     this.cycle = undefined;
     if (told === "ok") this.#forgetFailures();
-    else if (cycle.action === "stop" && failed) this.desireAt = this.#backoffEndsAt;
-    else if (cycle.action === "restart" && !cycle.canceled && Object.keys(cycle.firstAt).length > 0) {
+    else if (cycle.canceled) return told;
+    else if (isRestart && (failed || Object.keys(cycle.covers).length > 0)) {
       this.#oweAgain(cycle);
       if (!opens && this.owed !== undefined) this.owed = { ...this.owed, dueNowAt: this.owed.dueNowAt ?? this.now };
     }
@@ -175,7 +178,9 @@ export class WorkspaceModel {
     const { cycle } = this;
     this.owed = undefined;
     this.waiting = {};
-    this.#forgetFailures();
+    // A stop that waits to be tried again is not what is canceled.
+    if (cycle?.action === "stop" && cycle.retrying) this.#breakerOpen = false;
+    else this.#forgetFailures();
     if (cycle !== undefined && isRestart && !cycle.retrying) {
       cycle.canceled = true;
       cycle.askedToStop = true;
