@@ -192,3 +192,43 @@ test("a burst at the same time fires once, and every trigger has a receipt of it
   expect(restart.why).toMatchObject([{ source: "file-write", count: 50 }]);
   expect(restart.generation).toBe(Math.max(...receipts.map(({ generation }) => generation)));
 });
+
+describe("what comes at the same time is judged each for itself", () => {
+  test("by its own source", async () => {
+    const id = await api.workspace();
+    const sources = Array.from({ length: 30 }, (_, n) => ["file-write", "secret-change", "manual"][n % 3] ?? "");
+    const receipts = await Promise.all(sources.map(async (source) => (await api.trigger(id, { source })).json));
+    expect(receipts.map(({ source }) => source)).toEqual(sources);
+    const { why } = (await api.state(id)).restart;
+    expect(why.map(({ source, count }) => `${count} ${source}`).sort()).toEqual([
+      "10 file-write",
+      "10 manual",
+      "10 secret-change",
+    ]);
+  });
+
+  test("by what a hold shall do to it", async () => {
+    const id = await api.workspace();
+    await api.post(id, "hold");
+    const asked = Array.from({ length: 10 }, () => [
+      api.post(id, "restart"),
+      api.trigger(id, { source: "manual" }),
+      api.post(id, "restart", { force: true }),
+    ]);
+    const statuses = (await Promise.all(asked.flat())).map(({ status }) => status);
+    expect(statuses).toEqual(Array.from({ length: 10 }, () => [409, 202, 202]).flat());
+  });
+
+  test("by whether it is a write", async () => {
+    const id = await api.workspace();
+    await api.post(id, "restart");
+    await api.begin(id);
+    const asked = Array.from({ length: 10 }, (_, n) => [
+      api.ask("PUT", `/workspaces/${id}/files/${n}`, { body: "x" }),
+      api.trigger(id, { source: "file-write" }),
+    ]);
+    await Promise.all(asked.flat());
+    const told = (await api.activity(id)).filter(({ event }) => event === "WORKSPACE_RESTARTING_MID_WRITE");
+    expect(told.map(({ payload }) => Number(payload.count)).reduce((sum, count) => sum + count)).toBe(10);
+  });
+});
