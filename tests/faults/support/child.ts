@@ -1,8 +1,13 @@
-/** Our own processes, run from the sources and known by their id. */
+/** Our own processes, run from the sources and known by their id. They end with us, even frozen ones. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+// By path: nothing outside of the tests needs a guarded process.
+import { startGuard } from "../../../packages/dev-redis/src/guard.ts";
 import { eventually } from "./eventually.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
@@ -38,12 +43,17 @@ export function startChild(app: keyof typeof MAIN, env: Readonly<Record<string, 
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  const guard = startGuard(mkdtempSync(join(tmpdir(), "fault-")));
+  guard.watch(child.pid);
   const log: LogLine[] = [];
   const complaints: string[] = [];
   createInterface({ input: child.stdout }).on("line", (line) => log.push(JSON.parse(line) as LogLine));
   createInterface({ input: child.stderr }).on("line", (line) => complaints.push(line));
   const ended = new Promise<number | NodeJS.Signals>((resolve) => {
-    child.once("close", (code, signal) => resolve(signal ?? code ?? -1));
+    child.once("close", (code, signal) => {
+      guard.watch(undefined);
+      void guard.finish().then(() => resolve(signal ?? code ?? -1));
+    });
   });
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
   const assertRuns = () => {
