@@ -162,8 +162,10 @@ describe("the breaker", () => {
 
   test("a change waits for the end of the backoff", async () => {
     const one = await begun(RETRY);
-    await one.end("failed", { retryable: false, retry: { ...RETRY, backoffMs: 60_000 } });
-    expect(await one.at(10).trigger("secret-change")).toMatchObject({ rule: "backoff", dueAt: at(60_000) });
+    await one.end("failed", { retryable: false, retry: { ...RETRY, backoffMs: 90_000, maxBackoffMs: 90_000 } });
+    expect(await one.at(10).trigger("secret-change")).toMatchObject({ rule: "backoff", dueAt: at(90_000) });
+    expect(await one.at(60_000).begin()).toMatchObject({ kind: "not-due", dueAt: at(90_000) });
+    expect((await one.state()).restart).toMatchObject({ phase: "backoff", dueAt: at(90_000) });
   });
 
   test("start-up and probes start nothing: they are owed, or dropped by their own rules", async () => {
@@ -229,6 +231,8 @@ describe("a declined cycle", () => {
     const declined = one.attempt?.cycleId;
     expect(await one.end("declined")).toMatchObject({ what: "declined", dueAt: at(60_000) });
     expect((await one.state()).restart).toMatchObject({ phase: "backoff", lastCycle: { outcome: "declined" } });
+    const slow = await begun({ backoffMs: 90_000, maxBackoffMs: 90_000, breakerAfter: 5 });
+    expect(await slow.end("declined"), "whichever is longer").toMatchObject({ dueAt: at(90_000) });
     const next = await one.at(60_000).begun();
     expect(next).toMatchObject({ how: "new", attempt: 1, covers: [{ source: "file-write", count: 1 }] });
     expect(next.cycleId).not.toBe(declined);
