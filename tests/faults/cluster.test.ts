@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Cycles, NotReplicatedError, RestartCoordinator } from "@restart-coordinator/debounce";
 import { describe, expect } from "vitest";
 import { test } from "./support/bench.ts";
@@ -73,6 +74,21 @@ describe.skipIf(serverBinary === undefined)("on a Redis Cluster of three nodes, 
     const begun = await there.cycles.begin("w");
     expect(begun.kind).toBe("begun");
     if (begun.kind === "begun") await begun.lease.end({ outcome: "ok" });
+  });
+
+  test("a worker waits for a slot that has no master, however long", async ({ useBench }) => {
+    const cluster = await startCluster();
+    const bench = useBench({ url: cluster.url, shards: 1 });
+    await bench.coordinator.registry.register("w", {});
+    const owner = await ownerIn(cluster);
+    await owner.kill("SIGKILL");
+    const cycles = new Cycles({ redis: bench.redis, prefix: bench.prefix, worker: "test" });
+    const begin = cycles.begin("w");
+    // Longer than a client of ioredis follows redirections by itself.
+    const gaveUp = await Promise.race([begin.then(String, String), sleep(3_000)]);
+    expect(gaveUp).toBeUndefined();
+    await owner.restart();
+    expect(await begin).toEqual({ kind: "idle" });
   });
 
   test("a master that dies in mid-cycle is replaced by its replica, and the cycle goes on", async ({ useBench }) => {

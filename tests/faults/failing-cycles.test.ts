@@ -1,4 +1,4 @@
-import { Cycles, type Hint } from "@restart-coordinator/debounce";
+import { CoordinatorUnavailableError, Cycles, type Hint } from "@restart-coordinator/debounce";
 import { createLogger } from "@restart-coordinator/service";
 import { describe, expect } from "vitest";
 import { type DrainParts, drain } from "../../apps/worker/src/drain.ts";
@@ -113,6 +113,21 @@ describe.concurrent("cycles that fail", () => {
     await bench.coordinator.trigger("w", { source: "manual" });
     await lookAgain();
     expect(journals).toEqual([undefined]);
+  });
+
+  test("Redis refusing a step is no failure of the workspace: the same cycle goes on", async ({ useBench }) => {
+    const bench = useBench({ hints: false });
+    let refusals = 0;
+    const { look } = await workerWith(bench, async ({ attempt }) => {
+      if (attempt > 1) return { instance: {} };
+      refusals += 1;
+      throw new CoordinatorUnavailableError(new Error("READONLY You can't write against a read only replica."));
+    });
+    await bench.coordinator.trigger("w", { source: "manual" });
+    await look();
+    expect(refusals).toBe(1);
+    expect((await bench.state("w")).lastCycle).toMatchObject({ outcome: "ok", attempt: 2 });
+    expect(await bench.events("w", "WORKSPACE_RESTART_FAILED")).toEqual([]);
   });
 
   test("an attempt that follows one which touched nothing asks the pre-flight first", async ({ useBench }) => {

@@ -2,6 +2,7 @@
 import { inspect } from "node:util";
 import {
   type AttemptResult,
+  CoordinatorUnavailableError,
   type CycleLease,
   CycleStopAskedError,
   LeaseLostError,
@@ -46,7 +47,8 @@ export async function runAttempt(
     return await Promise.race([work, rejectionOf(signal)]);
   } catch (error) {
     if (lease.signal.aborted || error instanceof LeaseLostError) return "lost";
-    if (settings.handover.aborted) return { outcome: "handover" };
+    // What Redis would not take is no fault of the workspace: the same cycle goes on from its journal.
+    if (settings.handover.aborted || error instanceof CoordinatorUnavailableError) return { outcome: "handover" };
     if (error instanceof CycleStopAskedError) return { outcome: "canceled" };
     const { retryable, retryAfterMs, alert } =
       error instanceof ProvisionerError ? error : { retryable: true, retryAfterMs: undefined, alert: undefined };

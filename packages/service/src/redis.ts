@@ -59,6 +59,8 @@ function open(url: string, options: RedisOptions): Redis | Cluster {
       redisOptions,
       clusterRetryStrategy: reconnectAfter,
       enableOfflineQueue: enableOfflineQueue ?? true,
+      // Ten a second while a slot has no master: a worker waits for one, the API for no longer than it may.
+      maxRedirections: options.maxRetriesPerRequest === null ? Number.MAX_SAFE_INTEGER : ANSWER_WITHIN_MS / 100,
     };
     return new Cluster(nodes, cluster);
   }
