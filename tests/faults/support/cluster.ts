@@ -12,7 +12,7 @@ export interface TestCluster {
 }
 
 export async function startCluster(): Promise<TestCluster> {
-  const options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+  const options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
   const nodes = await Promise.all(Array.from({ length: SIZE }, () => startServer(options)));
   const [first] = nodes as [Server];
   for (const [i, { redis, port }] of nodes.entries()) {
@@ -30,7 +30,7 @@ export async function startCluster(): Promise<TestCluster> {
 
 /** Makes the server a replica of the master, and resolves once it has a copy. */
 export async function addReplica({ nodes: [first] }: TestCluster, master: Server): Promise<Server> {
-  const replica = await startServer(["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"]);
+  const replica = await startServer(["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"]);
   await replica.redis.call("CLUSTER", "MEET", "127.0.0.1", first?.port as number);
   const id = String(await master.redis.call("CLUSTER", "MYID"));
   await eventually("the new node knows its master", () =>
