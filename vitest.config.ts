@@ -9,6 +9,7 @@ export default defineConfig({
       "packages/*/test/**/*.test.ts",
       "apps/*/test/**/*.test.ts",
       "demo/test/**/*.test.ts",
+      "bench/test/**/*.test.ts",
       "tests/**/*.test.ts",
     ],
     globalSetup: ["./tests/setup/redis.ts"],

@@ -1,0 +1,79 @@
+/** Triggers and file writes over HTTP: our API process beside a bare Express handler's, on one Redis. */
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { RestartCoordinator } from "@restart-coordinator/debounce";
+import { HttpLoad, type HttpRequest } from "../load/http-load.ts";
+import { startProcess } from "../processes.ts";
+import { startBenchRedis } from "../redis.ts";
+import type { Contender, OpenRow, Row } from "../row.ts";
+
+const TOKEN = randomBytes(16).toString("hex");
+const BARE = "bare Express handler";
+
+export const httpTriggers: Row = {
+  id: "http-triggers",
+  title: "POST /workspaces/{id}/triggers over HTTP, 32 connections",
+  limits: [
+    { measure: "perSecond", against: BARE, atLeast: 0.8 },
+    // As much as the limit of requests per second: 1 / 0.8.
+    { measure: "p99Ms", against: BARE, atMost: 1.25 },
+  ],
+  open: (isShort) =>
+    openBeside("our API", { connections: 32, count: isShort ? 200 : 10_000 }, (id) => ({
+      method: "POST",
+      path: `/workspaces/${id}/triggers`,
+      headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
+      body: '{"source":"file-write","reason":"wrote config.yaml"}',
+    })),
+};
+
+export const fileWrite: Row = {
+  id: "file-write",
+  title: "PUT /workspaces/{id}/files/{path} of 4 KiB, 8 connections",
+  limits: [
+    { measure: "perSecond", against: BARE, atLeast: 0.7 },
+    { measure: "p99Ms", against: BARE },
+  ],
+  open: (isShort) => {
+    const body = randomBytes(4_096);
+    return openBeside("our API", { connections: 8, count: isShort ? 50 : 2_000 }, (id) => ({
+      method: "PUT",
+      path: `/workspaces/${id}/files/config.yaml`,
+      headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/octet-stream" },
+      body,
+    }));
+  },
+};
+
+async function openBeside(
+  name: string,
+  load: { connections: number; count: number },
+  requestFor: (id: string) => HttpRequest,
+): Promise<OpenRow> {
+  const bench = await startBenchRedis();
+  const directory = await mkdtemp(join(tmpdir(), "bench-files-"));
+  const ids = Array.from({ length: 200 }, (_, i) => `workspace-${i}`);
+  const coordinator = new RestartCoordinator({ redis: bench.redis });
+  await Promise.all(ids.map((id) => coordinator.registry.register(id, {})));
+  const env = { REDIS_URL: bench.url, API_TOKENS: `bench:admin:${TOKEN}`, PORT: "0" };
+  const processes = await Promise.all([
+    startProcess("api", { ...env, WORKSPACES_DIR: join(directory, "ours") }),
+    startProcess("bare-express", { ...env, WORKSPACES_DIR: join(directory, "bare") }),
+  ]);
+  const loads = processes.map(({ url }) => new HttpLoad(url, load.connections));
+  const contender = (at: number, title: string): Contender => ({
+    name: title,
+    run: () => (loads[at] as HttpLoad).run(load.count, (i) => requestFor(ids[i % ids.length] as string)),
+  });
+  return {
+    contenders: [contender(0, name), contender(1, BARE)],
+    close: async () => {
+      await Promise.all(loads.map((each) => each.close()));
+      await Promise.all(processes.map((each) => each.stop()));
+      await bench.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
