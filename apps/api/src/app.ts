@@ -14,6 +14,7 @@ import { Problem, problemHandler } from "./problem.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { fileRoutes } from "./routes/files.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { openApiRoutes } from "./routes/openapi.ts";
 import { triggerOutcomeRoutes } from "./routes/trigger-outcomes.ts";
 import { triggerRoutes } from "./routes/triggers.ts";
 import { verbRoutes } from "./routes/verbs.ts";
@@ -73,6 +74,7 @@ export function createApp(parts: AppParts): Express {
     triggerOutcomeRoutes(parts, parts.feed),
     verbRoutes(parts),
     fileRoutes(parts),
+    openApiRoutes(),
   );
   app.use((request) => {
     throw new Problem({ status: 404, title: "Not found", detail: `no route ${request.method} ${request.path}` });

@@ -1,5 +1,5 @@
 /** What may come in, by route; everything is bounded. */
-import { isWorkspaceId } from "@restart-coordinator/debounce";
+import { EVENTS, PHASES, WORKSPACE_ID } from "@restart-coordinator/debounce";
 import { z } from "zod";
 
 const LONE_SURROGATE = /\p{Cs}/u;
@@ -17,9 +17,9 @@ function recordOf<Value extends z.ZodType>(key: z.ZodType<string, string>, value
     .pipe(z.record(key, value));
 }
 
-export const workspaceId = z.string().refine(isWorkspaceId, {
-  message: 'expected 1 to 128 letters, digits, ".", "_" or "-", not starting with a dot',
-});
+export const workspaceId = z
+  .string()
+  .regex(WORKSPACE_ID, 'expected 1 to 128 letters, digits, ".", "_" or "-", not starting with a dot');
 const reason = oneLine(1_000).optional();
 const actor = oneLine(200).optional();
 
@@ -56,7 +56,7 @@ export const templateBody = z
 export const listQuery = z.object({
   cursor: workspaceId.optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  phase: z.enum(["idle", "scheduled", "running", "backoff", "held", "failed"]).optional(),
+  phase: z.enum(PHASES).optional(),
 });
 export const activityQuery = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
@@ -72,7 +72,34 @@ export const outcomeQuery = z.object({
     .regex(/^\d{1,5}(ms|s)?$/, 'expected a time such as "30s" or "500ms"')
     .transform((text) => Number.parseInt(text, 10) * (text.endsWith("ms") ? 1 : 1_000))
     .refine((ms) => ms <= 60_000, "at most 60s")
-    .default(0),
+    .prefault("0s"),
+});
+const eventName = z.string().refine((name) => (EVENTS as readonly string[]).includes(name), {
+  error: ({ input }) => `unknown event "${String(input).slice(0, 100)}"; expected some of ${EVENTS.join(", ")}`,
+});
+/** `?event=A,B` or `?event=A&event=B`: only those; undefined = all. */
+export const eventsQuery = z.object({
+  event: z
+    .union([z.string(), z.array(z.string())])
+    .transform((given) => [given].flat().flatMap((names) => names.split(",")))
+    .pipe(z.array(eventName))
+    .optional()
+    .describe("Names of events, separated by commas"),
+});
+export const eventsHeaders = z.object({
+  "Last-Event-ID": z.string().optional().describe("The id of the last message seen: the stream goes on after it"),
+});
+const LONGEST_KEY = 255;
+const wrongKey = {
+  error: ({ input }: { input?: unknown }) => `expected 1 to ${LONGEST_KEY} characters, got ${String(input).length}`,
+};
+export const idempotencyHeaders = z.object({
+  "Idempotency-Key": z
+    .string()
+    .min(1, wrongKey)
+    .max(LONGEST_KEY, wrongKey)
+    .optional()
+    .describe("The same key with the same body within 24 hours gets the first receipt again"),
 });
 export const removeQuery = z.object({ force: z.enum(["true", "false"]).default("false") });
 

@@ -28,7 +28,7 @@ async function back(): Promise<void> {
   await api.untilReady();
 }
 
-const ANSWERING = ROUTES.filter((route) => !route.stream);
+const ANSWERING = ROUTES.filter((route) => !route.stream && !route.withoutRedis);
 /** A second, by the clock of the server; and some for a machine that has other work. */
 const WITHIN_MS = 1_000;
 const SLACK_MS = 1_000;

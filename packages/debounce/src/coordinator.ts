@@ -79,7 +79,8 @@ export interface Restarting {
   readonly cooldownEndsAt: number | undefined;
 }
 
-const WORKSPACE_ID = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/;
+/** 1 to 128 letters, digits, ".", "_" or "-", not starting with a dot. */
+export const WORKSPACE_ID = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/;
 const MOST_PER_BATCH = 1_000;
 const SEVEN_DAYS_MS = 7 * 24 * 60 * 60 * 1_000;
 

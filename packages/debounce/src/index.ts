@@ -20,6 +20,7 @@ export {
   type RestartEvent,
   type Restarting,
   type TriggerRequest,
+  WORKSPACE_ID,
 } from "./coordinator.ts";
 export { type AttemptResult, type Begun, CycleLease, Cycles, type CyclesOptions } from "./cycles.ts";
 export {

@@ -1,10 +1,11 @@
-import { EVENTS, type RestartEvent } from "@restart-coordinator/debounce";
+import type { RestartEvent } from "@restart-coordinator/debounce";
 import { type Request, Router } from "express";
 import { allow } from "../authentication.ts";
 import { type ApiContext, assertRegistered, idOf } from "../context.ts";
 import type { EventFeed } from "../events/feed.ts";
 import { parsePosition } from "../events/position.ts";
 import { streamEvents } from "../events/stream.ts";
+import { eventsQuery } from "../input.ts";
 import { Problem } from "../problem.ts";
 
 /** Server-sent events, of all workspaces or of one. */
@@ -31,16 +32,9 @@ export function eventRoutes(context: ApiContext, feed: EventFeed): Router {
   return router;
 }
 
-/** `?event=A,B`: only those. */
 function wantedBy(request: Request): (event: RestartEvent) => boolean {
-  const { event } = request.query;
-  if (event === undefined) return () => true;
-  const names = (Array.isArray(event) ? event : [event]).flatMap((names) => String(names).split(","));
-  const unknown = names.find((name) => !(EVENTS as readonly string[]).includes(name));
-  if (unknown !== undefined) {
-    throw badRequest(`event: unknown event "${unknown.slice(0, 100)}"; expected some of ${EVENTS.join(", ")}`);
-  }
-  return ({ event: name }) => names.includes(name);
+  const { event: names } = eventsQuery.parse(request.query);
+  return ({ event: name }) => names === undefined || names.includes(name);
 }
 
 function lastSeen(request: Request, shards: number): readonly string[] | undefined {

@@ -10,10 +10,10 @@ import { Problem, unknownWorkspace } from "../problem.ts";
 export function triggerOutcomeRoutes(context: ApiContext, feed: EventFeed): Router {
   const router = Router();
 
-  router.get("/workspaces/:id/triggers/:trigger", allow("read"), async (request, response) => {
+  router.get("/workspaces/:id/triggers/:triggerId", allow("read"), async (request, response) => {
     const id = idOf(request);
     const { wait } = outcomeQuery.parse(request.query);
-    const triggerId = String(request.params.trigger);
+    const triggerId = String(request.params.triggerId);
     const trigger = parseTriggerId(triggerId);
     if (trigger === undefined) throw unknownTrigger(triggerId);
     const gone = new AbortController();

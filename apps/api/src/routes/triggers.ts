@@ -3,7 +3,7 @@ import type { Receipt } from "@restart-coordinator/debounce";
 import { type Request, Router } from "express";
 import { allow } from "../authentication.ts";
 import { type ApiContext, actorOf, assertRegistered, idOf } from "../context.ts";
-import { restartBody, triggerBody } from "../input.ts";
+import { idempotencyHeaders, restartBody, triggerBody } from "../input.ts";
 import { Problem } from "../problem.ts";
 import { showReceipt } from "../representation.ts";
 
@@ -73,16 +73,10 @@ export function decisionOf(receipt: {
   return { workspaceId, source, decision, rule, generation };
 }
 
-const LONGEST_KEY = 255;
-
 /** The key counts per caller; the body is compared by its hash. */
 function idempotencyOf(request: Request, caller: string): { key: string; body: string } | undefined {
-  const key = request.get("idempotency-key");
+  const { "Idempotency-Key": key } = idempotencyHeaders.parse({ "Idempotency-Key": request.get("idempotency-key") });
   if (key === undefined) return undefined;
-  if (key === "" || key.length > LONGEST_KEY) {
-    const detail = `Idempotency-Key: expected 1 to ${LONGEST_KEY} characters, got ${key.length}`;
-    throw new Problem({ status: 400, title: "Bad request", detail });
-  }
   return { key: digest(`${caller}\n${key}`), body: digest(`${request.path}\n${JSON.stringify(request.body ?? {})}`) };
 }
 

@@ -15,6 +15,8 @@ export interface Route {
   readonly unregistered?: true;
   /** The answer has no end. */
   readonly stream?: true;
+  /** It answers while Redis is away. */
+  readonly withoutRedis?: true;
   /** A browser may come here: the token is taken as HTTP Basic password, too. */
   readonly page?: true;
 }
@@ -33,7 +35,7 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", pattern: "/events", scope: "read", stream: true, page: true },
   { method: "GET", pattern: "/workspaces/:id/events", scope: "read", stream: true, page: true },
   { ...verb("triggers", "trigger"), body: { source: "startup" } },
-  { method: "GET", pattern: "/workspaces/:id/triggers/:trigger", scope: "read" },
+  { method: "GET", pattern: "/workspaces/:id/triggers/:triggerId", scope: "read" },
   verb("restart", "trigger"),
   verb("pause"),
   verb("resume"),
@@ -48,6 +50,7 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", pattern: "/workspaces/:id/files/*path", scope: "read", status: 404 },
   { method: "PUT", pattern: "/workspaces/:id/files/*path", scope: "trigger", body: "text" },
   { method: "DELETE", pattern: "/workspaces/:id/files/*path", scope: "trigger", status: 404 },
+  { method: "GET", pattern: "/openapi.json", scope: "read", withoutRedis: true },
   { method: "POST", pattern: "/workspaces/:id/template", scope: "trigger", body: { files: {} } },
 ];
 
@@ -60,7 +63,10 @@ export const named = (routes: readonly Route[]) =>
 
 /** The path of a route for a workspace; `id` is used as it is. */
 export function pathOf({ pattern }: Route, id: string): string {
-  return pattern.replace(":id", id).replace(":trigger", `dropped.window.1.nonce.${id}`).replace("*path", "no/such.txt");
+  return pattern
+    .replace(":id", id)
+    .replace(":triggerId", `dropped.window.1.nonce.${id}`)
+    .replace("*path", "no/such.txt");
 }
 
 export function askedOf({ body, stream }: Route): Asked {

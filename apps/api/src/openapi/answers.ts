@@ -1,0 +1,168 @@
+/** What the routes answer, as schemas: for the OpenAPI document. A test holds real answers against them. */
+import {
+  type CycleAction,
+  DECISIONS,
+  DESIRES,
+  EVENTS,
+  OUTCOMES,
+  PHASES,
+  RULES,
+  STATUSES,
+} from "@restart-coordinator/debounce";
+import { z } from "zod";
+
+/** Schemas that have a name in the document. */
+export const named = z.registry<{ id: string }>();
+
+function name<Schema extends z.ZodType>(id: string, schema: Schema): Schema {
+  named.add(schema, { id });
+  return schema;
+}
+
+const CYCLE_ACTIONS = ["restart", "stop", "remove"] as const satisfies readonly CycleAction[];
+
+const time = z.iso.datetime();
+const count = z.number().int().min(0);
+const generation = z.number().int().describe("Rises with everything that is asked for");
+
+export const receipt = name(
+  "Receipt",
+  z.object({
+    triggerId: z.string(),
+    workspaceId: z.string(),
+    source: z.string(),
+    decision: z.enum(DECISIONS),
+    rule: z.enum(RULES),
+    generation,
+    dueAt: time.nullable().describe("When the covering cycle may start, as far as known"),
+    duringCycle: z.boolean(),
+  }),
+);
+
+const covered = name(
+  "Covered",
+  z.object({
+    source: z.string(),
+    count,
+    firstAt: time,
+    lastAt: time,
+    reasons: z.array(z.string()).describe("The newest 32 distinct ones, newest first"),
+    actors: z.array(z.string()),
+    moreReasons: count.optional(),
+    moreActors: count.optional(),
+  }),
+);
+
+const cycle = z.object({
+  id: z.string(),
+  generation,
+  action: z.enum(CYCLE_ACTIONS),
+  attempt: count,
+  startedAt: time,
+  covers: z.array(covered),
+});
+
+const lastCycle = z.object({
+  id: z.string(),
+  generation,
+  action: z.enum(CYCLE_ACTIONS),
+  outcome: z.enum(OUTCOMES),
+  startedAt: time,
+  endedAt: time,
+  attempt: count,
+  error: z.string().optional(),
+  covers: z.array(covered),
+});
+
+export const workspace = name(
+  "Workspace",
+  z.object({
+    id: z.string(),
+    name: z.string().nullable(),
+    runtime: z.string().nullable(),
+    parentId: z.string().nullable(),
+    tags: z.record(z.string(), z.string()),
+    spec: z.looseObject({}),
+    status: z.enum(STATUSES),
+    instance: z.looseObject({}).nullable().describe("What the last good restart reported of what runs now"),
+    restart: z.object({
+      phase: z.enum(PHASES),
+      generation,
+      observedGeneration: generation,
+      dueAt: time.nullable(),
+      startedAt: time.nullable(),
+      cooldownEndsAt: time.nullable(),
+      heldUntil: time.nullable(),
+      why: z.array(covered).describe("What is owed"),
+      cycle: cycle.nullable(),
+      lastCycle: lastCycle.nullable(),
+      failures: count,
+      breakerOpen: z.boolean(),
+    }),
+  }),
+);
+
+export const workspacePage = z.object({ workspaces: z.array(workspace), nextCursor: z.string().nullable() });
+
+export const event = name(
+  "Event",
+  z.object({
+    id: z.string(),
+    event: z.enum(EVENTS),
+    workspace_id: z.string(),
+    timestamp: time,
+    payload: z.looseObject({}).describe("Times in it are milliseconds since the epoch"),
+  }),
+);
+
+export const activityPage = z.object({ activity: z.array(event), nextBefore: z.string().nullable() });
+
+export const restarting = z.object({
+  restarting: z.boolean(),
+  cooling: z.boolean(),
+  startedAt: time.nullable(),
+  cooldownEndsAt: time.nullable(),
+});
+
+const outcome = { triggerId: z.string(), workspaceId: z.string() };
+export const triggerOutcome = z.union([
+  z.object({ ...outcome, status: z.enum(["dropped", "refused"]), rule: z.enum(RULES) }),
+  z.object({ ...outcome, status: z.literal("pending"), phase: z.enum(PHASES), dueAt: time.nullable() }),
+  z.object({ ...outcome, status: z.literal("running"), cycleId: z.string(), attempt: count }),
+  z.object({ ...outcome, status: z.literal("done"), cycleId: z.string().optional() }),
+  z.object({ ...outcome, status: z.literal("failed"), error: z.string().optional() }),
+  z.object({ ...outcome, status: z.literal("canceled") }),
+]);
+
+export const desired = z.object({
+  id: z.string(),
+  desired: z.enum(DESIRES),
+  generation,
+  changed: z.boolean().describe("False when it was so already"),
+});
+
+const written = z.object({ path: z.string(), bytes: count });
+export const fileList = z.object({
+  files: z.array(z.object({ path: z.string(), bytes: count, modifiedAt: time })),
+});
+export const fileWritten = z.object({ path: z.string(), bytes: count, restart: receipt });
+export const fileRemoved = z.object({ path: z.string(), restart: receipt });
+export const filesWritten = z.object({ files: z.array(written), restart: receipt });
+export const templateImported = z.object({
+  template: z.string().nullable(),
+  files: z.array(written),
+  restart: receipt,
+});
+
+export const problem = name(
+  "Problem",
+  z.looseObject({
+    type: z.string().describe('Which problem it is; "about:blank" where the status says it all'),
+    title: z.string(),
+    status: z.number().int(),
+    detail: z.string().describe("What was expected, what came and what to do"),
+    fields: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+    rule: z.string().optional(),
+    receipt: receipt.optional(),
+  }),
+);

@@ -1,0 +1,15 @@
+/** Every route, a file per group. CONTRIBUTING.md says how to add one. */
+import type { Operation } from "../operation.ts";
+import { EVENT_OPERATIONS } from "./events.ts";
+import { FILE_OPERATIONS } from "./files.ts";
+import { RESTART_OPERATIONS } from "./restarts.ts";
+import { SERVICE_OPERATIONS } from "./service.ts";
+import { WORKSPACE_OPERATIONS } from "./workspaces.ts";
+
+export const OPERATIONS: readonly Operation[] = [
+  ...WORKSPACE_OPERATIONS,
+  ...RESTART_OPERATIONS,
+  ...FILE_OPERATIONS,
+  ...EVENT_OPERATIONS,
+  ...SERVICE_OPERATIONS,
+];
