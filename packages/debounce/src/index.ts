@@ -26,6 +26,7 @@ export { type AttemptResult, type Begun, CycleLease, Cycles, type CyclesOptions 
 export {
   CoordinatorUnavailableError,
   CycleStopAskedError,
+  fromRedis,
   IdempotencyConflictError,
   InvalidWorkspaceIdError,
   LeaseLostError,
@@ -35,6 +36,7 @@ export {
 export type { Hint } from "./hint.ts";
 export { dueOf, type Facts, type Judgement, judge, type Owed } from "./judge.ts";
 export { createKeySpace, type KeySpace } from "./keys.ts";
+export { bindScriptSet, type RunScriptOf, readScript, type Script, type ScriptSet } from "./lua-scripts.ts";
 export {
   BUILT_IN_SOURCES,
   type BuiltInSource,

@@ -130,6 +130,12 @@ export class Registry {
     }
   }
 
+  /** The tags of a workspace; none when it is not registered. */
+  async tags(id: string): Promise<Readonly<Record<string, string>>> {
+    const json = await this.#ask((redis) => redis.hget(this.#keys.forWorkspace("workspace", id), "tags"));
+    return json === null ? {} : (JSON.parse(json) as Record<string, string>);
+  }
+
   /** A page of workspaces in the order of their ids, after `cursor` (an id). */
   async list(options: { cursor?: string | undefined; limit: number }): Promise<WorkspacePage> {
     const { ids, nextCursor } = await this.#page(options);

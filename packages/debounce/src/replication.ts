@@ -10,7 +10,7 @@
  */
 import type { Cluster, Redis } from "ioredis";
 import { Batcher } from "./batcher.ts";
-import type { Script } from "./scripts.ts";
+import type { Script } from "./lua-scripts.ts";
 
 export interface Replication {
   /** As many replicas must have a write before it counts; 0 = do not ask. */
