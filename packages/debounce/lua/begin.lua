@@ -1,6 +1,6 @@
 -- Takes the lease of a workspace and begins, takes over or retries a cycle.
 -- `owner` names one call of one worker.
--- KEYS: workspace state startedAt due hinted why covers journal events activity
+-- KEYS: workspace state startedAt due phases hinted why covers journal events activity
 -- ARGV: id owner leaseMs cooldownMs activityTtlMs now
 -- Reply: {'idle'}                          nothing is owed that may start by itself
 -- Reply: {'busy', leaseEndsAt}             another worker acts
@@ -108,6 +108,7 @@ set(state, changes)
 
 redis.call('ZREM', K.hinted, A.id)
 redis.call('ZADD', K.due, leaseEndsAt, A.id)
+notePhase(A.id, 'running')
 redis.call('PERSIST', K.state)
 if state.action == 'restart' then
   emit(A.id, 'WORKSPACE_PROVISIONING', now, { cycle = state.cycle, generation = tonumber(state.cycleGeneration),

@@ -1,8 +1,8 @@
 -- Drops what is owed. A running cycle is asked to stop at its next safe point; its triggers are canceled only if it does.
--- KEYS: workspace state startedAt due why covers journal lastCycle events activity
+-- KEYS: workspace state startedAt due phases why covers journal lastCycle events activity
 -- ARGV: id actor reason activityTtlMs now
--- Reply: {'canceled', triggers} | {'stopping', triggers} | {'nothing-owed'} | {'unknown'}
--- Reply: triggers: how many were owed and are no more; 'stopping': a cycle runs and was asked to stop
+-- Reply: {'canceled', triggers, ended 0|1} | {'stopping', triggers, 0} | {'nothing-owed'} | {'unknown'}
+-- Reply: triggers: how many were owed and are no more; ended: a cycle that waited for its retry is over; 'stopping': a cycle runs and was asked to stop
 -- Events: WORKSPACE_RESTART_CANCELED
 
 local now = clock()
@@ -42,4 +42,4 @@ local payload = { actor = A.actor, generation = generation, observed = not runni
 if A.reason ~= '' then payload.reason = A.reason end
 if #dropped > 0 then payload.canceled = dropped end
 emit(A.id, 'WORKSPACE_RESTART_CANCELED', now, payload)
-return { running and 'stopping' or 'canceled', triggers }
+return { running and 'stopping' or 'canceled', triggers, retrying and 1 or 0 }

@@ -1,5 +1,5 @@
 -- Sets what a workspace shall be; a cycle carries it out. Asking again for what already is changes nothing.
--- KEYS: workspace state startedAt due events activity
+-- KEYS: workspace state startedAt due phases events activity
 -- ARGV: id desired actor reason activityTtlMs now
 -- `desired`: running | paused | hibernated | removed
 -- Reply: {'accepted', generation, hintId} | {'unchanged', generation} | {'unknown'} | {'removing'}

@@ -1,5 +1,5 @@
 -- Ends an attempt at a cycle, fenced.
--- KEYS: workspace workspaces state startedAt due hinted why covers journal lastCycle events activity idempotency
+-- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle events activity idempotency
 -- ARGV: id fence outcome retryable error instance backoffMs maxBackoffMs breakerAfter jitter pauseMs steps
 -- ARGV: activityTtlMs now
 -- `outcome`: ok | failed | declined | canceled | handover. A handover ends the lease, not the cycle: the next worker

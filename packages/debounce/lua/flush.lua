@@ -1,5 +1,5 @@
 -- Makes what is owed due now: it no longer waits for window, cooldown or backoff. A running cycle is waited for.
--- KEYS: workspace state startedAt due events activity
+-- KEYS: workspace state startedAt due phases events activity
 -- ARGV: id actor activityTtlMs now
 -- Reply: {'flushed', dueAt, hintId|'', now} | {'nothing-owed'} | {'held'} | {'refused', rule} | {'unknown'}
 -- Events: WORKSPACE_RESTART_FLUSHED

@@ -1,5 +1,5 @@
 -- Holds a workspace's restarts back for a while: triggers pile up, what runs goes on. Holding again sets the time anew.
--- KEYS: workspace state startedAt due events activity
+-- KEYS: workspace state startedAt due phases events activity
 -- ARGV: id holdMs actor reason activityTtlMs now
 -- Reply: {'held', heldUntil} | {'unknown'}
 -- Events: WORKSPACE_HELD

@@ -1,5 +1,5 @@
 -- Marks a workspace as having a paused ancestor, or takes the mark away; what is owed waits meanwhile.
--- KEYS: workspace state startedAt due
+-- KEYS: workspace state startedAt due phases
 -- ARGV: id paused activityTtlMs now
 -- Reply: {'marked'} | {'unknown'}
 

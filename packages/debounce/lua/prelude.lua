@@ -95,10 +95,42 @@ local function wakeOf(state, workspace, cooldownEndsAt, now)
   return dueOf(state, cooldownEndsAt, now)
 end
 
+-- `phases` counts workspaces without looking at each: every one that is not idle is in it. Phases end by themselves, at a
+-- time that is known: a score's band says which phase, and which follows; within the band it says when.
+local BAND = 1e14
+local BANDS = { 'running', 'scheduled', 'backoff', 'failed', 'backoff, then scheduled', 'held, then idle',
+  'held, then scheduled', 'held, then backoff', 'held, then failed' }
+
+local function notePhase(id, phase, endsAt, following)
+  if phase == 'idle' then return redis.call('ZREM', K.phases, id) end
+  local name = following and phase .. ', then ' .. following or phase
+  for i, band in ipairs(BANDS) do
+    if band == name then return redis.call('ZADD', K.phases, i * BAND + (endsAt or 0), id) end
+  end
+end
+
+-- As workspace-state.ts tells the phase; `wake` is wakeOf's.
+local function notePhaseOf(id, state, wake, now)
+  if isRunning(state) then return notePhase(id, 'running') end
+  if state.desireAt then return notePhase(id, 'scheduled') end
+  local phase, endsAt, following = 'scheduled', nil, nil
+  if state.retrying then phase = 'backoff'
+  elseif not state.owedSince then phase = 'idle'
+  elseif not wake then phase = state.breaker and 'failed' or 'idle'
+  elseif ahead(state.backoffEndsAt, now) then phase, endsAt, following = 'backoff', tonumber(state.backoffEndsAt), 'scheduled'
+  end
+  if not ahead(state.heldUntil, now) then return notePhase(id, phase, endsAt, following) end
+  local heldUntil = tonumber(state.heldUntil)
+  -- A backoff within the hold; of one that outlives it, only that it follows is noted.
+  if endsAt and endsAt <= heldUntil then phase = following end
+  notePhase(id, 'held', heldUntil, phase)
+end
+
 -- Puts the wake-up into the due set and returns it. A state nobody waits for is left to expire.
 local function schedule(id, state, workspace, cooldownEndsAt, now)
   local wake = wakeOf(state, workspace, cooldownEndsAt, now)
   if wake then redis.call('ZADD', K.due, wake, id) else redis.call('ZREM', K.due, id) end
+  notePhaseOf(id, state, wake, now)
   if state.owedSince or state.cycle or state.desireAt or state.breaker then
     redis.call('PERSIST', K.state)
   else
@@ -226,6 +258,7 @@ local function forget(id)
   redis.call('DEL', K.workspace, K.state, K.startedAt, K.why, K.covers, K.journal, K.lastCycle, K.activity, K.idempotency)
   redis.call('ZREM', K.due, id)
   redis.call('ZREM', K.hinted, id)
+  redis.call('ZREM', K.phases, id)
   redis.call('ZREM', K.workspaces, id)
 end
 

@@ -1,5 +1,5 @@
 -- Ends a hold. Releasing what is not held changes nothing.
--- KEYS: workspace state startedAt due events activity
+-- KEYS: workspace state startedAt due phases events activity
 -- ARGV: id actor activityTtlMs now
 -- Reply: {'released', dueAt|'', hintId|'', now} | {'not-held'} | {'unknown'}
 -- Events: WORKSPACE_RELEASED

@@ -1,11 +1,15 @@
 -- Finds workspaces that are due and have no live worker. Bounded: at most `count` entries are looked at.
--- KEYS: due hinted
+-- KEYS: due hinted phases
 -- ARGV: offset count rehintMs now
 -- Reply: {looked, id, dueAt, hintId, id, dueAt, hintId, …}; looked < count: this was the last batch
 -- What was hinted is remembered beside the due time for `rehintMs`, so as not to hint it again every pass.
 
 local now = clock()
 redis.call('ZREMRANGEBYSCORE', K.hinted, '-inf', now - A.rehintMs)
+-- A hold that ran out with nothing owed: nobody looks at the workspace, so nobody else takes it out.
+for i, band in ipairs(BANDS) do
+  if band == 'held, then idle' then redis.call('ZREMRANGEBYSCORE', K.phases, i * BAND, i * BAND + now) end
+end
 local due = redis.call('ZRANGE', K.due, '-inf', now, 'BYSCORE', 'LIMIT', A.offset, A.count, 'WITHSCORES')
 local reply = { #due / 2 }
 for i = 1, #due, 2 do

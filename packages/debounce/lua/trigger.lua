@@ -1,8 +1,9 @@
 -- Judges `count` triggers of one source that arrived together, and records what they are owed.
--- KEYS: workspace state startedAt window due why covers lastCycle events activity recent idempotency
+-- KEYS: workspace state startedAt window due phases why covers lastCycle events activity recent idempotency
 -- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic count reasons actors firstReason
 -- ARGV: firstActor moreReasons moreActors write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
--- Reply: {'judged', decision, rule, restDecision, restRule, generation, dueAt|'', hintId|'', running 0|1, now, nonce}
+-- Reply: {'judged', decision, rule, restDecision, restRule, generation, dueAt|'', hintId|'', running 0|1, now, nonce,
+-- Reply:  superseded 0|1}
 -- Reply: the first receipt again, with 'replayed' for 'judged' and no hint, when `nonce` or `idempotencyKey` is known
 -- Reply: {'conflict'} when `idempotencyKey` was used with another body
 -- Events: WORKSPACE_RESTART_COALESCED (first of an owed cycle), WORKSPACE_RESTART_DROPPED (first per window),
@@ -50,7 +51,7 @@ local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
 local cooling = ahead(cooldownEndsAt, now)
 local running = isRunning(state)
 local byPerson = A.cooldown == 'ignore'
-local claimed = false
+local claimed, superseded = false, 0
 local changes = {}
 local firstAt = not refusal and tonumber(redis.call('HGET', K.why, A.source .. '|first') or nil)
 
@@ -88,6 +89,7 @@ local function judge()
       emit(A.id, 'WORKSPACE_RESTART_CANCELED', now, { outcome = 'superseded', cycle = state.cycle, source = A.source })
       owe(K.covers, K.why)
       clearFields(state, CYCLE_FIELDS)
+      superseded = 1
     end
     clearFields(state, { 'failures', 'backoffEndsAt', 'breaker' })
     stuck = false
@@ -189,7 +191,7 @@ if A.write == '1' and running then
 end
 
 local reply = { 'judged', decision, rule, restDecision, restRule, tonumber(state.generation) or 0, dueAt, hintId,
-  running and 1 or 0, now, A.nonce }
+  running and 1 or 0, now, A.nonce, superseded }
 if A.nonce ~= '' or A.idempotencyKey ~= '' then
   reply[1], reply[8] = 'replayed', ''
   local receipt = cjson.encode(reply)

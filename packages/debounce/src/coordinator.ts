@@ -9,14 +9,15 @@ import { Batcher } from "./batcher.ts";
 import { fromRedis, IdempotencyConflictError, InvalidWorkspaceIdError, UnknownSourceError } from "./errors.ts";
 import type { Hint } from "./hint.ts";
 import { createKeySpace, type KeySpace } from "./keys.ts";
+import type { Observer } from "./observer.ts";
 import { POLICIES, type Policy, type SourcePolicy } from "./policy.ts";
 import { Registry } from "./registry.ts";
 import type { Replication } from "./replication.ts";
-import type { TriggerReply } from "./transition-types.ts";
+import type { Census, TriggerReply } from "./transition-types.ts";
 import { Transitions } from "./transitions.ts";
 import { formatTriggerId } from "./trigger-id.ts";
 import { Verbs } from "./verbs.ts";
-import type { Decision, Rule } from "./vocabulary.ts";
+import { type Decision, PHASES, type Rule } from "./vocabulary.ts";
 import { keptText } from "./why.ts";
 import { describeWorkspace, type WorkspaceState } from "./workspace-state.ts";
 
@@ -40,6 +41,8 @@ export interface CoordinatorOptions {
    * costs a sweep interval and loses nothing. Not awaited.
    */
   readonly onDue?: (hint: Hint) => unknown;
+  /** Told what happens, to count it. */
+  readonly observer?: Observer;
 }
 
 export interface TriggerRequest {
@@ -100,6 +103,7 @@ export class RestartCoordinator {
       leaseMs: options.leaseMs ?? 15_000,
       activityTtlMs: options.activityTtlMs ?? SEVEN_DAYS_MS,
       replication: options.replication,
+      observer: options.observer,
     });
     this.registry = new Registry(options.redis, this.keys, this.transitions, (hint) => this.#hint(hint));
     this.verbs = new Verbs(this.transitions, (hint) => this.#hint(hint));
@@ -155,6 +159,19 @@ export class RestartCoordinator {
       throw fromRedis(error);
     });
     return entries.map((entry) => JSON.parse(entry) as RestartEvent);
+  }
+
+  /** Counts the workspaces of all shards, without looking at each. */
+  async census(): Promise<Census> {
+    const shards = Array.from({ length: this.keys.shards }, (_, shard) => this.transitions.census({ shard }));
+    const counted = await Promise.all(shards);
+    const sum = (of: (one: Census) => number) => counted.reduce((total, one) => total + of(one), 0);
+    const phases = Object.fromEntries(PHASES.map((phase) => [phase, sum((one) => one.phases[phase])]));
+    return {
+      registered: sum(({ registered }) => registered),
+      phases: phases as Census["phases"],
+      oldestDueAgeMs: Math.max(...counted.map(({ oldestDueAgeMs }) => oldestDueAgeMs)),
+    };
   }
 
   get sources(): readonly string[] {

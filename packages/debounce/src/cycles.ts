@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import type { Cluster, Redis } from "ioredis";
 import { CycleStopAskedError, LeaseLostError } from "./errors.ts";
 import { createKeySpace, type KeySpace } from "./keys.ts";
+import type { Observer } from "./observer.ts";
 import { POLICIES, type Policy, type RetryPolicy } from "./policy.ts";
 import type { Replication } from "./replication.ts";
 import { StepRecord } from "./step-record.ts";
@@ -29,6 +30,8 @@ export interface CyclesOptions {
   readonly activityTtlMs?: number;
   /** Names this worker in the records. */
   readonly worker: string;
+  /** Told what happens, to count it. */
+  readonly observer?: Observer;
 }
 
 export type Begun =
@@ -58,6 +61,7 @@ export class Cycles {
       leaseMs: this.#leaseMs,
       activityTtlMs: options.activityTtlMs ?? SEVEN_DAYS_MS,
       replication: options.replication,
+      observer: options.observer,
     });
   }
 

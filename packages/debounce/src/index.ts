@@ -37,6 +37,7 @@ export type { Hint } from "./hint.ts";
 export { dueOf, type Facts, type Judgement, judge, type Owed } from "./judge.ts";
 export { createKeySpace, type KeySpace } from "./keys.ts";
 export { bindScriptSet, type RunScriptOf, readScript, type Script, type ScriptSet } from "./lua-scripts.ts";
+export type { JudgedTriggers, Observer } from "./observer.ts";
 export {
   BUILT_IN_SOURCES,
   type BuiltInSource,
@@ -49,7 +50,8 @@ export {
 } from "./policy.ts";
 export type { DesireResult, RegisterResult, WorkspaceEntry, WorkspacePage } from "./registry.ts";
 export type { Replication } from "./replication.ts";
-export type { BegunReply, CycleAction, DueWorkspace, EndReply } from "./transition-types.ts";
+export type { ScriptName } from "./scripts.ts";
+export type { BegunReply, Census, CycleAction, DueWorkspace, EndReply } from "./transition-types.ts";
 export { parseTriggerId, type TriggerId } from "./trigger-id.ts";
 export { outcomeOf, type TriggerOutcome } from "./trigger-outcome.ts";
 export type { CancelResult, FlushResult, HoldResult, ReleaseResult } from "./verbs.ts";

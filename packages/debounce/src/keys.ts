@@ -18,6 +18,7 @@ export type KeyRole =
   | "children"
   | "due"
   | "hinted"
+  | "phases"
   | "events"
   | "recent"
   | "workspaces";
@@ -47,7 +48,7 @@ export interface KeySpace {
   /** The debounce window of one source. */
   window(source: string, workspaceId: string): string;
   /** A key that all workspaces of a shard share. */
-  forShard(role: "due" | "hinted" | "events" | "recent" | "workspaces", shard: number): string;
+  forShard(role: "due" | "hinted" | "phases" | "events" | "recent" | "workspaces", shard: number): string;
 }
 
 export function createKeySpace(prefix: string, shards: number): KeySpace {

@@ -20,6 +20,7 @@ export const SCRIPT_NAMES = [
   "cancel",
   "view",
   "parent",
+  "census",
 ] as const;
 export type ScriptName = (typeof SCRIPT_NAMES)[number];
 

@@ -1,7 +1,8 @@
 /** What each transition takes and answers. Times are ms of Redis' clock; `now` is for tests. */
+import type { Observer } from "./observer.ts";
 import type { RetryPolicy, SourcePolicy } from "./policy.ts";
 import type { Replication } from "./replication.ts";
-import type { Decision, Outcome, Rule } from "./vocabulary.ts";
+import type { Decision, Outcome, Phase, Rule } from "./vocabulary.ts";
 import type { CoveredSource } from "./why.ts";
 
 export interface TriggerCall {
@@ -134,6 +135,14 @@ export interface Woken {
   readonly now: number;
 }
 
+/** The workspaces of a shard, or of all, counted. */
+export interface Census {
+  readonly registered: number;
+  readonly phases: Readonly<Record<Phase, number>>;
+  /** How long the oldest due workspace without a live worker has been waiting, ms; 0 when there is none. */
+  readonly oldestDueAgeMs: number;
+}
+
 /** Everything about one workspace at one moment, as Redis holds it. Times are ms of Redis' clock. */
 export interface Snapshot {
   readonly now: number;
@@ -154,4 +163,5 @@ export interface TransitionSettings {
   readonly activityTtlMs: number;
   /** What `begin` and `trigger` wait for; nothing without it. */
   readonly replication?: Replication | undefined;
+  readonly observer?: Observer | undefined;
 }

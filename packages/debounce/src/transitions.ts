@@ -10,6 +10,7 @@ import { bindScripts, type KeyOf, type RunScript, type ScriptArguments, type Scr
 import type {
   BeginReply,
   BegunReply,
+  Census,
   DueWorkspace,
   EndCall,
   EndReply,
@@ -20,7 +21,7 @@ import type {
   TriggerReply,
   Woken,
 } from "./transition-types.ts";
-import type { Decision, Desire, Rule } from "./vocabulary.ts";
+import { type Decision, type Desire, PHASES, type Phase, type Rule } from "./vocabulary.ts";
 import type { CoveredSource } from "./why.ts";
 
 export class Transitions {
@@ -66,10 +67,18 @@ export class Transitions {
     });
     if (!isReplicated) throw new NotReplicatedError();
     if (reply[0] === "conflict") return { kind: "conflict" };
+    const first = { decision: reply[1] as Decision, rule: reply[2] as Rule };
+    const rest = { decision: reply[3] as Decision, rule: reply[4] as Rule };
+    // A resent command finds its own receipt: that is its first answer. Another call's was told when that was answered.
+    if (String(reply[10]) === call.nonce) {
+      const { observer } = this.#settings;
+      observer?.judged?.({ source: call.source, count: call.count, first, rest });
+      if (reply[11] === 1) observer?.ended?.("superseded");
+    }
     return {
       kind: reply[0] as "judged" | "replayed",
-      first: { decision: reply[1] as Decision, rule: reply[2] as Rule },
-      rest: { decision: reply[3] as Decision, rule: reply[4] as Rule },
+      first,
+      rest,
       generation: Number(reply[5]),
       dueAt: optionalNumber(reply[6]),
       hintId: reply[7] === "" ? undefined : String(reply[7]),
@@ -119,7 +128,8 @@ export class Transitions {
   }
 
   async renew(call: { id: string; fencingToken: number; now?: number }): Promise<LeaseReply> {
-    return leaseReply(
+    return this.#leaseReply(
+      "renew",
       await this.#run("renew", (role) => this.#of(call.id, role), {
         id: call.id,
         fence: call.fencingToken,
@@ -130,7 +140,8 @@ export class Transitions {
   }
 
   async journal(call: { id: string; fencingToken: number; journal: string; now?: number }): Promise<LeaseReply> {
-    return leaseReply(
+    return this.#leaseReply(
+      "journal",
       await this.#run("journal", (role) => this.#of(call.id, role), {
         id: call.id,
         fence: call.fencingToken,
@@ -158,7 +169,10 @@ export class Transitions {
       activityTtlMs: this.#settings.activityTtlMs,
       now: call.now ?? "",
     });
-    if (reply[0] === "lost") return { kind: "lost" };
+    if (reply[0] === "lost") {
+      this.#settings.observer?.fenced?.("end");
+      return { kind: "lost" };
+    }
     const what = reply[1] as (EndReply & { kind: "ended" })["what"];
     return { kind: "ended", what, dueAt: optionalNumber(reply[2]), durationMs: Number(reply[3]) };
   }
@@ -182,6 +196,19 @@ export class Transitions {
       due.push({ id: String(rest[i]), dueAt: Number(rest[i + 1]), hintId: String(rest[i + 2]) });
     }
     return { due, looked: Number(looked) };
+  }
+
+  async census(call: { shard: number; now?: number }): Promise<Census> {
+    const keyOf = (role: KeyRole) => this.keys.forShard(role as "due", call.shard);
+    const [registered, oldestDueAgeMs, ...rest] = (await this.#run("census", keyOf, { now: call.now ?? "" })) as [
+      number,
+      number,
+      ...string[],
+    ];
+    const active = pairs(rest);
+    const phases = Object.fromEntries(PHASES.map((phase) => [phase, Number(active[phase] ?? 0)]));
+    phases.idle = registered - Object.values(phases).reduce((sum, count) => sum + count);
+    return { registered, oldestDueAgeMs, phases: phases as Record<Phase, number> };
   }
 
   async register(call: {
@@ -285,6 +312,7 @@ export class Transitions {
     | { readonly kind: "nothing-owed" | "unknown" }
   > {
     const reply = await this.#verb("cancel", call, { reason: call.reason ?? "" });
+    if (reply[2] === 1) this.#settings.observer?.ended?.("canceled");
     if (reply[0] === "canceled" || reply[0] === "stopping") return { kind: reply[0], triggers: Number(reply[1]) };
     return { kind: reply[0] as "nothing-owed" | "unknown" };
   }
@@ -328,17 +356,28 @@ export class Transitions {
     });
   }
 
-  async #run(name: ScriptName, keyOf: KeyOf, args: ScriptArguments): Promise<unknown[]> {
-    try {
-      return await this.#script(name, keyOf, args);
-    } catch (error) {
-      throw fromRedis(error);
+  #leaseReply(write: "renew" | "journal", reply: unknown[]): LeaseReply {
+    if (reply[0] === "lost") {
+      this.#settings.observer?.fenced?.(write);
+      return { kind: "lost" };
     }
+    return { kind: "held", leaseEndsAt: Number(reply[1]), stopAsked: reply[2] === 1 };
   }
 
-  async #runReplicated(name: ScriptName, keyOf: KeyOf, args: ScriptArguments): Promise<Acknowledged> {
+  #run(name: ScriptName, keyOf: KeyOf, args: ScriptArguments): Promise<unknown[]> {
+    return this.#answered(name, () => this.#script(name, keyOf, args));
+  }
+
+  #runReplicated(name: ScriptName, keyOf: KeyOf, args: ScriptArguments): Promise<Acknowledged> {
+    return this.#answered(name, () => this.#script.replicated(name, keyOf, args));
+  }
+
+  async #answered<Reply>(name: ScriptName, send: () => Promise<Reply>): Promise<Reply> {
+    const sentAt = performance.now();
     try {
-      return await this.#script.replicated(name, keyOf, args);
+      const reply = await send();
+      this.#settings.observer?.answered?.(name, performance.now() - sentAt);
+      return reply;
     } catch (error) {
       throw fromRedis(error);
     }
@@ -375,9 +414,4 @@ function pairs(flat: readonly string[]): Record<string, string> {
 function listOf(json: string): CoveredSource[] {
   const value: unknown = JSON.parse(json);
   return Array.isArray(value) ? value : [];
-}
-
-function leaseReply(reply: unknown[]): LeaseReply {
-  if (reply[0] === "lost") return { kind: "lost" };
-  return { kind: "held", leaseEndsAt: Number(reply[1]), stopAsked: reply[2] === 1 };
 }

@@ -22,6 +22,7 @@ const ROLES: Exclude<KeyRole, "window">[] = [
   "children",
   "due",
   "hinted",
+  "phases",
   "events",
   "recent",
   "workspaces",
@@ -41,7 +42,7 @@ describe("the keys of one workspace", () => {
   test("are no other workspace's, whatever the ids", () => {
     const keys = createKeySpace("rc", 1);
     const ids = ["a", "a.b", "b", "window", "due", "file-write", "state"];
-    const shared = new Set(["due", "hinted", "events", "recent", "workspaces"]);
+    const shared = new Set(["due", "hinted", "phases", "events", "recent", "workspaces"]);
     const all = ids.flatMap((id) => [
       ...ROLES.filter((role) => !shared.has(role)).map((role) => keys.forWorkspace(role, id)),
       ...["file-write", "manual"].map((source) => keys.window(source, id)),
