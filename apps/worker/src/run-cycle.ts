@@ -70,7 +70,7 @@ async function act(
   if (action === "restart") {
     // Once something may have been touched, finishing is safer than declining.
     if (cycle.journal === undefined) {
-      const preflight = await provisioner.preflight(cycle.workspace);
+      const preflight = await provisioner.preflight(cycle);
       if (!preflight.ok) return { outcome: "declined", error: preflight.reason };
     }
     cycle.safePoint();

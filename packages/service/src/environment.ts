@@ -88,6 +88,8 @@ const worker = {
   EC2_DEFAULTS: json(z.record(z.string(), z.unknown())).default({}),
   /** Where to find EC2 instead of AWS. */
   EC2_ENDPOINT: z.url().optional(),
+  /** How much of the account's request limits is ours. */
+  EC2_SHARE: z.coerce.number().gt(0).max(1).default(0.9),
   /** How often instances that leaked are looked for, ms; 0 = never. */
   EC2_RECONCILE_MS: milliseconds(300_000),
   /** "true": leaked instances are terminated after their grace period, not only reported. */

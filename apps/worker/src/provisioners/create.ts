@@ -2,7 +2,7 @@ import type { WorkerEnvironment } from "@restart-coordinator/service";
 import { ConfigurationError, connectRedis } from "@restart-coordinator/service";
 import type { Logger } from "pino";
 import { checkEc2Defaults, Ec2Provisioner, SdkEc2Api } from "./ec2/index.ts";
-import { BatchedEc2Api, PacedEc2Api } from "./ec2/pacing/index.ts";
+import { AWS_LIMITS, BatchedEc2Api, ownLimits, PacedEc2Api } from "./ec2/pacing/index.ts";
 import { type Report, reconcile, type WorkspaceRecord } from "./ec2/reconcile.ts";
 import { ProcessProvisioner, type ProcessSpec } from "./process/index.ts";
 import type { Provisioner } from "./provisioner.ts";
@@ -45,6 +45,7 @@ function createEc2(config: WorkerEnvironment, logger: Logger): CreatedProvisione
   const paced = new PacedEc2Api(sdk, {
     redis,
     prefix: config.RESTART_PREFIX,
+    limits: ownLimits(AWS_LIMITS, { share: config.EC2_SHARE }),
     onWait: (action, waitMs) => logger.debug({ action, waitMs }, "waited for a turn at EC2"),
     onThrottled: (action) => logger.warn({ action }, "EC2 throttled a call: slowing down"),
     onTrouble: (error) => logger.warn({ err: error }, "the pacing of EC2 calls has trouble"),

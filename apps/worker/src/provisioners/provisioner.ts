@@ -18,8 +18,11 @@ export interface Provisioner {
   /** Whether the workspace serves now. Reads only. */
   status(workspace: Workspace): Promise<"online" | "offline">;
 
-  /** Asked before anything is touched. A "no" ends the cycle as declined and leaves the old instance alive. */
-  preflight(workspace: Workspace): Promise<Preflight>;
+  /**
+   * Asked before anything is touched. A "no" ends the cycle as declined and leaves the old instance alive; rejects when it
+   * cannot tell, which fails the attempt.
+   */
+  preflight(cycle: PlannedCycle): Promise<Preflight>;
 
   /** Finds side effects that no record knows (a leaked instance, say). Only where a provisioner can leak. */
   reconcile?(): Promise<void>;
@@ -64,6 +67,9 @@ export interface Cycle {
   /** Throws when an operator asked this cycle to stop. Call it where stopping leaves the workspace as it was. */
   safePoint(): void;
 }
+
+/** A cycle that has touched nothing yet, and may not. */
+export type PlannedCycle = Omit<Cycle, "record" | "journal" | "safePoint">;
 
 /** `step` names the step about to be done; the rest is the provisioner's own, JSON, at most 16 KiB. */
 export interface Journal {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import {
   type Cycle,
+  type PlannedCycle,
   type Preflight,
   type Provisioner,
   ProvisionerError,
@@ -127,7 +128,7 @@ export class SimulatedProvisioner implements Provisioner {
     return online ? "online" : "offline";
   }
 
-  async preflight(workspace: Workspace): Promise<Preflight> {
+  async preflight({ workspace }: PlannedCycle): Promise<Preflight> {
     const settings = this.#settings(workspace);
     if (this.#draw(settings, workspace) >= settings.declineRate) return { ok: true };
     return { ok: false, reason: "simulated refusal" };

@@ -295,23 +295,24 @@ describe("status", () => {
 });
 
 describe("preflight", () => {
-  const workspace = (spec: Record<string, unknown>) => ({ id: "w1", spec, instance: undefined });
+  const cycle = (spec: Record<string, unknown>) =>
+    harness.cycle("c1", 1, { workspace: { id: "w1", spec, instance: undefined } });
 
   it("says yes to what can be launched", async () => {
-    expect(await harness.provisioner().preflight(workspace({}))).toEqual({ ok: true });
-    expect(await harness.provisioner().preflight(workspace({ command: ["sleep", "1"] }))).toEqual({ ok: true });
+    expect(await harness.provisioner().preflight(cycle({}))).toEqual({ ok: true });
+    expect(await harness.provisioner().preflight(cycle({ command: ["sleep", "1"] }))).toEqual({ ok: true });
   });
 
   it("says no to a missing executable", async () => {
     for (const command of [["no-such-command"], ["./no-such-file"], ["/dev/null"]]) {
-      const answer = await harness.provisioner().preflight(workspace({ command }));
+      const answer = await harness.provisioner().preflight(cycle({ command }));
       expect(answer).toMatchObject({ ok: false, reason: expect.stringContaining(command[0] as string) });
     }
   });
 
   it("says no to a bad spec, naming the field", async () => {
     const reason = async (spec: Record<string, unknown>) => {
-      const answer = await harness.provisioner().preflight(workspace(spec));
+      const answer = await harness.provisioner().preflight(cycle(spec));
       return answer.ok ? "ok" : answer.reason;
     };
     expect(await reason({ stopTimeoutMs: "soon" })).toContain("spec.stopTimeoutMs:");

@@ -163,8 +163,8 @@ describe("the simulated provisioner", () => {
       const provisioner = new SimulatedProvisioner({ declineRate: 0.5, seed: 7 });
       const drawn: boolean[] = [];
       for (let n = 0; n < 32; n++) {
-        if (interleave) await provisioner.preflight({ ...workspace, id: "w2" });
-        drawn.push((await provisioner.preflight(workspace)).ok);
+        if (interleave) await provisioner.preflight(cycle("c", 1, { workspace: { ...workspace, id: "w2" } }));
+        drawn.push((await provisioner.preflight(cycle("c", 1))).ok);
       }
       return drawn;
     };

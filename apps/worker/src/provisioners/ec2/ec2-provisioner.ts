@@ -1,10 +1,10 @@
-import type { Cycle, Preflight, Provisioner, RestartResult, Workspace } from "../provisioner.ts";
+import type { Cycle, PlannedCycle, Preflight, Provisioner, RestartResult, Workspace } from "../provisioner.ts";
 import { ProvisionerError } from "../provisioner.ts";
 import type { Ec2Api, Instance } from "./api.ts";
 import { checkEc2Defaults, checkEc2Spec } from "./check-spec.ts";
 import { courseFor } from "./course.ts";
 import { provisionerErrorOf } from "./errors.ts";
-import { findCurrent, isLive, recordedId, stopInstance } from "./instances.ts";
+import { findCurrent, isLive, knownBy, recordedId, stopInstance } from "./instances.ts";
 import { type Ec2Journal, ec2JournalOf, hasReached, IN_PLACE, instanceOf, startJournal } from "./journal.ts";
 import { discardAll, settle } from "./launching.ts";
 import { preflight } from "./preflight.ts";
@@ -118,10 +118,15 @@ export class Ec2Provisioner implements Provisioner {
   }
 
   /** No: a spec that does not hold, something that does not exist, a protected instance, a missing permission. */
-  async preflight(workspace: Workspace): Promise<Preflight> {
-    const checked = checkEc2Spec(workspace.spec, this.#defaults);
+  async preflight(cycle: PlannedCycle): Promise<Preflight> {
+    const checked = checkEc2Spec(cycle.workspace.spec, this.#defaults);
     if (!checked.ok) return { ok: false, reason: checked.problems.join("; ") };
-    return preflight({ api: this.#api, owner: this.#owner, workspace, spec: checked.spec });
+    const { spec } = checked;
+    return this.#examine(cycle, spec, startJournal(cycle.id, spec.strategy, ec2JournalOf(cycle.leftover)));
+  }
+
+  #examine(cycle: PlannedCycle, spec: ResolvedEc2Spec, journal: Ec2Journal): Promise<Preflight> {
+    return preflight({ cycle, api: this.#api, owner: this.#owner, spec, known: knownBy(journal, cycle.workspace) });
   }
 
   #run(cycle: Cycle, spec: ResolvedEc2Spec, journal: Ec2Journal): Run {
@@ -147,9 +152,7 @@ export class Ec2Provisioner implements Provisioner {
     );
     const course = courseFor(run.workspaceId, spec, current, template);
     if (isResumed) {
-      const { workspace } = cycle;
-      const examined = { api: this.#api, owner: this.#owner, workspace, spec, current: current?.id };
-      const answer = await preflight({ ...examined, options: { signal: cycle.signal } });
+      const answer = await this.#examine(cycle, spec, run.journal);
       if (!answer.ok) throw new ProvisionerError(`the pre-flight says no: ${answer.reason}`, { retryable: true });
     }
     cycle.safePoint();
@@ -172,11 +175,8 @@ export class Ec2Provisioner implements Provisioner {
         discard: id === undefined ? discard : [...discard, { id, at: launch.at }],
       });
     }
-    const recorded = [run.journal.old, recordedId(run.cycle.workspace)];
-    const excluded = run.journal.discard.map(({ id }) => id);
-    return run.ask("DescribeInstances", undefined, (options) =>
-      findCurrent(this.#api, run.identity, { recorded, excluded }, options),
-    );
+    const known = knownBy(run.journal, run.cycle.workspace);
+    return run.ask("DescribeInstances", undefined, (options) => findCurrent(this.#api, run.identity, known, options));
   }
 
   #specOf(workspace: Workspace): ResolvedEc2Spec {

@@ -21,15 +21,15 @@ interface Meaning {
 const CAPACITY = "EC2 has none to give there now: name more subnetIds or instanceTypes";
 const LIMIT = "raise the account's limit (Service Quotas) or terminate something";
 const PERMISSION = "give the worker's role this permission";
-const SLOWER = "EC2 asks for fewer calls; it is tried again";
+const THROTTLED: Meaning = { kind: "retry", advice: "EC2 asks for fewer calls; it is tried again" };
 
 const MEANINGS: Readonly<Record<string, Meaning>> = {
   DryRunOperation: { kind: "dry-run", advice: "" },
 
-  RequestLimitExceeded: { kind: "retry", advice: SLOWER },
-  Throttling: { kind: "retry", advice: SLOWER },
-  ThrottlingException: { kind: "retry", advice: SLOWER },
-  EC2ThrottledException: { kind: "retry", advice: SLOWER },
+  RequestLimitExceeded: THROTTLED,
+  Throttling: THROTTLED,
+  ThrottlingException: THROTTLED,
+  EC2ThrottledException: THROTTLED,
   CredentialsProviderError: {
     kind: "retry",
     advice: "the worker finds no AWS credentials: check its role or AWS_* variables",
@@ -100,6 +100,11 @@ export function meaningOf(error: unknown): Meaning {
   return httpStatus >= 400 && httpStatus < 500 && httpStatus !== 408 && httpStatus !== 429
     ? { kind: "permanent", advice: "EC2 refused the request" }
     : UNCLEAR;
+}
+
+/** Refused for coming too soon: nothing was done. */
+export function isThrottle(error: unknown): boolean {
+  return MEANINGS[factsOf(error).name] === THROTTLED;
 }
 
 export interface FailedCall {

@@ -3,6 +3,7 @@ import type { Workspace } from "../provisioner.ts";
 import { ProvisionerError } from "../provisioner.ts";
 import type { CallOptions, Ec2Api, Instance, InstanceState } from "./api.ts";
 import { meaningOf } from "./errors.ts";
+import type { Ec2Journal } from "./journal.ts";
 import type { Run } from "./run.ts";
 import { type Identity, identityTags, isOurs, TAG } from "./tags.ts";
 
@@ -18,23 +19,29 @@ export function recordedId(workspace: Workspace): string | undefined {
   return typeof id === "string" ? id : undefined;
 }
 
-/** No recorded instance lives, and several carry the workspace's tags. Permanent. */
-export class SeveralInstancesError extends ProvisionerError {
-  constructor(message: string) {
-    super(message, { retryable: false, alert: true });
-    this.name = "SeveralInstancesError";
-  }
+/** What the records say of a workspace's instances. */
+export interface Known {
+  /** May be the workspace's, the likeliest first. */
+  readonly recorded: readonly (string | undefined)[];
+  /** Is being taken away: ids, and client tokens of launches. */
+  readonly excluded?: readonly string[];
+}
+
+export function knownBy(journal: Ec2Journal, workspace: Workspace): Known {
+  return {
+    recorded: [journal.old, recordedId(workspace)],
+    excluded: [...journal.discard.map(({ id }) => id), ...journal.inDoubt.map(({ clientToken }) => clientToken)],
+  };
 }
 
 /**
  * The workspace's live instance: the first recorded one that lives, or else the one that carries our tags.
- * `excluded` are ids that are being taken away. @throws SeveralInstancesError; ProvisionerError (permanent) when the
- * recorded one does not carry our tags
+ * @throws ProvisionerError (permanent) when the recorded one does not carry our tags, or several unrecorded ones do
  */
 export async function findCurrent(
   api: Ec2Api,
   identity: Identity,
-  known: { readonly recorded: readonly (string | undefined)[]; readonly excluded?: readonly string[] },
+  known: Known,
   options?: CallOptions,
 ): Promise<Instance | undefined> {
   const { excluded = [] } = known;
@@ -48,12 +55,16 @@ export async function findCurrent(
     }
   }
   const tagged = await api.findInstances({ tags: identityTags(identity), states: LIVE }, options);
-  const candidates = tagged.filter((instance) => isLive(instance) && !excluded.includes(instance.id));
+  const candidates = tagged.filter(
+    (instance) =>
+      isLive(instance) && !excluded.includes(instance.id) && !excluded.includes(instance.clientToken ?? instance.id),
+  );
   if (candidates.length > 1) {
     const list = candidates.map(({ id }) => id).sort();
-    throw new SeveralInstancesError(
+    throw new ProvisionerError(
       `workspace ${identity.workspaceId}: no recorded instance lives, and several carry its tags: ${list.join(", ")}. ` +
         `What to do: terminate all but one, or take the tag ${TAG.workspace} from the others`,
+      { retryable: false, alert: true },
     );
   }
   return candidates[0];

@@ -1,60 +1,64 @@
 /** Asked before anything is destroyed: could it be built again, and may we? Reads only. */
-import type { Preflight, Workspace } from "../provisioner.ts";
+import type { PlannedCycle, Preflight } from "../provisioner.ts";
 import { ProvisionerError } from "../provisioner.ts";
 import type { CallOptions, DryRun, Ec2Api, Instance, Protection, TemplateVersion } from "./api.ts";
 import { courseFor } from "./course.ts";
 import { meaningOf, provisionerErrorOf } from "./errors.ts";
-import { findCurrent, isLive, recordedId, SeveralInstancesError } from "./instances.ts";
+import { findCurrent, isLive, type Known } from "./instances.ts";
 import { candidatesOf, planLaunch, userDataOf } from "./launch-request.ts";
 import { subnetsIn } from "./launching.ts";
 import type { ResolvedEc2Spec, StrategyName } from "./spec.ts";
-import type { Identity } from "./tags.ts";
 import { resolveTemplate } from "./template.ts";
 import { zoneOfVolumes } from "./volumes.ts";
 
 export interface Examined {
+  readonly cycle: PlannedCycle;
   readonly api: Ec2Api;
   readonly owner: string;
-  readonly workspace: Workspace;
   readonly spec: ResolvedEc2Spec;
-  /** What the last cycle is known to have left, if it is not in the registry. */
-  readonly current?: string | undefined;
-  readonly options?: CallOptions;
+  readonly known: Known;
+}
+
+interface Parts extends Examined {
+  readonly workspaceId: string;
+  readonly options: CallOptions;
 }
 
 /** No, with every reason found. @throws ProvisionerError (retryable) when EC2 gave no clear answer */
 export async function preflight(examined: Examined): Promise<Preflight> {
+  const { workspace, signal } = examined.cycle;
   const reasons: string[] = [];
   try {
-    for await (const reason of reasonsAgainst(examined)) reasons.push(reason);
+    for await (const reason of reasonsAgainst({ ...examined, workspaceId: workspace.id, options: { signal } })) {
+      reasons.push(reason);
+    }
   } catch (error) {
-    // One of them may be what a failed cycle left behind: `restart` knows, and refuses before it touches anything.
-    if (error instanceof SeveralInstancesError) return { ok: true };
-    const failure = provisionerErrorOf({ workspaceId: examined.workspace.id, call: "the pre-flight" }, error);
+    signal.throwIfAborted();
+    const failure = provisionerErrorOf({ workspaceId: workspace.id, call: "the pre-flight" }, error);
     if (failure.retryable) throw failure;
     reasons.push(failure.message);
   }
   return reasons.length === 0 ? { ok: true } : { ok: false, reason: reasons.join("; ") };
 }
 
-async function* reasonsAgainst(examined: Examined): AsyncGenerator<string> {
-  const { api, owner, workspace, spec, options } = examined;
-  const identity: Identity = { owner, workspaceId: workspace.id };
-  const recorded = [examined.current, recordedId(workspace)];
-  const current = await findCurrent(api, identity, { recorded }, options);
-  const template = await resolveTemplate(api, workspace.id, spec, options);
-  const course = courseFor(workspace.id, spec, current, template);
+async function* reasonsAgainst(parts: Parts): AsyncGenerator<string> {
+  const { api, owner, workspaceId, spec, known, options } = parts;
+  const current = await findCurrent(api, { owner, workspaceId }, known, options);
+  const template = await resolveTemplate(api, workspaceId, spec, options);
+  const course = courseFor(workspaceId, spec, current, template);
   if (course === "replace" || course === "recreate") {
-    yield* againstLaunching(examined, identity, current, template);
-    if (current !== undefined) yield* againstTerminating(examined, current);
+    yield* againstLaunching(parts, current, template);
+    if (current !== undefined) yield* againstTerminating(parts, current);
   } else if (current !== undefined) {
-    yield* againstKeeping(examined, course, current);
+    yield* againstKeeping(parts, course, current);
   }
 }
 
+/** The launch is asked for on behalf of nobody: so it is the same for all workspaces of one spec, and asked for once. */
+const NOBODY = { workspaceId: "preflight", cycle: { id: "preflight", fencingToken: 0 } };
+
 async function* againstLaunching(
-  { api, spec, workspace, options }: Examined,
-  identity: Identity,
+  { api, owner, spec, workspaceId, cycle, options }: Parts,
   current: Instance | undefined,
   template: TemplateVersion | undefined,
 ): AsyncGenerator<string> {
@@ -75,10 +79,12 @@ async function* againstLaunching(
   yield* againstVolumes(api, spec, current, options);
   const subnetIds = await subnetsIn(api, spec.subnetIds, zone, options);
   const [candidate = { type: undefined, subnetId: undefined }] = candidatesOf(spec.instanceTypes, subnetIds);
-  const cycle = { id: "preflight", fencingToken: 0 };
-  const plan = planLaunch({ identity, cycle, spec, template, candidate, attempt: 1 });
-  const userData = userDataOf(spec, workspace.id, cycle.id).base64;
-  yield* againstCall(api, workspace.id, { call: "RunInstances", launch: { ...plan, userData } }, options);
+  // Their own ids may make it too long.
+  userDataOf(spec, workspaceId, cycle.id);
+  const identity = { owner, workspaceId: NOBODY.workspaceId };
+  const plan = planLaunch({ identity, cycle: NOBODY.cycle, spec, template, candidate, attempt: 1 });
+  const userData = userDataOf(spec, NOBODY.workspaceId, NOBODY.cycle.id).base64;
+  yield* againstCall(api, workspaceId, { call: "RunInstances", launch: { ...plan, userData } }, options);
 }
 
 async function* againstSubnets(api: Ec2Api, spec: ResolvedEc2Spec, options?: CallOptions): AsyncGenerator<string> {
@@ -108,10 +114,10 @@ async function* againstVolumes(
   }
 }
 
-async function* againstTerminating(examined: Examined, current: Instance): AsyncGenerator<string> {
-  const { api, spec, workspace, options } = examined;
+async function* againstTerminating(parts: Parts, current: Instance): AsyncGenerator<string> {
+  const { api, spec, workspaceId, options } = parts;
   yield* againstProtection(api, current, "termination", options);
-  yield* againstCall(api, workspace.id, { call: "TerminateInstances", instanceId: current.id }, options);
+  yield* againstCall(api, workspaceId, { call: "TerminateInstances", instanceId: current.id }, options);
   const held = [
     ...(
       await api.describeVolumes(
@@ -123,21 +129,21 @@ async function* againstTerminating(examined: Examined, current: Instance): Async
   const [volume] = held;
   if (volume === undefined) return;
   // It is stopped before its volumes are taken away.
-  yield* againstStopping(examined, current);
+  yield* againstStopping(parts, current);
   const call = { call: "DetachVolume", volumeId: volume.id, instanceId: current.id } as const;
-  yield* againstCall(api, workspace.id, call, options);
+  yield* againstCall(api, workspaceId, call, options);
 }
 
-async function* againstKeeping(examined: Examined, course: StrategyName, current: Instance): AsyncGenerator<string> {
-  const { api, spec, workspace, options } = examined;
+async function* againstKeeping(parts: Parts, course: StrategyName, current: Instance): AsyncGenerator<string> {
+  const { api, spec, workspaceId, options } = parts;
   const instanceId = current.id;
   switch (course) {
     case "stop-start":
-      yield* againstStopping(examined, current);
-      yield* againstCall(api, workspace.id, { call: "StartInstances", instanceId }, options);
+      yield* againstStopping(parts, current);
+      yield* againstCall(api, workspaceId, { call: "StartInstances", instanceId }, options);
       return;
     case "reboot":
-      yield* againstCall(api, workspace.id, { call: "RebootInstances", instanceId }, options);
+      yield* againstCall(api, workspaceId, { call: "RebootInstances", instanceId }, options);
       return;
     case "replace-root": {
       const { imageId } = spec;
@@ -145,18 +151,18 @@ async function* againstKeeping(examined: Examined, course: StrategyName, current
         yield `image ${imageId} is not available`;
       }
       const replaceRoot = { instanceId, clientToken: "preflight", imageId };
-      yield* againstCall(api, workspace.id, { call: "CreateReplaceRootVolumeTask", replaceRoot }, options);
+      yield* againstCall(api, workspaceId, { call: "CreateReplaceRootVolumeTask", replaceRoot }, options);
     }
   }
 }
 
-async function* againstStopping({ api, workspace, options }: Examined, current: Instance): AsyncGenerator<string> {
+async function* againstStopping({ api, workspaceId, options }: Parts, current: Instance): AsyncGenerator<string> {
   if (current.rootDeviceType !== undefined && current.rootDeviceType !== "ebs") {
     yield `instance ${current.id} has an ${current.rootDeviceType} root device: it cannot be stopped, only terminated`;
   }
   if (current.spot) yield `instance ${current.id} is a spot instance: it cannot be stopped and started at will`;
   yield* againstProtection(api, current, "stop", options);
-  yield* againstCall(api, workspace.id, { call: "StopInstances", instanceId: current.id }, options);
+  yield* againstCall(api, workspaceId, { call: "StopInstances", instanceId: current.id }, options);
 }
 
 async function* againstProtection(

@@ -49,29 +49,27 @@ export interface SdkApiOptions {
 const FILTER_VALUES = 200;
 const STATUS_IDS = 100;
 
-/** EC2 through the SDK. Credentials and region come from its ordinary chain. */
+/** EC2 through the SDK, one attempt a call. Credentials and region come from its ordinary chain. */
 export class SdkEc2Api implements Ec2Api {
   readonly #client: EC2Client;
-  /** Launches are repeated by their caller: the SDK would repeat a lack of capacity, which comes as an HTTP 500. */
-  readonly #launcher: EC2Client;
 
   constructor({ endpoint, requestTimeoutMs = 30_000 }: SdkApiOptions = {}) {
     const config: EC2ClientConfig = {
       ...(endpoint !== undefined && { endpoint }),
       requestHandler: { requestTimeout: requestTimeoutMs, connectionTimeout: 5_000, throwOnRequestTimeout: true },
     };
-    this.#client = new EC2Client({ ...config, maxAttempts: 4, retryMode: "standard" });
-    this.#launcher = new EC2Client({ ...config, maxAttempts: 1 });
+    // What is repeated, the pacing decides (and a launch's caller): the SDK would repeat past the account's limits, and a
+    // lack of capacity, too, which comes as an HTTP 500.
+    this.#client = new EC2Client({ ...config, maxAttempts: 1 });
   }
 
   /** Closes its connections. */
   close(): void {
     this.#client.destroy();
-    this.#launcher.destroy();
   }
 
   async runInstances(launch: LaunchCall, options?: CallOptions): Promise<Instance> {
-    const { Instances } = await this.#launcher.send(new RunInstancesCommand(launchInput(launch)), abortOf(options));
+    const { Instances } = await this.#client.send(new RunInstancesCommand(launchInput(launch)), abortOf(options));
     const instance = Instances?.[0];
     if (instance === undefined) throw new Error("RunInstances answered without an instance");
     return instanceOf(instance);
@@ -82,7 +80,7 @@ export class SdkEc2Api implements Ec2Api {
   }
 
   async startInstance(id: string, options?: CallOptions): Promise<void> {
-    await this.#launcher.send(new StartInstancesCommand({ InstanceIds: [id] }), abortOf(options));
+    await this.#client.send(new StartInstancesCommand({ InstanceIds: [id] }), abortOf(options));
   }
 
   async stopInstance(id: string, options?: CallOptions): Promise<void> {
@@ -208,13 +206,18 @@ export class SdkEc2Api implements Ec2Api {
 
   #sendDryRun(dryRun: DryRun, options: CallOptions | undefined): Promise<unknown> {
     const DryRun = true;
+    // The SDK then makes one up: two dry runs never repeat each other.
+    const newToken = { ClientToken: undefined };
     const abort = abortOf(options);
     switch (dryRun.call) {
       case "RunInstances":
-        return this.#launcher.send(new RunInstancesCommand({ ...launchInput(dryRun.launch), DryRun }), abort);
+        return this.#client.send(
+          new RunInstancesCommand({ ...launchInput(dryRun.launch), ...newToken, DryRun }),
+          abort,
+        );
       case "CreateReplaceRootVolumeTask":
         return this.#client.send(
-          new CreateReplaceRootVolumeTaskCommand({ ...replaceRootInput(dryRun.replaceRoot), DryRun }),
+          new CreateReplaceRootVolumeTaskCommand({ ...replaceRootInput(dryRun.replaceRoot), ...newToken, DryRun }),
           abort,
         );
       case "DetachVolume": {

@@ -1,4 +1,4 @@
-import type { Cycle, Journal, Preflight, Provisioner, RestartResult, Workspace } from "../provisioner.ts";
+import type { Cycle, Journal, PlannedCycle, Preflight, Provisioner, RestartResult, Workspace } from "../provisioner.ts";
 import { ProvisionerError } from "../provisioner.ts";
 import { ControlDirectory } from "./control-directory.ts";
 import { baseEnvironment, isExecutable, launchEnvironment } from "./environment.ts";
@@ -105,7 +105,7 @@ export class ProcessProvisioner implements Provisioner {
   }
 
   /** No: a spec that does not hold, an executable that is not there, no flock. */
-  async preflight(workspace: Workspace): Promise<Preflight> {
+  async preflight({ workspace }: PlannedCycle): Promise<Preflight> {
     try {
       const { command, env } = resolveSpec(workspace, this.#defaults);
       const { filesDir } = new ControlDirectory(this.#workspacesDir, workspace.id);

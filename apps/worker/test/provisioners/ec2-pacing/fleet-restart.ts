@@ -2,7 +2,7 @@
 import type { Cluster, Redis } from "ioredis";
 import { Ec2Provisioner, SdkEc2Api } from "../../../src/provisioners/ec2/index.ts";
 import { AWS_LIMITS, BatchedEc2Api, ownLimits, PacedEc2Api } from "../../../src/provisioners/ec2/pacing/index.ts";
-import type { Cycle, Workspace } from "../../../src/provisioners/provisioner.ts";
+import type { Cycle } from "../../../src/provisioners/provisioner.ts";
 
 export const OWNER = "pace";
 
@@ -17,7 +17,7 @@ export interface FleetOptions {
   readonly speed: number;
   /** Default true. */
   readonly paced?: boolean;
-  /** Asks each pre-flight first, as a cycle does; its dry run of the launch costs as much as the launch. Default false. */
+  /** Asks each pre-flight first, as a cycle does. Default true. */
   readonly preflight?: boolean;
 }
 
@@ -45,7 +45,7 @@ export class RestartedFleet {
   constructor(options: FleetOptions) {
     this.#options = options;
     const { endpoint, redis, prefix, speed, imageId, workers, paced = true } = options;
-    const limits = ownLimits(AWS_LIMITS, { speed, workers });
+    const limits = ownLimits(AWS_LIMITS, { speed });
     const onWait = (action: string, ms: number): void => {
       const { calls, totalMs, longestMs } = this.#waits.get(action) ?? { calls: 0, totalMs: 0, longestMs: 0 };
       this.#waits.set(action, { calls: calls + 1, totalMs: totalMs + ms, longestMs: Math.max(longestMs, ms) });
@@ -70,7 +70,7 @@ export class RestartedFleet {
       ids.map(async (id, i): Promise<[string, string]> => {
         const provisioner = this.#provisioners[i % this.#provisioners.length] as Ec2Provisioner;
         const cycle = cycleOf(id, known?.get(id));
-        if (this.#options.preflight) await assertAccepted(provisioner, cycle.workspace);
+        if (this.#options.preflight !== false) await assertAccepted(provisioner, cycle);
         const { instance } = await provisioner.restart(cycle).catch((error: Error) => {
           // The SDK's errors carry their whole connection along.
           throw new Error(error.message);
@@ -87,8 +87,8 @@ export class RestartedFleet {
   }
 }
 
-async function assertAccepted(provisioner: Ec2Provisioner, workspace: Workspace): Promise<void> {
-  const answer = await provisioner.preflight(workspace).catch((error: Error) => {
+async function assertAccepted(provisioner: Ec2Provisioner, cycle: Cycle): Promise<void> {
+  const answer = await provisioner.preflight(cycle).catch((error: Error) => {
     throw new Error(error.message);
   });
   if (!answer.ok) throw new Error(`declined: ${answer.reason}`);

@@ -16,12 +16,12 @@ function byHand(inFlight?: number) {
         const giveBack = async () => void givenBack.push(cost.requests);
         asked.push({
           cost,
-          grant: (waitMs = 0) => resolve({ waitMs, giveBack }),
+          grant: (waitMs = 0) => resolve({ waitMs, giveBack, takers: 1 }),
           refuse: () => reject(new Error("Redis is away")),
         });
       }),
     trouble: (error) => troubles.push(error),
-    inFlight,
+    inFlight: inFlight === undefined ? undefined : () => inFlight,
     retryMs: 1,
   });
   const enter = (name: string, cost = one, signal?: AbortSignal) =>

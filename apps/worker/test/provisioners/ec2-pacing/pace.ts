@@ -28,7 +28,7 @@ const server = await startRedis();
 const redis = new Redis(server.url, { maxRetriesPerRequest: null });
 const ec2 = new SmallEc2();
 const proxy = await startEc2Proxy({ moto: (params) => ec2.answer(params), speed: options.speed });
-const place = { endpoint: proxy.url, imageId: ec2.imageId, redis, prefix: `pace-${process.pid}`, preflight: true };
+const place = { endpoint: proxy.url, imageId: ec2.imageId, redis, prefix: `pace-${process.pid}` };
 const fleet = new RestartedFleet({ ...place, ...options });
 try {
   const old = new Map<string, string>();

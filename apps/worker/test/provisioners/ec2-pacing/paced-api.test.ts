@@ -42,17 +42,41 @@ it("makes a launch wait for the account's bucket, tells how long, and never make
   expect(launches).toBe(1);
 });
 
-it("slows the lane down for everybody when EC2 throttles all the same", async () => {
+const failure = (name: string, httpStatusCode: number) =>
+  Object.assign(new Error(name), { name, $metadata: { httpStatusCode } });
+
+/** Fails as often as there are names, then answers. */
+function failing(...names: string[]): () => Promise<void> {
+  return async () => {
+    const name = names.shift();
+    if (name !== undefined) throw failure(name, name === "RequestLimitExceeded" ? 503 : 500);
+  };
+}
+
+it("slows the lane down for everybody when EC2 throttles all the same, and makes the call again", async () => {
   const throttled: string[] = [];
-  const api = apiThat({
-    createTags: () => Promise.reject(Object.assign(new Error("slow down"), { name: "RequestLimitExceeded" })),
-  });
+  const api = apiThat({ createTags: failing("RequestLimitExceeded") });
   const prefix = ownPrefix();
   const paced = new PacedEc2Api(api, { redis, prefix, limits, onThrottled: (action) => throttled.push(action) });
-  await expect(paced.createTags(["i-1"], {})).rejects.toThrow("slow down");
+  await paced.createTags(["i-1"], {});
   expect(throttled).toEqual(["CreateTags"]);
-  const slowUntil = () => redis.hget(`{${prefix}:ec2}:bucket:CreateTags`, "slowUntil");
-  await expect.poll(slowUntil).not.toBeNull();
+  expect(await redis.hget(`{${prefix}:ec2}:bucket:CreateTags`, "slowUntil")).not.toBeNull();
+});
+
+it("makes a call without a clear answer again, up to twice; a launch it leaves to its caller", async () => {
+  const names = ["InternalError", "Unavailable", "TimeoutError"];
+  const api = apiThat({
+    createTags: failing(...names.slice(0, 2)),
+    stopInstance: failing(...names),
+    startInstance: failing("InsufficientInstanceCapacity"),
+    runInstances: failing("InternalError") as never,
+  });
+  const plentyOfAll = { ...limits, RunInstances: plenty };
+  const paced = new PacedEc2Api(api, { redis, prefix: ownPrefix(), limits: plentyOfAll, repeatMs: 1 });
+  await paced.createTags(["i-1"], {});
+  await expect(paced.stopInstance("i-1")).rejects.toThrow("TimeoutError");
+  await expect(paced.startInstance("i-1")).rejects.toThrow("InsufficientInstanceCapacity");
+  await expect(paced.runInstances(launch)).rejects.toThrow("InternalError");
 });
 
 it("waits for Redis when that is away", async () => {
@@ -85,4 +109,33 @@ it("gives each caller its own part of a merged look, and shares equal ones", asy
   expect((await Promise.all(looks)).map((found) => [...found.keys()])).toEqual([["i-1"], ["i-2"], []]);
   expect(await Promise.all(images)).toEqual(["available", "available"]);
   expect(calls.sort()).toEqual(["ami-1", "i-1 i-2 i-unknown"]);
+});
+
+it("asks once for equal dry runs of a launch, and keeps a yes for a while, a no never", async () => {
+  const asked: unknown[] = [];
+  let answer: Error | undefined = failure("UnauthorizedOperation", 403);
+  const api = new BatchedEc2Api(
+    apiThat({
+      dryRun: async (call) => {
+        asked.push(call.call === "RunInstances" ? call.launch.userData : call.call);
+        if (answer !== undefined) throw answer;
+      },
+    }),
+    { describeCollectMs: 1 },
+  );
+  const ask = (userData?: string) => api.dryRun({ call: "RunInstances", launch: { ...launch, userData } });
+  const both = await Promise.allSettled([ask(), ask()]);
+  expect(both.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  answer = undefined;
+  await ask();
+  await ask();
+  expect(asked).toEqual([undefined, undefined]);
+  await ask("other");
+  await api.dryRun({ call: "StopInstances", instanceId: "i-1" });
+  await api.dryRun({ call: "StopInstances", instanceId: "i-1" });
+  expect(asked.slice(2)).toEqual(["other", "StopInstances", "StopInstances"]);
+
+  const forgetful = new BatchedEc2Api(apiThat({ dryRun: async () => void asked.push("again") }), { launchYesMs: 0 });
+  for (let i = 0; i < 2; i++) await forgetful.dryRun({ call: "RunInstances", launch });
+  expect(asked.slice(5)).toEqual(["again", "again"]);
 });

@@ -7,12 +7,15 @@ import {
   DescribeSubnetsCommand,
   EC2Client,
   type Instance,
+  RunInstancesCommand,
 } from "@aws-sdk/client-ec2";
+import { afterAll } from "vitest";
 import type { Ec2Api } from "../../../src/provisioners/ec2/api.ts";
 import { type Ec2Options, Ec2Provisioner, type Ec2Spec, SdkEc2Api } from "../../../src/provisioners/ec2/index.ts";
-import { TAG } from "../../../src/provisioners/ec2/tags.ts";
+import { identityTags, TAG } from "../../../src/provisioners/ec2/tags.ts";
 import type { Cycle, Journal, Workspace } from "../../../src/provisioners/provisioner.ts";
 import { idempotent } from "./idempotent-api.ts";
+import { startMoto } from "./moto.ts";
 
 export const OWNER = "test-coordinator";
 export const FAST = { pollMs: 5, retryMs: 1, retries: 3 };
@@ -127,6 +130,19 @@ export class Ec2Harness {
     return { ...workspace, instance: instance as { instanceId: string } };
   }
 
+  /** Another live instance with the workspace's tags, which no record knows. */
+  async launchedBeside(workspace: Workspace): Promise<string> {
+    const tags = identityTags({ owner: OWNER, workspaceId: workspace.id });
+    const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+    const launch = new RunInstancesCommand({
+      LaunchTemplate: { LaunchTemplateId: this.templateId },
+      TagSpecifications: [{ ResourceType: "instance", Tags }],
+      MinCount: 1,
+      MaxCount: 1,
+    });
+    return (await this.ec2.send(launch)).Instances?.[0]?.InstanceId as string;
+  }
+
   async volume(zone = this.subnets[0]?.zone): Promise<string> {
     return (await this.ec2.send(new CreateVolumeCommand({ AvailabilityZone: zone, Size: 1 }))).VolumeId as string;
   }
@@ -142,6 +158,19 @@ export class Ec2Harness {
     const instances = await this.instances(workspaceId);
     return instances.filter(({ State }) => LIVE.includes(State?.Name ?? "")).map(({ InstanceId = "" }) => InstanceId);
   }
+}
+
+/** Moto with what instances need, for the tests of one file; `isThere` is false where there is no moto. */
+export async function startBench() {
+  const moto = await startMoto();
+  if (moto === undefined) return { isThere: false, harness: undefined as never, echo: undefined as never };
+  const [harness, echo] = await Promise.all([Ec2Harness.create(moto.endpoint), startEcho()]);
+  afterAll(async () => {
+    harness.close();
+    echo.close();
+    await moto.stop();
+  });
+  return { isThere: true, harness, echo };
 }
 
 /** Answers every request with its own URL, so with the cycle id once that is in it. */

@@ -1,28 +1,16 @@
-import { ModifyInstanceAttributeCommand, StopInstancesCommand, TerminateInstancesCommand } from "@aws-sdk/client-ec2";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+/** What each strategy does, step by step. */
+import { StopInstancesCommand, TerminateInstancesCommand } from "@aws-sdk/client-ec2";
+import { describe, expect, it } from "vitest";
 import type { LaunchCall } from "../../../src/provisioners/ec2/api.ts";
 import { TAG } from "../../../src/provisioners/ec2/tags.ts";
-import { Ec2Harness, OWNER, startEcho } from "./ec2-harness.ts";
-import { awsError, overriding } from "./idempotent-api.ts";
-import { startMoto } from "./moto.ts";
+import { OWNER, startBench } from "./ec2-harness.ts";
+import { overriding } from "./idempotent-api.ts";
 
-const moto = await startMoto();
-let harness: Ec2Harness;
-let echo: Awaited<ReturnType<typeof startEcho>>;
-
-beforeAll(async () => {
-  if (moto === undefined) return;
-  [harness, echo] = await Promise.all([Ec2Harness.create(moto.endpoint), startEcho()]);
-}, 60_000);
-afterAll(async () => {
-  harness?.close();
-  echo?.close();
-  await moto?.stop();
-});
+const { isThere, harness, echo } = await startBench();
 
 const stepsOf = (cycle: { journals: ReadonlyArray<{ step: string }> }) => cycle.journals.map(({ step }) => step);
 
-describe.skipIf(moto === undefined)("replace", () => {
+describe.skipIf(!isThere)("replace", () => {
   it("launches, tagged and with IMDSv2, before it terminates", async () => {
     const workspace = await harness.launched();
     const cycle = harness.cycle(workspace, "c1", 7);
@@ -116,7 +104,7 @@ describe.skipIf(moto === undefined)("replace", () => {
   });
 });
 
-describe.skipIf(moto === undefined)("recreate", () => {
+describe.skipIf(!isThere)("recreate", () => {
   it("takes the data volumes along", async () => {
     const volumes = [{ id: await harness.volume(), device: "/dev/sdf" }];
     const workspace = await harness.launched({ volumes });
@@ -138,7 +126,7 @@ describe.skipIf(moto === undefined)("recreate", () => {
   });
 });
 
-describe.skipIf(moto === undefined)("the strategies that keep the instance", () => {
+describe.skipIf(!isThere)("the strategies that keep the instance", () => {
   it("stop-start", async () => {
     const workspace = await harness.launched();
     const cycle = harness.cycle(workspace, "c1", 2);
@@ -179,234 +167,7 @@ describe.skipIf(moto === undefined)("the strategies that keep the instance", () 
   );
 });
 
-describe.skipIf(moto === undefined)("launching", () => {
-  it("goes to the next subnet, under a new token, when one has no capacity", async () => {
-    const [first, second] = harness.twoSubnets();
-    const tokens: string[] = [];
-    const api = overriding(harness.api, {
-      runInstances: async (launch: LaunchCall) => {
-        tokens.push(launch.clientToken);
-        if (launch.request.SubnetId === first.id) throw awsError("InsufficientInstanceCapacity", 500);
-        return harness.api.runInstances(launch);
-      },
-    });
-    const workspace = harness.workspace();
-    const provisioner = harness.provisioner({ subnetIds: [first.id, second.id] }, { api });
-    const { instance } = await provisioner.restart(harness.cycle(workspace, "c1", 1));
-    expect(instance.subnetId).toBe(second.id);
-    expect(new Set(tokens).size).toBe(2);
-    expect(tokens.every((token) => token.length <= 64)).toBe(true);
-  });
-
-  it("repeats a launch whose answer was lost with the same token, and makes one instance", async () => {
-    let calls = 0;
-    const api = overriding(harness.api, {
-      runInstances: async (launch: LaunchCall) => {
-        const instance = await harness.api.runInstances(launch);
-        if (++calls < 3) throw Object.assign(new Error("socket hang up"), { name: "TimeoutError" });
-        return instance;
-      },
-    });
-    const workspace = harness.workspace();
-    const { instance } = await harness.provisioner({}, { api }).restart(harness.cycle(workspace, "c1", 1));
-    expect(calls).toBe(3);
-    expect((await harness.instances(workspace.id)).map(({ InstanceId }) => InstanceId)).toEqual([instance.instanceId]);
-  });
-
-  it("names the workspace, the call, the code and what to do; waits long at a limit", async () => {
-    const limited = async () =>
-      Promise.reject(awsError("VcpuLimitExceeded", 400, "You have requested more vCPU capacity"));
-    const api = overriding(harness.api, { runInstances: limited });
-    const workspace = await harness.launched();
-    const error = await harness
-      .provisioner({}, { api })
-      .restart(harness.cycle(workspace, "c1", 2))
-      .catch((thrown) => thrown);
-    expect(error).toMatchObject({ name: "ProvisionerError", retryable: true, alert: true, retryAfterMs: 900_000 });
-    expect(error.message).toMatch(
-      /^workspace w\d+: RunInstances \(the template's type in subnet-\w+\) failed: VcpuLimitExceeded: .*What to do: raise/,
-    );
-    expect(await harness.live(workspace.id)).toEqual([workspace.instance.instanceId]);
-  });
-
-  it("does not repeat a launch of an earlier attempt once the user data is another", async () => {
-    const workspace = await harness.launched();
-    const cycle = harness.cycle(workspace, "c1", 2);
-    const api = overriding(harness.api, {
-      runInstances: async (launch: LaunchCall) => {
-        await harness.api.runInstances(launch);
-        throw awsError("UnauthorizedOperation", 403, "a permanent answer stands for the worker's death");
-      },
-    });
-    const dying = overriding(api, {});
-    await harness
-      .provisioner({ userData: "one" }, { api: dying })
-      .restart(cycle)
-      .catch(() => {});
-    const journal = cycle.journals.find(({ step }) => step === "LAUNCHING");
-    const again = harness.cycle(workspace, "c1", 3, { attempt: 2, journal });
-    const { instance } = await harness.provisioner({ userData: "two" }).restart(again);
-    expect(await harness.live(workspace.id)).toEqual([instance.instanceId]);
-    expect(again.steps.map(({ name }) => name)).toContain("user-data-changed");
-    expect(await harness.instances(workspace.id)).toHaveLength(3);
-  });
-});
-
-describe.skipIf(moto === undefined)("whose instance it is", () => {
-  it("finds it by the tags when none is recorded", async () => {
-    const workspace = await harness.launched();
-    const forgotten = { ...workspace, instance: undefined };
-    const { instance } = await harness.provisioner().restart(harness.cycle(forgotten, "c1", 2));
-    expect(await harness.live(workspace.id)).toEqual([instance.instanceId]);
-  });
-
-  it("refuses to choose among several", async () => {
-    const workspace = await harness.launched();
-    const { request } = lastLaunch(await launchJournal(workspace.id));
-    const twin = await harness.api.runInstances({ request, clientToken: "twin", userData: undefined });
-    const forgotten = { ...workspace, instance: undefined };
-    const refused = harness.provisioner().restart(harness.cycle(forgotten, "c1", 2));
-    await expect(refused).rejects.toMatchObject({ retryable: false, message: expect.stringContaining(twin.id) });
-    expect(await harness.live(workspace.id)).toHaveLength(2);
-  });
-
-  it("does not touch a recorded one without our tags", async () => {
-    const other = await harness.launched();
-    const workspace = { ...harness.workspace(), instance: other.instance };
-    await expect(harness.provisioner().stop(harness.cycle(workspace, "c1", 1))).rejects.toThrow(/its tags do not say/);
-    await expect(harness.provisioner().restart(harness.cycle(workspace, "c2", 2))).rejects.toThrow(
-      /so it is not touched/,
-    );
-    expect(await harness.live(other.id)).toEqual([other.instance.instanceId]);
-  });
-
-  it("launches another one when it was terminated by somebody", async () => {
-    const workspace = await harness.launched({ strategy: "stop-start" });
-    await harness.ec2.send(new TerminateInstancesCommand({ InstanceIds: [workspace.instance.instanceId] }));
-    expect(await harness.provisioner().status(workspace)).toBe("offline");
-    const { instance } = await harness
-      .provisioner({ strategy: "stop-start" })
-      .restart(harness.cycle(workspace, "c1", 2));
-    expect(await harness.live(workspace.id)).toEqual([instance.instanceId]);
-  });
-
-  async function launchJournal(workspaceId: string) {
-    const cycle = harness.cycle({ id: workspaceId, spec: {}, instance: undefined }, "other", 9);
-    const stop = new Error("planned");
-    const record = async (journal: { step: string }) => {
-      cycle.journals.push(journal);
-      if (journal.step === "LAUNCHING") throw stop;
-    };
-    await harness
-      .provisioner()
-      .restart({ ...cycle, record })
-      .catch(() => {});
-    return cycle.journals;
-  }
-
-  const lastLaunch = (journals: ReadonlyArray<Record<string, unknown>>) =>
-    journals.at(-1)?.launch as { request: LaunchCall["request"] };
-});
-
-describe.skipIf(moto === undefined)("stop", () => {
-  it("terminates, and finds nothing to do the second time", async () => {
-    const workspace = await harness.launched();
-    await harness.provisioner().stop(harness.cycle(workspace, "s1", 2));
-    expect(await harness.live(workspace.id)).toEqual([]);
-    await harness.provisioner().stop(harness.cycle(workspace, "s2", 3));
-  });
-
-  it("only stops where the strategy keeps the instance, and the next restart starts it", async () => {
-    const workspace = await harness.launched();
-    const spec = { strategy: "reboot", readiness: { kind: "url", url: echo.url } } as const;
-    const provisioner = harness.provisioner(spec);
-    await provisioner.stop(harness.cycle(workspace, "s1", 2));
-    expect((await harness.instances(workspace.id))[0]?.State?.Name).toBe("stopped");
-    // A stop takes the instance out of the registry.
-    const { instance } = await provisioner.restart(harness.cycle({ ...workspace, instance: undefined }, "c1", 3));
-    expect(instance.instanceId).toBe(workspace.instance.instanceId);
-    expect((await harness.instances(workspace.id))[0]?.State?.Name).toBe("running");
-    const removal = Object.assign(harness.cycle(workspace, "s2", 4), { action: "remove" });
-    await provisioner.stop(removal);
-    expect(await harness.live(workspace.id)).toEqual([]);
-  });
-
-  it("works with a spec that does not hold", async () => {
-    const workspace = { ...(await harness.launched()), spec: { imageId: 5 } };
-    await harness.provisioner().stop(harness.cycle(workspace, "s1", 2));
-    expect(await harness.live(workspace.id)).toEqual([]);
-  });
-
-  it("takes away what a failed cycle launched", async () => {
-    const workspace = await harness.launched();
-    const cycle = harness.cycle(workspace, "c1", 2);
-    await harness.provisioner().restart(cycle);
-    const journal = cycle.journals.find(({ step }) => step === "CUTOVER");
-    await harness.provisioner().stop(harness.cycle(workspace, "s1", 3, { leftover: journal }));
-    expect(await harness.live(workspace.id)).toEqual([]);
-  });
-});
-
-describe.skipIf(moto === undefined)("the pre-flight", () => {
-  it("lets a good restart pass and touches nothing", async () => {
-    const workspace = await harness.launched();
-    expect(await harness.provisioner().preflight(workspace)).toEqual({ ok: true });
-    expect(await harness.live(workspace.id)).toEqual([workspace.instance.instanceId]);
-  });
-
-  it.each([
-    ["a template that is gone", { launchTemplate: { name: "no-such-template" } }, /no no-such-template/],
-    ["a subnet that is gone", { subnetIds: ["subnet-0123456789abcdef0"] }, /there is no subnet-0123456789abcdef0/],
-    ["an image that is gone", { imageId: "ami-0123456789abcdef0" }, /ami-0123456789abcdef0 is not there/],
-    ["a volume that is gone", { volumes: [{ id: "vol-0123456789abcdef0", device: "/dev/sdf" }] }, /there is no vol-/],
-    ["an impossible spec", { strategy: "reboot" }, /reboot needs/],
-  ])("declines %s", async (_, spec, reason) => {
-    const workspace = { ...(await harness.launched()), spec };
-    const answer = await harness.provisioner().preflight(workspace);
-    expect(answer).toMatchObject({ ok: false, reason: expect.stringMatching(reason) });
-  });
-
-  it("declines a protected instance, and one that may not be terminated", async () => {
-    const workspace = await harness.launched();
-    const { instanceId } = workspace.instance;
-    const protect = (Value: boolean) =>
-      harness.ec2.send(
-        new ModifyInstanceAttributeCommand({ InstanceId: instanceId, DisableApiTermination: { Value } }),
-      );
-    await protect(true);
-    expect(await harness.provisioner().preflight(workspace)).toMatchObject({
-      ok: false,
-      reason: expect.stringContaining("termination protection"),
-    });
-    await protect(false);
-    const api = overriding(harness.api, {
-      dryRun: async ({ call }) => {
-        if (call === "TerminateInstances") throw awsError("UnauthorizedOperation", 403);
-      },
-    });
-    expect(await harness.provisioner({}, { api }).preflight(workspace)).toMatchObject({
-      ok: false,
-      reason: expect.stringMatching(/DryRun of TerminateInstances \(i-\w+\) failed: UnauthorizedOperation.*permission/),
-    });
-  });
-
-  it("does not decline when EC2 gives no answer", async () => {
-    const workspace = await harness.launched();
-    const api = overriding(harness.api, { dryRun: () => Promise.reject(awsError("RequestLimitExceeded", 503)) });
-    await expect(harness.provisioner({}, { api }).preflight(workspace)).rejects.toMatchObject({ retryable: true });
-  });
-
-  it("is asked again by a cycle that is taken over before it touched anything", async () => {
-    const workspace = { ...(await harness.launched()), spec: { imageId: "ami-0123456789abcdef0" } };
-    const journal = { provisioner: "ec2", step: "PLANNED", cycleId: "c1", course: "replace" };
-    const left = { ...journal, launches: 0, rootReplacements: 0, discard: [], inDoubt: [] };
-    const restart = harness.provisioner().restart(harness.cycle(workspace, "c1", 2, { journal: left }));
-    await expect(restart).rejects.toThrow(/the pre-flight says no/);
-    expect(await harness.live(workspace.id)).toEqual([workspace.instance.instanceId]);
-  });
-});
-
-describe.skipIf(moto === undefined)("a late stop by a paused worker", () => {
+describe.skipIf(!isThere)("a late stop by a paused worker", () => {
   it("is undone by the start that waits for it", async () => {
     const workspace = await harness.launched();
     let started = 0;

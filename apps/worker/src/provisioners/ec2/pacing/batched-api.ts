@@ -13,6 +13,7 @@ import type {
   Volume,
 } from "../api.ts";
 import { meaningOf } from "../errors.ts";
+import { LaunchDryRuns } from "./launch-dry-runs.ts";
 import { Merger } from "./merger.ts";
 
 export interface BatchOptions {
@@ -20,6 +21,8 @@ export interface BatchOptions {
   readonly describeCollectMs?: number;
   /** … and a termination. Default 250. */
   readonly terminateCollectMs?: number;
+  /** How long EC2's yes to the dry run of a launch counts for equal ones, ms. Default 60 s. */
+  readonly launchYesMs?: number;
 }
 
 /** A filter takes 200 values, so this many ids are one request. */
@@ -33,8 +36,8 @@ type ById<T> = ReadonlyMap<string, T>;
 type Template = Parameters<Ec2Api["describeTemplate"]>[0];
 
 /**
- * One call to EC2 for many workspaces: looks by id and terminations are merged, equal looks at images and templates are
- * shared. Everything else goes straight through. It belongs in front of what paces the calls.
+ * One call to EC2 for many workspaces: looks by id and terminations are merged, equal looks at images and templates and
+ * equal dry runs of launches are shared. Everything else goes straight through. It belongs in front of what paces the calls.
  *
  * One bad id fails a merged termination as a whole: it is then made again in halves, down to one caller's, so that each
  * caller gets the answer that is its own. An error that says nothing about the ids is everybody's.
@@ -48,8 +51,10 @@ export class BatchedEc2Api implements Ec2Api {
   readonly #images: Merger<string | undefined>;
   readonly #templates: Merger<TemplateVersion | undefined>;
   readonly #terminations: Merger<void>;
+  readonly #launchDryRuns: LaunchDryRuns;
 
-  constructor(api: Ec2Api, { describeCollectMs = 50, terminateCollectMs = 250 }: BatchOptions = {}) {
+  constructor(api: Ec2Api, options: BatchOptions = {}) {
+    const { describeCollectMs = 50, terminateCollectMs = 250, launchYesMs = 60_000 } = options;
     this.#api = api;
     const look = { collectMs: describeCollectMs, most: DESCRIBE_IDS, inFlight: CALLS_IN_FLIGHT };
     this.#instances = new Merger({ ...look, send: (ids, signal) => api.describeInstances(ids, { signal }) });
@@ -66,6 +71,11 @@ export class BatchedEc2Api implements Ec2Api {
     this.#templates = new Merger({
       ...shared,
       send: ([key], signal) => api.describeTemplate(JSON.parse(key as string) as Template, { signal }),
+    });
+    this.#launchDryRuns = new LaunchDryRuns({
+      send: (launch, signal) => api.dryRun({ call: "RunInstances", launch }, { signal }),
+      collectMs: describeCollectMs,
+      yesMs: launchYesMs,
     });
     this.#terminations = new Merger({
       collectMs: terminateCollectMs,
@@ -151,6 +161,7 @@ export class BatchedEc2Api implements Ec2Api {
   }
 
   dryRun(call: DryRun, options?: CallOptions): Promise<void> {
+    if (call.call === "RunInstances") return this.#launchDryRuns.ask(call.launch, options?.signal);
     return this.#api.dryRun(call, options);
   }
 }

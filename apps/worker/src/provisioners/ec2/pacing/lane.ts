@@ -11,8 +11,8 @@ export interface LaneOptions {
   readonly reserve: (cost: Cost) => Promise<Reservation>;
   /** Told of every rejection. */
   readonly trouble: (error: unknown) => void;
-  /** How many calls may be under way. Default: any number. */
-  readonly inFlight?: number | undefined;
+  /** How many calls may be under way now. Default: any number. */
+  readonly inFlight?: (() => number) | undefined;
   readonly retryMs?: number;
 }
 
@@ -29,13 +29,13 @@ export class Lane {
   readonly #reserve: (cost: Cost) => Promise<Reservation>;
   readonly #trouble: (error: unknown) => void;
   readonly #retryMs: number;
-  readonly #most: number;
+  readonly #most: () => number;
   #queue: Waiter[] = [];
   #moving = false;
   #inFlight = 0;
   #landed: () => void = () => {};
 
-  constructor({ reserve, trouble, inFlight = Number.POSITIVE_INFINITY, retryMs = 500 }: LaneOptions) {
+  constructor({ reserve, trouble, inFlight = () => Number.POSITIVE_INFINITY, retryMs = 500 }: LaneOptions) {
     this.#most = inFlight;
     this.#reserve = reserve;
     this.#trouble = trouble;
@@ -75,7 +75,7 @@ export class Lane {
   async #move(): Promise<void> {
     this.#moving = true;
     while (this.#queue[0] !== undefined) {
-      if (this.#inFlight >= this.#most) {
+      if (this.#inFlight >= this.#most()) {
         await new Promise<void>((resolve) => {
           this.#landed = resolve;
         });

@@ -23,7 +23,7 @@ export interface LaneLimits {
   readonly requests: BucketLimit;
   /** A token for each instance, where AWS counts those, too. */
   readonly resources?: BucketLimit;
-  /** Calls that one worker may have under way. Default: any number. */
+  /** Calls that all workers together may have under way. Default: any number. */
   readonly inFlight?: number;
 }
 
@@ -45,8 +45,6 @@ const SLACK_SECONDS = 2;
 export interface ShareOptions {
   /** How much of the account's refill is ours, above 0 and at most 1. Default 0.9. */
   readonly share?: number;
-  /** How many workers there are, about. Default 1. */
-  readonly workers?: number;
   /** How much faster than AWS the server refills: for tests. Default 1. */
   readonly speed?: number;
 }
@@ -57,17 +55,15 @@ export interface ShareOptions {
  *
  * @throws RangeError on a number that cannot be
  */
-export function ownLimits(account: PaceLimits, { share = 0.9, workers = 1, speed = 1 }: ShareOptions = {}): PaceLimits {
+export function ownLimits(account: PaceLimits, { share = 0.9, speed = 1 }: ShareOptions = {}): PaceLimits {
   if (!(share > 0 && share <= 1)) throw new RangeError(`expected a share above 0 and at most 1, got ${share}`);
-  if (!(workers >= 1)) throw new RangeError(`expected at least one worker, got ${workers}`);
   if (!(speed > 0)) throw new RangeError(`expected a speed above 0, got ${speed}`);
   const own = ({ size, perSecond }: BucketLimit): BucketLimit => ({
     size: Math.max(1, size - perSecond * SLACK_SECONDS),
     perSecond: perSecond * share * speed,
   });
   const lanes = Object.entries(account).map(([name, { requests, resources }]: [string, LaneLimits]) => {
-    const slack = requests.size - own(requests).size;
-    const inFlight = Math.max(1, Math.floor(slack / workers));
+    const inFlight = requests.size - own(requests).size;
     return [name, { requests: own(requests), ...(resources && { resources: own(resources) }), inFlight }];
   });
   return Object.fromEntries(lanes) as PaceLimits;

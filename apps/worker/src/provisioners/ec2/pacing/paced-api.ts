@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Cluster, Redis } from "ioredis";
 import type {
   CallOptions,
@@ -13,6 +14,7 @@ import type {
   TemplateVersion,
   Volume,
 } from "../api.ts";
+import { isThrottle, meaningOf } from "../errors.ts";
 import { type Cost, Lane } from "./lane.ts";
 import { AWS_LIMITS, type LaneLimits, type LaneName, ownLimits, type PaceLimits } from "./limits.ts";
 import { type Take, TokenBuckets } from "./token-buckets.ts";
@@ -26,30 +28,31 @@ export interface PaceOptions {
   readonly limits?: PaceLimits;
   /** Told of every paced call how long it waited for its turn, ms; 0 for most. */
   readonly onWait?: (action: string, ms: number) => void;
-  /** Told when EC2 throttled a call all the same: the lane runs at half its pace for `SLOW_MS`. */
+  /** Told each time that EC2 throttled a call all the same: the lane runs at half its pace for `SLOW_MS`. */
   readonly onThrottled?: (action: string) => void;
   /** Told when Redis did not answer; calls wait for it. */
   readonly onTrouble?: (error: unknown) => void;
+  /** Before a call that got no clear answer is made again, ms; twice as long the second time. Default 500. */
+  readonly repeatMs?: number;
 }
 
 /** How long a lane is slow after a throttled call, ms. */
 export const SLOW_MS = 30_000;
+
+/** How often a call is made that gets no clear answer. */
+const ATTEMPTS = 3;
 
 /** What one request to EC2 can hold. */
 const FILTER_VALUES = 200;
 const STATUS_IDS = 100;
 const PAGE = 1_000;
 
-const THROTTLES: ReadonlySet<string> = new Set([
-  "RequestLimitExceeded",
-  "Throttling",
-  "ThrottlingException",
-  "EC2ThrottledException",
-]);
-
 /**
  * Makes calls wait for their turn, so that all workers together stay inside the account's limits. Without Redis they wait
  * until it is back. A call that is aborted while it waits was never made.
+ *
+ * A call that is throttled, or gets no clear answer, is made again, each time in its turn: all of them may be. Only of a
+ * launch whose outcome is unknown does the caller decide.
  */
 export class PacedEc2Api implements Ec2Api {
   readonly #api: Ec2Api;
@@ -57,6 +60,8 @@ export class PacedEc2Api implements Ec2Api {
   readonly #limits: PaceLimits;
   readonly #buckets: TokenBuckets;
   readonly #lanes: Readonly<Record<LaneName, Lane>>;
+  /** As far as known: what may be under way is theirs together. */
+  #workers = 1;
 
   constructor(api: Ec2Api, options: PaceOptions) {
     this.#api = api;
@@ -67,8 +72,15 @@ export class PacedEc2Api implements Ec2Api {
     const lanes = (Object.keys(this.#limits) as LaneName[]).map((name) => [
       name,
       new Lane({
-        reserve: (cost) => this.#buckets.take(this.#takes(name, cost)),
-        inFlight: this.#limits[name].inFlight,
+        reserve: async (cost) => {
+          const reservation = await this.#buckets.take(this.#takes(name, cost));
+          this.#workers = reservation.takers;
+          return reservation;
+        },
+        inFlight: () => {
+          const { inFlight = Number.POSITIVE_INFINITY } = this.#limits[name];
+          return Math.max(1, Math.floor(inFlight / this.#workers));
+        },
         trouble,
       }),
     ]);
@@ -198,13 +210,35 @@ export class PacedEc2Api implements Ec2Api {
     options: CallOptions | undefined,
     call: () => Promise<T>,
   ): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#once(lane, action, cost, options, call);
+      } catch (error) {
+        options?.signal?.throwIfAborted();
+        const isThrottled = isThrottle(error);
+        const mayRepeat = isThrottled || (action !== "RunInstances" && meaningOf(error).kind === "retry");
+        if (!mayRepeat || attempt === ATTEMPTS) throw error;
+        // One that was throttled has the emptied lane to wait for.
+        const pauseMs = isThrottled ? 0 : (this.#options.repeatMs ?? 500) * attempt * (0.5 + Math.random());
+        await sleep(pauseMs, undefined, { signal: options?.signal }).catch(() => options?.signal?.throwIfAborted());
+      }
+    }
+  }
+
+  async #once<T>(
+    lane: LaneName,
+    action: string,
+    cost: Cost,
+    options: CallOptions | undefined,
+    call: () => Promise<T>,
+  ): Promise<T> {
     const askedAt = performance.now();
     await this.#lanes[lane].pass(cost, options?.signal);
     this.#options.onWait?.(action, Math.round(performance.now() - askedAt));
     try {
       return await call();
     } catch (error) {
-      if (THROTTLES.has((error as Error).name)) this.#throttled(lane, action);
+      if (isThrottle(error)) await this.#throttled(lane, action);
       throw error;
     } finally {
       this.#lanes[lane].done();
@@ -212,10 +246,10 @@ export class PacedEc2Api implements Ec2Api {
   }
 
   /** Somebody else uses the account, too, or Redis has forgotten: it is EC2 that knows how full the bucket is. */
-  #throttled(lane: LaneName, action: string): void {
+  async #throttled(lane: LaneName, action: string): Promise<void> {
     this.#options.onThrottled?.(action);
     const { requests: limit } = this.#limits[lane];
-    void this.#buckets.slowDown(lane, limit, SLOW_MS).catch((error: unknown) => this.#options.onTrouble?.(error));
+    await this.#buckets.slowDown(lane, limit, SLOW_MS).catch((error: unknown) => this.#options.onTrouble?.(error));
   }
 
   #takes(lane: LaneName, cost: Cost): Take[] {

@@ -2,6 +2,7 @@
  * Token buckets in Redis, by Redis' clock, shared by everybody with the same prefix. A taker is told how long to wait and
  * has its tokens from then on: nobody asks twice, and nobody who comes later goes first.
  */
+import { randomUUID } from "node:crypto";
 import type { Cluster, Redis } from "ioredis";
 import type { BucketLimit } from "./limits.ts";
 
@@ -11,36 +12,46 @@ export interface Take extends BucketLimit {
 }
 
 export interface Reservation {
+  /** How many takers there were of late, this one among them. */
+  readonly takers: number;
   /** From now, ms. */
   readonly waitMs: number;
   /** Gives the tokens back, if nobody has reserved after it; else they are lost. */
   giveBack(): Promise<void>;
 }
 
+/** Who has taken nothing for so long counts no more, ms. */
+const TAKER_MS = 60_000;
+
 /**
- * KEYS: the buckets, a hash each: `fullAt` (when it will be full again, ms), `slowUntil`.
- * ARGV: size, perSecond, tokens for each bucket.
- * Reply: {how long to wait in ms, fullAt of each bucket}
+ * KEYS: the takers (sorted set: id → when it took last, ms), then the buckets, a hash each: `fullAt` (when it will be full
+ * again, ms), `slowUntil`.
+ * ARGV: the taker's id, TAKER_MS, then size, perSecond, tokens for each bucket.
+ * Reply: {how long to wait in ms, how many takers, fullAt of each bucket}
  */
 const TAKE = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
-local reply = { 0 }
-for i, key in ipairs(KEYS) do
-  local size, perMs, tokens = tonumber(ARGV[3 * i - 2]), ARGV[3 * i - 1] / 1000, tonumber(ARGV[3 * i])
+redis.call('ZADD', KEYS[1], string.format('%.0f', now), ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - ARGV[2]))
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+local reply = { 0, redis.call('ZCARD', KEYS[1]) }
+for i = 2, #KEYS do
+  local key, at = KEYS[i], 3 * i - 3
+  local size, perMs, tokens = tonumber(ARGV[at]), ARGV[at + 1] / 1000, tonumber(ARGV[at + 2])
   local state = redis.call('HMGET', key, 'fullAt', 'slowUntil')
   local slowUntil = tonumber(state[2] or 0)
   local burstMs = size / perMs
   if now < slowUntil then perMs = perMs / 2 end
   local fullAt = math.max(tonumber(state[1] or 0), now) + tokens / perMs
   reply[1] = math.max(reply[1], math.ceil(fullAt - now - burstMs))
-  reply[i + 1] = string.format('%.3f', fullAt)
-  redis.call('HSET', key, 'fullAt', reply[i + 1])
+  reply[#reply + 1] = string.format('%.3f', fullAt)
+  redis.call('HSET', key, 'fullAt', reply[#reply])
   redis.call('PEXPIRE', key, math.ceil(math.max(fullAt, slowUntil) - now) + 1000)
 end
 return reply`;
 
-/** KEYS as above. ARGV: perSecond, tokens, fullAt as it was reserved, for each. */
+/** KEYS: the buckets. ARGV: perSecond, tokens, fullAt as it was reserved, for each. */
 const GIVE_BACK = `
 for i, key in ipairs(KEYS) do
   local perMs, tokens, mine = ARGV[3 * i - 2] / 1000, tonumber(ARGV[3 * i - 1]), ARGV[3 * i]
@@ -61,6 +72,7 @@ redis.call('PEXPIRE', KEYS[1], math.ceil(math.max(fullAt - now, tonumber(ARGV[3]
 export class TokenBuckets {
   readonly #redis: Redis | Cluster;
   readonly #prefix: string;
+  readonly #taker = randomUUID();
 
   /** `prefix` as everywhere, "rc". The connection stays the caller's. */
   constructor(redis: Redis | Cluster, prefix: string) {
@@ -71,11 +83,14 @@ export class TokenBuckets {
   /** Reserves from all of them or, when Redis does not answer, rejects. */
   async take(takes: readonly Take[]): Promise<Reservation> {
     const keys = takes.map(({ bucket }) => this.#key(bucket));
-    const args = takes.flatMap(({ size, perSecond, tokens }) => [size, perSecond, tokens]);
-    const [waitMs, ...fullAt] = (await this.#redis.eval(TAKE, keys.length, ...keys, ...args)) as [number, ...string[]];
+    const args = [this.#taker, TAKER_MS, ...takes.flatMap(({ size, perSecond, tokens }) => [size, perSecond, tokens])];
+    const [waitMs, takers, ...fullAt] = (await this.#redis.eval(
+      ...([TAKE, keys.length + 1, `{${this.#prefix}:ec2}:takers`, ...keys, ...args] as const),
+    )) as [number, number, ...string[]];
     const mine = takes.flatMap(({ perSecond, tokens }, i) => [perSecond, tokens, fullAt[i] as string]);
     return {
       waitMs,
+      takers,
       giveBack: async () => void (await this.#redis.eval(GIVE_BACK, keys.length, ...keys, ...mine)),
     };
   }
