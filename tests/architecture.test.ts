@@ -25,6 +25,7 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
   "packages/debounce": [/^ioredis$/],
   // What both processes need knows the coordinator, and neither process.
   "packages/service": [/^(ioredis|bullmq|pino|zod|yaml|fastest-levenshtein)$/, /^@restart-coordinator\/debounce$/],
+  "packages/simulator": [/^(commander|csv-parse\/sync|zod)$/, /^@restart-coordinator\/(debounce|service)$/],
   "apps/api": [
     /^(ioredis|bullmq|pino|pino-http|zod|express)$/,
     /^@bull-board\//,

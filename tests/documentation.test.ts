@@ -71,6 +71,7 @@ test("every link in the documents leads to a file", () => {
     "docs/policies.md",
     "docs/api.md",
     "docs/library.md",
+    "docs/simulator.md",
   ]) {
     const links = [...read(document).matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map(([, link]) => link as string);
     for (const link of links.filter((target) => !target.startsWith("http"))) {

@@ -51,6 +51,9 @@ export {
 export type { DesireResult, RegisterResult, WorkspaceEntry, WorkspacePage } from "./registry.ts";
 export type { Replication } from "./replication.ts";
 export type { ScriptName } from "./scripts.ts";
+export { type Replayed, type ReplayedTrigger, replay } from "./simulation/replay.ts";
+export { VirtualTime } from "./simulation/virtual-time.ts";
+export { type VirtualState, VirtualWorkspace } from "./simulation/virtual-workspace.ts";
 export type { BegunReply, Census, CycleAction, DueWorkspace, EndReply } from "./transition-types.ts";
 export { parseTriggerId, type TriggerId } from "./trigger-id.ts";
 export { outcomeOf, type TriggerOutcome } from "./trigger-outcome.ts";

@@ -1,0 +1,80 @@
+import { dueOf, type Owed } from "../../src/judge.ts";
+import type { Policy } from "../../src/policy.ts";
+import type { Machine } from "../../src/simulation/virtual-workspace.ts";
+import type { Transitions } from "../../src/transitions.ts";
+
+/** The real scripts as a machine for replays. Times are shifted, so that virtual zero is not Redis' "none". */
+export class ScriptsMachine implements Machine {
+  readonly #transitions: Transitions;
+  readonly #policy: Policy;
+  readonly #id: string;
+  readonly #epoch = 1_000_000_000_000;
+  #fencingToken = 0;
+
+  constructor(transitions: Transitions, policy: Policy, id: string) {
+    this.#transitions = transitions;
+    this.#policy = policy;
+    this.#id = id;
+  }
+
+  async register(): Promise<this> {
+    await this.#transitions.register({ id: this.#id, fields: {}, now: this.#epoch });
+    return this;
+  }
+
+  async trigger(source: string, now: number) {
+    const policy = this.#policy.sources[source];
+    if (policy === undefined) throw new Error(`no policy for ${source}`);
+    const reply = await this.#transitions.trigger({
+      id: this.#id,
+      source,
+      policy,
+      count: 1,
+      reasons: ["replayed"],
+      actors: [],
+      write: false,
+      onHold: "queue",
+      nonce: "",
+      now: this.#epoch + now,
+    });
+    if (reply.kind === "conflict") throw new Error("unexpected conflict");
+    return { ...reply.first, dueAt: reply.dueAt === undefined ? undefined : reply.dueAt - this.#epoch };
+  }
+
+  async begin(now: number): Promise<boolean> {
+    const { cooldownMs } = this.#policy;
+    const reply = await this.#transitions.begin({
+      id: this.#id,
+      owner: `test/${now}`,
+      cooldownMs,
+      now: this.#epoch + now,
+    });
+    if (reply.kind !== "begun") return false;
+    this.#fencingToken = reply.fencingToken;
+    return true;
+  }
+
+  async end(now: number): Promise<void> {
+    const { retry } = this.#policy;
+    const fencingToken = this.#fencingToken;
+    const ended = { id: this.#id, fencingToken, outcome: "ok", retry, jitter: 0, now: this.#epoch + now } as const;
+    const reply = await this.#transitions.end(ended);
+    if (reply.kind === "lost") throw new Error("the lease was lost");
+  }
+
+  async wakeAt(): Promise<number | undefined> {
+    const { state, cooldownEndsAt } = await this.#transitions.view(this.#id);
+    const number = (text: string | undefined) => (text === undefined ? undefined : Number(text));
+    if (state.owedSince === undefined) return undefined;
+    const owed: Owed = {
+      dueNowAt: number(state.dueNowAt),
+      quietEndsAt: number(state.quietEndsAt),
+      deadlineAt: number(state.deadlineAt),
+      ignoreCooldown: state.ignoreCooldown !== undefined,
+      overrideHold: false,
+      firstAt: {},
+    };
+    const due = dueOf({ owed, cooldownEndsAt, backoffEndsAt: undefined, heldUntil: undefined }, 0);
+    return due === undefined ? undefined : due - this.#epoch;
+  }
+}

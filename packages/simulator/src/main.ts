@@ -1,0 +1,3 @@
+import { simulateCommand } from "./command.ts";
+
+await simulateCommand().parseAsync();

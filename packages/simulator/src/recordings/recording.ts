@@ -1,0 +1,49 @@
+import { isWorkspaceId } from "@restart-coordinator/debounce";
+
+/** A trigger as it was recorded. */
+export interface RecordedTrigger {
+  readonly atMs: number;
+  readonly workspace: string;
+  readonly source: string;
+  /** Where it stands, for messages: `file:line`, or the address it came from. */
+  readonly where: string;
+}
+
+/** Triggers in the order of time, and what they are called. */
+export interface Recording {
+  readonly name: string;
+  readonly triggers: readonly RecordedTrigger[];
+  /** What could not be taken over, in words. */
+  readonly notes: readonly string[];
+}
+
+/** What was given cannot be simulated. The message says where, what was expected and what came. */
+export class SimulationError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "SimulationError";
+  }
+}
+
+/** @throws SimulationError */
+export function expectWorkspaceId(text: unknown, where: string): string {
+  if (typeof text === "string" && isWorkspaceId(text)) return text;
+  throw new SimulationError(
+    `${where}: expected a workspace id (1 to 128 letters, digits, ".", "_" or "-", not starting with a dot), got ${shown(text)}`,
+  );
+}
+
+/** What came, short enough for a line. */
+export function shown(value: unknown): string {
+  return (JSON.stringify(value) ?? String(value)).slice(0, 80);
+}
+
+export function inOrderOfTime(triggers: RecordedTrigger[]): RecordedTrigger[] {
+  return triggers.sort((a, b) => a.atMs - b.atMs);
+}
+
+/** Recorded times are those of a clock; a simulation begins with its first trigger. */
+export function sinceTheFirst(triggers: RecordedTrigger[]): RecordedTrigger[] {
+  const first = inOrderOfTime(triggers)[0]?.atMs ?? 0;
+  return triggers.map((trigger) => ({ ...trigger, atMs: trigger.atMs - first }));
+}
