@@ -72,6 +72,7 @@ test("every link in the documents leads to a file", () => {
     "docs/api.md",
     "docs/library.md",
     "docs/simulator.md",
+    "docs/command.md",
   ]) {
     const links = [...read(document).matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map(([, link]) => link as string);
     for (const link of links.filter((target) => !target.startsWith("http"))) {

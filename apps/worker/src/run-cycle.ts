@@ -90,7 +90,7 @@ function cycleFor(lease: CycleLease, signal: AbortSignal, settings: AttemptSetti
   const { cycleId, fencingToken, attempt, journal, leftover } = lease.cycle;
   const step = (name: string, detail: Readonly<Record<string, unknown>> = {}): void => {
     logger.info({ step: name, ...detail }, `cycle ${cycleId}: ${name}`);
-    lease.step(name);
+    lease.step(name, detail);
     settings.onStep(name, detail);
   };
   return {

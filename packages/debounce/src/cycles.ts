@@ -160,8 +160,8 @@ export class CycleLease {
   }
 
   /** Notes what is done now, for the record of the attempt. */
-  step(name: string): void {
-    this.#steps.add(name);
+  step(name: string, detail?: Readonly<Record<string, unknown>>): void {
+    this.#steps.add(name, detail);
   }
 
   /** Writes the journal, fenced. @throws LeaseLostError: the side effect it announces must not be made. */

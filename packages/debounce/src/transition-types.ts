@@ -93,6 +93,8 @@ export interface Step {
   readonly name: string;
   readonly started_at: number;
   readonly duration_ms: number;
+  /** What its provisioner says of it, at most 3 KiB. */
+  readonly detail?: Readonly<Record<string, unknown>> | undefined;
 }
 
 export interface EndCall {

@@ -22,6 +22,8 @@ const json = <Schema extends z.ZodType>(schema: Schema) =>
     })
     .pipe(schema);
 
+const argv = json(z.array(z.string()).min(1)).optional();
+
 const shared = {
   /** redis://, rediss://, redis+sentinel://h1:p,h2:p/master-name or redis+cluster://h1:p,h2:p. */
   REDIS_URL: z.string().default("redis://127.0.0.1:6379"),
@@ -64,7 +66,7 @@ const api = {
 };
 
 const worker = {
-  PROVISIONER: z.enum(["process", "ec2", "simulated"]).default("process"),
+  PROVISIONER: z.enum(["process", "ec2", "command", "simulated"]).default("process"),
   /** Cycles this worker runs at a time. */
   CONCURRENCY: z.coerce.number().int().min(1).max(1_000).default(10),
   /** A cycle that takes longer has failed, ms. */
@@ -79,6 +81,22 @@ const worker = {
   PROCESS_START_TIMEOUT_MS: milliseconds(30_000, 1),
   /** A URL that answers 2xx once the workspace serves; {workspaceId} and {cycleId} are filled in. */
   PROCESS_READY_URL: z.string().optional(),
+  /** The executables of the command provisioner, unless a workspace's spec says otherwise: JSON arrays of strings. */
+  COMMAND_STOP: argv,
+  COMMAND_START: argv,
+  COMMAND_RESTART: argv,
+  COMMAND_STATUS: argv,
+  COMMAND_PREFLIGHT: argv,
+  /** Their variables: a JSON object of strings. */
+  COMMAND_ENV: json(z.record(z.string(), z.string())).default({}),
+  /** How long stop, start and restart may take each, ms. */
+  COMMAND_TIMEOUT_MS: z.coerce.number().int().min(1).max(3_600_000).default(300_000),
+  /** How long status may go on saying no after a start, ms. */
+  COMMAND_ONLINE_TIMEOUT_MS: z.coerce.number().int().min(1).max(3_600_000).default(60_000),
+  /** How long one status or pre-flight may take, ms. */
+  COMMAND_PROBE_TIMEOUT_MS: z.coerce.number().int().min(1).max(3_600_000).default(30_000),
+  /** From SIGTERM to SIGKILL of a command, ms. */
+  COMMAND_KILL_AFTER_MS: z.coerce.number().int().min(0).max(600_000).default(5_000),
   /** Names this coordinator in an AWS account that several may share. */
   EC2_OWNER: z
     .string()
@@ -136,7 +154,7 @@ export function readEnvironment<Schema extends z.ZodObject>(schema: Schema, env:
   return result.data;
 }
 
-const SECRET = /TOKEN|URL|SECRET|PASSWORD|EC2_DEFAULTS/;
+const SECRET = /TOKEN|URL|SECRET|PASSWORD|EC2_DEFAULTS|COMMAND_ENV/;
 
 function gotten(name: PropertyKey | undefined, given: Record<string, string | undefined>): string {
   const value = given[String(name)];

@@ -1,6 +1,7 @@
 import type { WorkerEnvironment } from "@restart-coordinator/service";
 import { ConfigurationError, connectRedis } from "@restart-coordinator/service";
 import type { Logger } from "pino";
+import { CommandProvisioner, type CommandSpec } from "./command/index.ts";
 import { checkEc2Defaults, Ec2Provisioner, SdkEc2Api } from "./ec2/index.ts";
 import { AWS_LIMITS, BatchedEc2Api, ownLimits, PacedEc2Api } from "./ec2/pacing/index.ts";
 import { type Report, reconcile, type WorkspaceRecord } from "./ec2/reconcile.ts";
@@ -20,6 +21,7 @@ export interface CreatedProvisioner {
 export function createProvisioner(config: WorkerEnvironment, logger: Logger): CreatedProvisioner {
   if (config.PROVISIONER === "simulated") return createSimulated(config, logger);
   if (config.PROVISIONER === "ec2") return createEc2(config, logger);
+  if (config.PROVISIONER === "command") return createCommand(config);
   const provisioner = new ProcessProvisioner({
     workspacesDir: config.WORKSPACES_DIR,
     defaults: processDefaults(config),
@@ -64,6 +66,27 @@ function createEc2(config: WorkerEnvironment, logger: Logger): CreatedProvisione
       redis.disconnect();
     },
   };
+}
+
+function createCommand(config: WorkerEnvironment): CreatedProvisioner {
+  const argvs = {
+    stop: config.COMMAND_STOP,
+    start: config.COMMAND_START,
+    restart: config.COMMAND_RESTART,
+    status: config.COMMAND_STATUS,
+    preflight: config.COMMAND_PREFLIGHT,
+  };
+  const given = Object.fromEntries(Object.entries(argvs).filter(([, argv]) => argv !== undefined));
+  const defaults: CommandSpec = {
+    ...given,
+    env: config.COMMAND_ENV,
+    timeoutMs: config.COMMAND_TIMEOUT_MS,
+    onlineTimeoutMs: config.COMMAND_ONLINE_TIMEOUT_MS,
+    probeTimeoutMs: config.COMMAND_PROBE_TIMEOUT_MS,
+    killAfterMs: config.COMMAND_KILL_AFTER_MS,
+  };
+  const provisioner = new CommandProvisioner({ workspacesDir: config.WORKSPACES_DIR, defaults });
+  return { provisioner, close: () => provisioner.close() };
 }
 
 /** Its ledger is no part of the coordinator's state, and may live on a server of its own. */

@@ -1,7 +1,8 @@
+import { baseEnvironment, isExecutable } from "../host-environment.ts";
 import type { Cycle, Journal, PlannedCycle, Preflight, Provisioner, RestartResult, Workspace } from "../provisioner.ts";
 import { ProvisionerError } from "../provisioner.ts";
 import { ControlDirectory } from "./control-directory.ts";
-import { baseEnvironment, isExecutable, launchEnvironment } from "./environment.ts";
+import { launchEnvironment } from "./environment.ts";
 import { isLeaderAlive, isLocal, type ProcessRecord } from "./identity.ts";
 import { answers, waitUntilReady } from "./readiness.ts";
 import {
