@@ -1,7 +1,8 @@
 -- Takes the lease of a workspace and begins, takes over or retries a cycle.
 -- `owner` names one call of one worker.
 -- KEYS: workspace state startedAt due phases hinted why covers journal events activity
--- ARGV: id owner leaseMs cooldownMs activityTtlMs now
+-- ARGV: id owner leaseMs cooldownMs alternatives activityTtlMs now
+-- `alternatives`: what to put in place of `cooldownMs`, see chooseArguments.
 -- Reply: {'idle'}                          nothing is owed that may start by itself
 -- Reply: {'busy', leaseEndsAt}             another worker acts
 -- Reply: {'not-due', dueAt, hintId, now}   too early; hintId names the hint to enqueue for dueAt
@@ -13,6 +14,7 @@
 local now = clock()
 local workspace = readHash(K.workspace)
 local state = readHash(K.state)
+chooseArguments(workspace)
 local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
 
 local function notDue(due)

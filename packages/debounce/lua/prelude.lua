@@ -39,6 +39,20 @@ local function ahead(time, now) return time and tonumber(time) > now end
 -- Numbers handed out only ever rise, even when a failover forgot the last ones.
 local function nextNumber(previous, now) return math.max((tonumber(previous) or 0) + 1, now) end
 
+-- policy-set.ts' choice: the first alternative whose tags and runtime are the workspace's puts its arguments in place.
+local function chooseArguments(workspace)
+  if A.alternatives == '' then return end
+  local tags = workspace.tags and cjson.decode(workspace.tags) or {}
+  for _, alternative in ipairs(cjson.decode(A.alternatives)) do
+    local meets = not alternative.runtime or alternative.runtime == workspace.runtime
+    for name, value in pairs(alternative.tags or {}) do meets = meets and tags[name] == value end
+    if meets then
+      for name, value in pairs(alternative.set) do A[name] = value end
+      return
+    end
+  end
+end
+
 -- nil, or why the workspace may not be restarted.
 local function refusalOf(workspace)
   local desired = workspace.desired or 'removed'

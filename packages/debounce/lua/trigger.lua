@@ -1,11 +1,12 @@
 -- Judges `count` triggers of one source that arrived together, and records what they are owed.
 -- KEYS: workspace state startedAt window due phases why covers lastCycle events activity recent idempotency
--- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic count reasons actors firstReason
+-- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic alternatives count reasons actors firstReason
 -- ARGV: firstActor moreReasons moreActors write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
 -- Reply: {'judged', decision, rule, restDecision, restRule, generation, dueAt|'', hintId|'', running 0|1, now, nonce,
 -- Reply:  superseded 0|1}
 -- Reply: the first receipt again, with 'replayed' for 'judged' and no hint, when `nonce` or `idempotencyKey` is known
 -- Reply: {'conflict'} when `idempotencyKey` was used with another body
+-- `alternatives`: what to put in place of the seven before it, see chooseArguments.
 -- Events: WORKSPACE_RESTART_COALESCED (first of an owed cycle), WORKSPACE_RESTART_DROPPED (first per window),
 -- Events: WORKSPACE_RESTART_REFUSED (now and then), WORKSPACE_RESTARTING_MID_WRITE, WORKSPACE_RESTART_CANCELED (a waiting retry is superseded)
 -- `recent` is the base of a name: the script adds the minute. Both buckets it reads lie in the same slot.
@@ -36,9 +37,11 @@ if recalled then
 end
 
 local workspace = {}
-local fields = redis.call('HMGET', K.workspace, 'desired', 'runtime', 'parentPaused')
+local fields = redis.call('HMGET', K.workspace, 'desired', 'runtime', 'parentPaused', 'tags')
 workspace.desired, workspace.runtime, workspace.parentPaused = fields[1] or nil, fields[2] or nil, fields[3] or nil
+workspace.tags = fields[4] or nil
 local state = readHash(K.state)
+chooseArguments(workspace)
 
 local windowMs, maxWaitMs, count = tonumber(A.windowMs), tonumber(A.maxWaitMs), tonumber(A.count)
 local leading, trailing = A.leading == '1', A.trailing == '1'

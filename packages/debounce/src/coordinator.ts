@@ -10,7 +10,8 @@ import { fromRedis, IdempotencyConflictError, InvalidWorkspaceIdError, UnknownSo
 import type { Hint } from "./hint.ts";
 import { createKeySpace, type KeySpace } from "./keys.ts";
 import type { Observer } from "./observer.ts";
-import { POLICIES, type Policy, type SourcePolicy } from "./policy.ts";
+import { POLICIES, type Policy } from "./policy.ts";
+import { choiceFor, factsOf, type PolicyProvider, policyFor, providerOf } from "./policy-set.ts";
 import { Registry } from "./registry.ts";
 import type { Replication } from "./replication.ts";
 import type { Census, TriggerReply } from "./transition-types.ts";
@@ -28,8 +29,8 @@ export interface CoordinatorOptions {
   readonly prefix?: string;
   /** The number of shards, the same at every process. Default 1. */
   readonly shards?: number;
-  /** Default `POLICIES.default`. */
-  readonly policy?: Policy;
+  /** One for all, or a set that may change while the process runs. Default `POLICIES.default`. */
+  readonly policy?: Policy | PolicyProvider;
   /** How long activity and an idle workspace's state are kept, ms. Default 7 days. */
   readonly activityTtlMs?: number;
   /** How long a worker may act without a word before another takes over, ms. Default 15,000. */
@@ -93,7 +94,7 @@ export class RestartCoordinator {
   readonly transitions: Transitions;
   readonly keys: KeySpace;
   readonly #redis: Redis | Cluster;
-  readonly #policy: Policy;
+  readonly #provider: PolicyProvider;
   readonly #onDue: ((hint: Hint) => unknown) | undefined;
   readonly #batches: Batcher<TriggerRequest & { id: string }, Receipt>;
 
@@ -108,7 +109,7 @@ export class RestartCoordinator {
     this.registry = new Registry(options.redis, this.keys, this.transitions, (hint) => this.#hint(hint));
     this.verbs = new Verbs(this.transitions, (hint) => this.#hint(hint));
     this.#redis = options.redis;
-    this.#policy = options.policy ?? POLICIES.default;
+    this.#provider = providerOf(options.policy ?? POLICIES.default);
     this.#onDue = options.onDue;
     this.#batches = new Batcher((requests) => this.#triggerTogether(requests), MOST_PER_BATCH);
   }
@@ -123,7 +124,7 @@ export class RestartCoordinator {
    */
   async trigger(workspaceId: string, request: TriggerRequest): Promise<Receipt> {
     assertWorkspaceId(workspaceId);
-    this.#policyOf(request.source);
+    this.#assertSource(request.source);
     const call = { ...request, id: workspaceId };
     if (request.idempotency !== undefined) return (await this.#triggerTogether([call]))[0] as Receipt;
     const key = `${workspaceId} ${request.source} ${request.write === true} ${request.onHold ?? ""}`;
@@ -140,9 +141,11 @@ export class RestartCoordinator {
   /** Whether a cycle runs now, or the cooldown after the last one's start; nothing of both for an unknown workspace. */
   async restarting(workspaceId: string): Promise<Restarting> {
     assertWorkspaceId(workspaceId);
-    const { restart } = describeWorkspace(workspaceId, await this.transitions.view(workspaceId));
+    const snapshot = await this.transitions.view(workspaceId);
+    const { restart } = describeWorkspace(workspaceId, snapshot);
     const { cooldownEndsAt } = restart;
-    const cooldownStartedAt = cooldownEndsAt === undefined ? undefined : cooldownEndsAt - this.#policy.cooldownMs;
+    const { cooldownMs } = policyFor(this.#provider.policies, factsOf(workspaceId, snapshot.workspace));
+    const cooldownStartedAt = cooldownEndsAt === undefined ? undefined : cooldownEndsAt - cooldownMs;
     return {
       restarting: restart.phase === "running",
       cooling: cooldownEndsAt !== undefined,
@@ -175,25 +178,27 @@ export class RestartCoordinator {
   }
 
   get sources(): readonly string[] {
-    return Object.keys(this.#policy.sources);
+    return Object.keys(this.#provider.policies.common.sources);
   }
 
-  #policyOf(source: string): SourcePolicy {
-    const policy = Object.hasOwn(this.#policy.sources, source) ? this.#policy.sources[source] : undefined;
-    if (policy === undefined) throw new UnknownSourceError(source, this.sources);
-    return policy;
+  #assertSource(source: string): void {
+    if (!Object.hasOwn(this.#provider.policies.common.sources, source)) {
+      throw new UnknownSourceError(source, this.sources);
+    }
   }
 
   async #triggerTogether(requests: readonly (TriggerRequest & { id: string })[]): Promise<Receipt[]> {
     const first = requests[0] as TriggerRequest & { id: string };
     const { id, source } = first;
+    // Again: the policies may have been exchanged while it waited for its turn.
+    this.#assertSource(source);
     const nonce = randomBytes(9).toString("base64url");
     const reasons = distinct(requests.map(({ reason }) => reason));
     const actors = distinct(requests.map(({ actor }) => actor));
     const reply = await this.transitions.trigger({
       id,
       source,
-      policy: this.#policyOf(source),
+      choice: choiceFor(this.#provider.policies, id),
       count: requests.length,
       reasons: reasons.slice(-DISTINCT_SENT),
       actors: actors.slice(-DISTINCT_SENT),

@@ -8,6 +8,7 @@ import { CycleStopAskedError, LeaseLostError } from "./errors.ts";
 import { createKeySpace, type KeySpace } from "./keys.ts";
 import type { Observer } from "./observer.ts";
 import { POLICIES, type Policy, type RetryPolicy } from "./policy.ts";
+import { choiceFor, factsOf, type PolicyProvider, policyFor, providerOf } from "./policy-set.ts";
 import type { Replication } from "./replication.ts";
 import { StepRecord } from "./step-record.ts";
 import type { BeginReply, BegunReply, DueWorkspace, EndCall, EndReply } from "./transition-types.ts";
@@ -20,8 +21,8 @@ export interface CyclesOptions {
   readonly prefix?: string;
   /** The same as the coordinators'. Default 1. */
   readonly shards?: number;
-  /** Its cooldown and retry parts are used. Default `POLICIES.default`. */
-  readonly policy?: Pick<Policy, "cooldownMs" | "retry">;
+  /** One for all, or a set that may change while the process runs; cooldown and retries are used. Default `POLICIES.default`. */
+  readonly policy?: Pick<Policy, "cooldownMs" | "retry"> | PolicyProvider;
   /** How long a worker may act without a word before another takes over, ms. Default 15,000. */
   readonly leaseMs?: number;
   /** A cycle begins only once replicas have its lease. Default: once Redis has it. */
@@ -49,12 +50,12 @@ export class Cycles {
   readonly keys: KeySpace;
   readonly transitions: Transitions;
   readonly #options: CyclesOptions;
-  readonly #policy: Pick<Policy, "cooldownMs" | "retry">;
+  readonly #provider: PolicyProvider;
   readonly #leaseMs: number;
 
   constructor(options: CyclesOptions) {
     this.#options = options;
-    this.#policy = options.policy ?? POLICIES.default;
+    this.#provider = providerOf(options.policy ?? POLICIES.default);
     this.#leaseMs = options.leaseMs ?? 15_000;
     this.keys = createKeySpace(options.prefix ?? "rc", options.shards ?? 1);
     this.transitions = new Transitions(options.redis, this.keys, {
@@ -69,15 +70,16 @@ export class Cycles {
   async begin(workspaceId: string): Promise<Begun> {
     const sentAt = performance.now();
     const owner = `${this.#options.worker}/${randomBytes(6).toString("base64url")}`;
-    const reply = await this.transitions.begin({ id: workspaceId, owner, cooldownMs: this.#policy.cooldownMs });
+    const { policies } = this.#provider;
+    const reply = await this.transitions.begin({ id: workspaceId, owner, choice: choiceFor(policies, workspaceId) });
     if (reply.kind !== "begun") return reply;
-    if (!reply.isReplicated) return this.#giveUp(workspaceId, reply);
-    const lease = new CycleLease(workspaceId, reply, this.transitions, this.#policy, this.#leaseMs, sentAt);
+    const policy = policyFor(policies, factsOf(workspaceId, reply.workspace));
+    if (!reply.isReplicated) return this.#giveUp(workspaceId, reply, policy);
+    const lease = new CycleLease(workspaceId, reply, this.transitions, policy, this.#leaseMs, sentAt);
     return { kind: "begun", lease };
   }
 
-  async #giveUp(id: string, { fencingToken, now }: BegunReply): Promise<Begun> {
-    const { retry } = this.#policy;
+  async #giveUp(id: string, { fencingToken, now }: BegunReply, { retry }: Policy): Promise<Begun> {
     const pauseMs = NOT_REPLICATED_PAUSE_MS;
     const ended = await this.transitions.end({ id, fencingToken, outcome: "handover", pauseMs, retry, jitter: 0 });
     return { kind: "not-replicated", dueAt: ended.kind === "lost" ? now : (ended.dueAt ?? now) };

@@ -48,6 +48,15 @@ export {
   type RetryPolicy,
   type SourcePolicy,
 } from "./policy.ts";
+export {
+  overrideFor,
+  type PolicyOverride,
+  type PolicyProvider,
+  type PolicySet,
+  policyFor,
+  type RegistryFacts,
+  type WorkspaceMatch,
+} from "./policy-set.ts";
 export type { DesireResult, RegisterResult, WorkspaceEntry, WorkspacePage } from "./registry.ts";
 export type { Replication } from "./replication.ts";
 export type { ScriptName } from "./scripts.ts";

@@ -1,6 +1,7 @@
 /** What each transition takes and answers. Times are ms of Redis' clock; `now` is for tests. */
 import type { Observer } from "./observer.ts";
-import type { RetryPolicy, SourcePolicy } from "./policy.ts";
+import type { RetryPolicy } from "./policy.ts";
+import type { Choice } from "./policy-set.ts";
 import type { Replication } from "./replication.ts";
 import type { Decision, Outcome, Phase, Rule } from "./vocabulary.ts";
 import type { CoveredSource } from "./why.ts";
@@ -8,7 +9,8 @@ import type { CoveredSource } from "./why.ts";
 export interface TriggerCall {
   readonly id: string;
   readonly source: string;
-  readonly policy: SourcePolicy;
+  /** The policies the workspace may have; each knows the source. */
+  readonly choice: Choice;
   /** How many triggers arrived together. */
   readonly count: number;
   readonly reasons: readonly string[];

@@ -5,6 +5,8 @@
 import type { Cluster, Redis } from "ioredis";
 import { fromRedis, NotReplicatedError } from "./errors.ts";
 import type { KeyRole, KeySpace } from "./keys.ts";
+import type { Policy, SourcePolicy } from "./policy.ts";
+import type { Choice } from "./policy-set.ts";
 import type { Acknowledged } from "./replication.ts";
 import { bindScripts, type KeyOf, type RunScript, type ScriptArguments, type ScriptName } from "./scripts.ts";
 import type {
@@ -37,19 +39,12 @@ export class Transitions {
 
   /** @throws NotReplicatedError when too few replicas have it: it may be carried out, or lost */
   async trigger(call: TriggerCall): Promise<TriggerReply> {
-    const { policy } = call;
     const keyOf = (role: KeyRole) =>
       role === "window" ? this.keys.window(call.source, call.id) : this.#of(call.id, role);
     const { reply, isReplicated } = await this.#runReplicated("trigger", keyOf, {
       id: call.id,
       source: call.source,
-      windowMs: policy.windowMs,
-      leading: flag(policy.leading),
-      trailing: flag(policy.trailing),
-      maxWaitMs: policy.maxWaitMs,
-      cooldown: policy.cooldown,
-      running: policy.running,
-      automatic: flag(policy.automatic),
+      ...chosenFrom(call.choice, (policy) => sourceArguments(policy.sources[call.source] as SourcePolicy)),
       count: call.count,
       reasons: JSON.stringify(call.reasons),
       actors: JSON.stringify(call.actors),
@@ -88,12 +83,12 @@ export class Transitions {
     };
   }
 
-  async begin(call: { id: string; owner: string; cooldownMs: number; now?: number }): Promise<BeginReply> {
+  async begin(call: { id: string; owner: string; choice: Choice; now?: number }): Promise<BeginReply> {
     const { reply, isReplicated } = await this.#runReplicated("begin", (role) => this.#of(call.id, role), {
       id: call.id,
       owner: call.owner,
       leaseMs: this.#settings.leaseMs,
-      cooldownMs: call.cooldownMs,
+      ...chosenFrom(call.choice, ({ cooldownMs }) => ({ cooldownMs: String(cooldownMs) })),
       activityTtlMs: this.#settings.activityTtlMs,
       now: call.now ?? "",
     });
@@ -386,6 +381,34 @@ export class Transitions {
   #of(id: string, role: KeyRole): string {
     return this.keys.forWorkspace(role as Exclude<KeyRole, "window">, id);
   }
+}
+
+type Arguments<Name extends string> = Readonly<Record<Name, string>>;
+
+/** The arguments by the policy that the id leaves, and those the script puts in their place where the registry says so. */
+function chosenFrom<Name extends string>(
+  { otherwise, alternatives }: Choice,
+  argumentsOf: (policy: Policy) => Arguments<Name>,
+): Arguments<Name | "alternatives"> {
+  const list = alternatives.map(({ match: { tags, runtime }, policy }) => ({
+    tags,
+    runtime,
+    set: argumentsOf(policy),
+  }));
+  const chosen = { alternatives: list.length === 0 ? "" : JSON.stringify(list) };
+  return { ...argumentsOf(otherwise), ...chosen } as Arguments<Name | "alternatives">;
+}
+
+function sourceArguments(policy: SourcePolicy) {
+  return {
+    windowMs: String(policy.windowMs),
+    leading: flag(policy.leading),
+    trailing: flag(policy.trailing),
+    maxWaitMs: String(policy.maxWaitMs),
+    cooldown: policy.cooldown,
+    running: policy.running,
+    automatic: flag(policy.automatic),
+  };
 }
 
 function wokenOf(reply: unknown[]): Woken {

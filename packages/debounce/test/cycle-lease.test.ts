@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
 import { type CycleLease, Cycles } from "../src/cycles.ts";
 import { CycleStopAskedError, LeaseLostError } from "../src/errors.ts";
+import { POLICIES } from "../src/policy.ts";
 import { useRedis } from "./support/redis.ts";
 
 const own = useRedis();
@@ -40,7 +41,8 @@ describe("a lease that is lost aborts its signal", () => {
     // As after a pause of the whole process: another one took the cycle over.
     const { leaseEndsAt, fencingToken } = lease.cycle;
     const { workspaceId: id } = lease;
-    await coordinator.transitions.begin({ id, owner: "other", cooldownMs: 0, now: leaseEndsAt + 3_600_000 });
+    const choice = { otherwise: POLICIES.default, alternatives: [] };
+    await coordinator.transitions.begin({ id, owner: "other", choice, now: leaseEndsAt + 3_600_000 });
     expect(await loss).toBeInstanceOf(LeaseLostError);
     expect(await lease.end({ outcome: "ok" })).toEqual({ kind: "lost" });
     expect((await coordinator.workspace(id))?.restart.cycle).toMatchObject({ attempt: 2 });

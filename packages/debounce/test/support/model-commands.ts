@@ -39,10 +39,9 @@ function step(
 
 function trigger(afterMs: number, source: string, force: boolean): Command {
   return step(`trigger ${source}${force ? " (force)" : ""}`, afterMs, async (model, real, now) => {
-    const policy = model.policy.sources[source];
-    if (policy === undefined) throw new Error(`no policy for ${source}`);
     const onHold = force ? "override" : "queue";
-    const call = { source, policy, count: 1, reasons: ["why"], actors: [], write: false, onHold, nonce: "" } as const;
+    const choice = { otherwise: model.policy, alternatives: [] };
+    const call = { source, choice, count: 1, reasons: ["why"], actors: [], write: false, onHold, nonce: "" } as const;
     const reply = await real.transitions.trigger({ id: real.id, ...call, now });
     if (reply.kind === "conflict") throw new Error("no key, no conflict");
     const dueAt = reply.dueAt === undefined ? undefined : reply.dueAt - real.epoch;
@@ -56,8 +55,8 @@ function begin(afterMs: number | "at the wake-up"): Command {
   return step(text, afterMs === "at the wake-up" ? 0 : afterMs, async (model, real) => {
     if (afterMs === "at the wake-up") model.now = Math.max(model.now, model.wakeAt() ?? 0);
     const now = real.epoch + model.now;
-    const { cooldownMs } = model.policy;
-    const reply = await real.transitions.begin({ id: real.id, owner: `owner/${Math.random()}`, cooldownMs, now });
+    const choice = { otherwise: model.policy, alternatives: [] };
+    const reply = await real.transitions.begin({ id: real.id, owner: `owner/${Math.random()}`, choice, now });
     if (reply.kind === "begun") real.fencingToken = reply.fencingToken;
     const told =
       reply.kind === "begun"

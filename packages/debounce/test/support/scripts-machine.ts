@@ -23,12 +23,10 @@ export class ScriptsMachine implements Machine {
   }
 
   async trigger(source: string, now: number) {
-    const policy = this.#policy.sources[source];
-    if (policy === undefined) throw new Error(`no policy for ${source}`);
     const reply = await this.#transitions.trigger({
       id: this.#id,
       source,
-      policy,
+      choice: { otherwise: this.#policy, alternatives: [] },
       count: 1,
       reasons: ["replayed"],
       actors: [],
@@ -42,11 +40,10 @@ export class ScriptsMachine implements Machine {
   }
 
   async begin(now: number): Promise<boolean> {
-    const { cooldownMs } = this.#policy;
     const reply = await this.#transitions.begin({
       id: this.#id,
       owner: `test/${now}`,
-      cooldownMs,
+      choice: { otherwise: this.#policy, alternatives: [] },
       now: this.#epoch + now,
     });
     if (reply.kind !== "begun") return false;

@@ -84,10 +84,9 @@ export class TestWorkspace {
 
   /** A call as the coordinator makes it, for one trigger. */
   call(source: string, more: Partial<TriggerCall> = {}): TriggerCall {
-    const policy = this.policy.sources[source];
-    if (policy === undefined) throw new Error(`no policy for ${source}`);
     const one = { count: 1, reasons: [], actors: [], write: false, onHold: "queue", nonce: "" } as const;
-    return { id: this.id, source, policy, ...one, now: this.now, ...more };
+    const choice = { otherwise: this.policy, alternatives: [] };
+    return { id: this.id, source, choice, ...one, now: this.now, ...more };
   }
 
   async trigger(source: string, more: Partial<TriggerCall> = {}): Promise<Told> {
@@ -101,7 +100,7 @@ export class TestWorkspace {
     return this.transitions.begin({
       id: this.id,
       owner,
-      cooldownMs: this.policy.cooldownMs,
+      choice: { otherwise: this.policy, alternatives: [] },
       now: this.now,
     });
   }
