@@ -6,6 +6,7 @@ WORKDIR /app
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml .npmrc tsconfig.base.json ./
 # First only what the lockfile's answer depends on: a change of the sources then installs nothing anew.
 COPY packages/debounce/package.json packages/debounce/
+COPY packages/fleet/package.json packages/fleet/
 COPY packages/service/package.json packages/service/
 COPY apps/api/package.json apps/api/
 COPY apps/worker/package.json apps/worker/

@@ -23,6 +23,7 @@ function importsOf(text: string): string[] {
 const MAY_IMPORT: Record<string, readonly RegExp[]> = {
   // The coordinator must fit into somebody else's server.
   "packages/debounce": [/^ioredis$/],
+  "packages/fleet": [/^ioredis$/, /^@restart-coordinator\/debounce$/],
   // What both processes need knows the coordinator, and neither process.
   "packages/service": [/^(ioredis|bullmq|pino|zod|yaml|fastest-levenshtein)$/, /^@restart-coordinator\/debounce$/],
   "packages/simulator": [/^(commander|csv-parse\/sync|zod)$/, /^@restart-coordinator\/(debounce|service)$/],
@@ -31,7 +32,10 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
     /^@bull-board\//,
     /^@restart-coordinator\/(debounce|service)$/,
   ],
-  "apps/worker": [/^(ioredis|bullmq|pino|zod|@aws-sdk\/client-ec2)$/, /^@restart-coordinator\/(debounce|service)$/],
+  "apps/worker": [
+    /^(ioredis|bullmq|pino|zod|@aws-sdk\/client-ec2)$/,
+    /^@restart-coordinator\/(debounce|fleet|service)$/,
+  ],
 };
 
 describe.each(Object.entries(MAY_IMPORT))("%s", (folder, allowed) => {

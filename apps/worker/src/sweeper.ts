@@ -6,6 +6,8 @@ export interface SweeperOptions {
   /** Between two passes, ms. */
   readonly intervalMs: number;
   readonly wake: (hint: Hint) => Promise<void>;
+  /** Told at the end of every pass. */
+  readonly onPass?: (() => void) | undefined;
   readonly logger: Logger;
 }
 
@@ -52,5 +54,6 @@ export class Sweeper {
     } catch (error) {
       logger.warn({ err: error }, "the sweep failed; the next pass tries again");
     }
+    this.#options.onPass?.();
   }
 }

@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Cycles, type Hint, RestartCoordinator } from "@restart-coordinator/debounce";
+import { Turns } from "@restart-coordinator/fleet";
 import {
   connectRedis,
   createLogger,
@@ -13,12 +14,14 @@ import {
   type WorkerEnvironment,
 } from "@restart-coordinator/service";
 import { type ConnectionOptions, type Job, Worker } from "bullmq";
+import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 import { type DrainParts, drain } from "./drain.ts";
 import { createProvisioner } from "./provisioners/create.ts";
 import { Reconciler } from "./reconciler.ts";
 import { removeWorkspaceFiles } from "./remove-files.ts";
 import { Sweeper } from "./sweeper.ts";
+import { TurnTaker } from "./turn-taker.ts";
 
 /** A job taken twice finds "busy" or "idle": there is no reason ever to fail it for having been taken before. */
 const MAX_STALLED = 1_000_000;
@@ -61,8 +64,10 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
     logger,
   };
 
+  const turnTaker = takesTurns(config, { redis, coordinator, parts });
   const workers = Array.from({ length: config.SHARDS }, (_, shard) => {
-    const worker = new Worker<HintData>(HINT_QUEUE, (job) => drainFor(job, parts), {
+    const onHint = (job: Job<HintData>) => turnTaker?.enter(job.data.workspaceId) ?? drainFor(job, parts);
+    const worker = new Worker<HintData>(HINT_QUEUE, onHint, {
       connection: redis as ConnectionOptions,
       prefix: cycles.keys.tagOf(shard),
       concurrency: config.CONCURRENCY,
@@ -74,13 +79,24 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
     );
     return worker;
   });
-  const sweeper = new Sweeper({ cycles, intervalMs: config.RESTART_SWEEP_MS, wake, logger });
+  const sweeper = new Sweeper({
+    cycles,
+    intervalMs: config.RESTART_SWEEP_MS,
+    wake: turnTaker === undefined ? wake : ({ workspaceId }) => turnTaker.enter(workspaceId),
+    onPass: () => turnTaker?.look(),
+    logger,
+  });
   sweeper.start();
   const reconciler =
     reconcile && new Reconciler({ reconcile, coordinator, intervalMs: config.EC2_RECONCILE_MS, logger });
   reconciler?.start();
   logger.info(
-    { provisioner: provisioner.name, concurrency: config.CONCURRENCY, shards: config.SHARDS },
+    {
+      provisioner: provisioner.name,
+      concurrency: config.CONCURRENCY,
+      shards: config.SHARDS,
+      maxRunning: config.RESTART_MAX_RUNNING,
+    },
     `worker ${name} takes restarts`,
   );
 
@@ -88,7 +104,7 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
   const finish = async (): Promise<void> => {
     const grace = setTimeout(() => handover.abort(new Error("the worker is going down")), config.SHUTDOWN_GRACE_MS);
     // Takes no further hint and waits for the cycles under way; past the grace time they are handed over.
-    await Promise.all([sweeper.stop(), ...workers.map((worker) => worker.close())]);
+    await Promise.all([sweeper.stop(), turnTaker?.stop(), ...workers.map((worker) => worker.close())]);
     clearTimeout(grace);
     await hints.close();
     await redis.quit();
@@ -109,6 +125,22 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
     await closeProvisioner();
   };
   return { service: { stop: () => (stopping ??= stop()) }, logger };
+}
+
+/** With a cap on running cycles hints only queue up; nothing of this without one. */
+function takesTurns(
+  config: WorkerEnvironment,
+  { redis, coordinator, parts }: { redis: Redis | Cluster; coordinator: RestartCoordinator; parts: DrainParts },
+): TurnTaker | undefined {
+  const { RESTART_MAX_RUNNING: maxRunning, RESTART_PREFIX: prefix, RESTART_LEASE_MS: leaseMs } = config;
+  if (maxRunning === undefined) return undefined;
+  return new TurnTaker({
+    turns: new Turns({ redis, prefix, maxRunning, leaseMs }),
+    concurrency: config.CONCURRENCY,
+    tenantOf: async (id) => (await coordinator.registry.tags(id))[config.RESTART_TENANT_TAG] ?? "",
+    run: (id) => drain(id, parts, () => {}),
+    logger: parts.logger,
+  });
 }
 
 async function drainFor(job: Job<HintData>, parts: DrainParts): Promise<void> {

@@ -69,6 +69,10 @@ const worker = {
   PROVISIONER: z.enum(["process", "ec2", "command", "simulated"]).default("process"),
   /** Cycles this worker runs at a time. */
   CONCURRENCY: z.coerce.number().int().min(1).max(1_000).default(10),
+  /** Cycles that run at a time, over all workers; no cap without it. The same at every worker. */
+  RESTART_MAX_RUNNING: z.coerce.number().int().min(1).max(100_000).optional(),
+  /** With a cap, turns go round by this tag of the workspaces. */
+  RESTART_TENANT_TAG: z.string().min(1).max(64).default("tenant"),
   /** A cycle that takes longer has failed, ms. */
   CYCLE_DEADLINE_MS: milliseconds(600_000, 100),
   /** How long a worker that was told to stop may finish its cycles before it hands them over, ms. */

@@ -1,0 +1,9 @@
+-- Renews a permit. One that ran out is given again: its cycle runs, and counts.
+-- KEYS: permits
+-- ARGV: permit permitMs now
+-- Reply: {'kept', expiresAt}
+
+local expiresAt = clock() + tonumber(A.permitMs)
+redis.call('ZADD', K.permits, expiresAt, A.permit)
+redis.call('PEXPIRE', K.permits, A.permitMs)
+return { 'kept', expiresAt }

@@ -1,0 +1,17 @@
+-- Gives whoever is next a permit, unless as many as may run do already.
+-- KEYS: permits waiting turns
+-- ARGV: permit most permitMs now
+-- Reply: {'granted', id} | {'full', running, waiting} | {'none'}
+-- A resent command gives a second permit, which nobody renews: it runs out, and the sweep finds its workspace.
+
+local now = clock()
+redis.call('ZREMRANGEBYSCORE', K.permits, '-inf', now)
+local running = redis.call('ZCARD', K.permits)
+local waiting = redis.call('ZCARD', K.waiting)
+if waiting == 0 then return { 'none' } end
+if running >= tonumber(A.most) then return { 'full', running, waiting } end
+local id, turn = unpack(redis.call('ZPOPMIN', K.waiting))
+if waiting == 1 then redis.call('DEL', K.turns) else redis.call('HSET', K.turns, 'now', turn) end
+redis.call('ZADD', K.permits, now + tonumber(A.permitMs), A.permit)
+redis.call('PEXPIRE', K.permits, A.permitMs)
+return { 'granted', id }

@@ -1,0 +1,123 @@
+/**
+ * A cap on how many cycles run at a time, across all workers and shards, and a fair order in which they come.
+ *
+ * Workspaces that are due queue up; a worker with room takes whoever is next, if fewer than the cap run. Turns go round
+ * by tenant: the first workspace of every tenant, then the second of every tenant, and so on. A permit is taken before the
+ * cycle begins and renewed while it runs; a dead worker's runs out by Redis' clock.
+ *
+ * All of it may be lost without harm to what is owed: `due` is the truth, and the sweep queues up again what waits there.
+ * Then as many more cycles as were forgotten may run until the permits are renewed, a third of a lease later at most.
+ */
+import { randomBytes } from "node:crypto";
+import { fromRedis } from "@restart-coordinator/debounce";
+import type { Cluster, Redis } from "ioredis";
+import { createFleetKeys, type FleetKeys } from "./keys.ts";
+import { bindFleetScripts, type FleetScript, type RunFleetScript } from "./scripts.ts";
+
+export interface TurnsOptions {
+  /** A connection that waits for Redis to come back. */
+  readonly redis: Redis | Cluster;
+  /** As the coordinator's. Default "rc". */
+  readonly prefix?: string;
+  /** As many cycles run at a time; the same at every worker. */
+  readonly maxRunning: number;
+  /** As the coordinator's, ms. Default 15,000. */
+  readonly leaseMs?: number;
+}
+
+export type Taken =
+  | { readonly kind: "granted"; readonly workspaceId: string; readonly permit: Permit }
+  /** As many run as may. */
+  | { readonly kind: "full"; readonly running: number; readonly waiting: number }
+  | { readonly kind: "none" };
+
+/**
+ * A journal entry prolongs a lease at any time, a permit only at its own renewals: the permit is given so much longer that
+ * it never ends first, as long as one renewal of it arrives in the meantime.
+ */
+const PERMIT_LEASES = 1.5;
+const KEEP_WAITING_MS = 24 * 60 * 60 * 1_000;
+
+export class Turns {
+  readonly #redis: Redis | Cluster;
+  readonly #script: RunFleetScript;
+  readonly #keys: FleetKeys;
+  readonly #maxRunning: number;
+  readonly #leaseMs: number;
+
+  constructor({ redis, prefix = "rc", maxRunning, leaseMs = 15_000 }: TurnsOptions) {
+    this.#redis = redis;
+    this.#script = bindFleetScripts(redis);
+    this.#keys = createFleetKeys(prefix);
+    this.#maxRunning = maxRunning;
+    this.#leaseMs = leaseMs;
+  }
+
+  /** Whether the workspace has queued up already. */
+  async isWaiting(workspaceId: string): Promise<boolean> {
+    try {
+      return (await this.#redis.zscore(this.#keys.of("waiting"), workspaceId)) !== null;
+    } catch (error) {
+      throw fromRedis(error);
+    }
+  }
+
+  /** Queues a workspace up for its tenant's next turn; one that waits already keeps its place. */
+  async enter(call: { workspaceId: string; tenant: string }): Promise<"entered" | "waiting"> {
+    const { workspaceId: id, tenant } = call;
+    const [kind] = await this.#run("enter", { id, tenant, keepMs: KEEP_WAITING_MS });
+    return kind as "entered" | "waiting";
+  }
+
+  /** Takes the next turn, if fewer than the cap run. The permit is renewed until it is given back. */
+  async take(call: { now?: number } = {}): Promise<Taken> {
+    const permit = randomBytes(9).toString("base64url");
+    const { permitMs } = this;
+    const [kind, first, second] = await this.#run("take", {
+      permit,
+      most: this.#maxRunning,
+      permitMs,
+      now: call.now ?? "",
+    });
+    if (kind === "full") return { kind, running: Number(first), waiting: Number(second) };
+    if (kind === "none") return { kind };
+    const keep = () => this.#run("keep", { permit, permitMs, now: "" });
+    const giveBack = () => this.#run("give-back", { permit });
+    return { kind: "granted", workspaceId: String(first), permit: new Permit(keep, giveBack, this.#leaseMs / 3) };
+  }
+
+  /** How long a permit lasts that nobody renews, ms. */
+  get permitMs(): number {
+    return Math.ceil(this.#leaseMs * PERMIT_LEASES);
+  }
+
+  async #run(name: FleetScript, args: Readonly<Record<string, string | number>>): Promise<unknown[]> {
+    try {
+      return await this.#script(name, (role) => this.#keys.of(role), args);
+    } catch (error) {
+      throw fromRedis(error);
+    }
+  }
+}
+
+/** The right to run one cycle, renewed in the background. */
+export class Permit {
+  readonly #giveBack: () => Promise<unknown>;
+  readonly #renewal: NodeJS.Timeout;
+
+  constructor(keep: () => Promise<unknown>, giveBack: () => Promise<unknown>, everyMs: number) {
+    this.#giveBack = giveBack;
+    // Redis may be away: the next renewal may reach it.
+    this.#renewal = setInterval(() => void keep().catch(() => {}), everyMs);
+  }
+
+  async giveBack(): Promise<void> {
+    this.abandon();
+    await this.#giveBack();
+  }
+
+  /** Stops renewing without a word to Redis: it runs out by itself. */
+  abandon(): void {
+    clearInterval(this.#renewal);
+  }
+}
