@@ -27,14 +27,16 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
   // What both processes need knows the coordinator, and neither process.
   "packages/service": [/^(ioredis|bullmq|pino|zod|yaml|fastest-levenshtein)$/, /^@restart-coordinator\/debounce$/],
   "packages/simulator": [/^(commander|csv-parse\/sync|zod)$/, /^@restart-coordinator\/(debounce|service)$/],
+  // What both processes check a spec by knows neither a worker nor AWS.
+  "packages/provisioner-specs": [/^zod$/],
   "apps/api": [
     /^(ioredis|bullmq|pino|pino-http|zod|express)$/,
     /^@bull-board\//,
-    /^@restart-coordinator\/(debounce|service)$/,
+    /^@restart-coordinator\/(debounce|provisioner-specs|service)$/,
   ],
   "apps/worker": [
     /^(ioredis|bullmq|pino|zod|@aws-sdk\/client-ec2)$/,
-    /^@restart-coordinator\/(debounce|fleet|service)$/,
+    /^@restart-coordinator\/(debounce|fleet|provisioner-specs|service)$/,
   ],
 };
 

@@ -1,4 +1,5 @@
 import type { RestartCoordinator } from "@restart-coordinator/debounce";
+import type { SpecCheck } from "@restart-coordinator/provisioner-specs";
 import type { Request, Response } from "express";
 import type { Templates, WorkspaceFiles } from "./files/index.ts";
 import { workspaceId } from "./input.ts";
@@ -9,6 +10,8 @@ export interface ApiContext {
   readonly coordinator: RestartCoordinator;
   readonly files: WorkspaceFiles;
   readonly templates: Templates;
+  /** What a worker would say of a workspace's spec, as far as it is known here. */
+  readonly checkSpec: SpecCheck;
 }
 
 /** The id in the path. @throws ZodError naming it */

@@ -120,7 +120,7 @@ interface BadField {
   readonly message: string;
 }
 
-function badFields(fields: readonly BadField[]): Problem {
+export function badFields(fields: readonly BadField[]): Problem {
   const detail = fields.map(({ field, message }) => `${field}: ${message}`).join("; ");
   return new Problem({ type: "invalid-input", status: 400, title: "Invalid input", detail, fields });
 }

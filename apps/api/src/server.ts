@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { RestartCoordinator } from "@restart-coordinator/debounce";
+import { noSpecCheck, type SpecCheck, specCheckFor } from "@restart-coordinator/provisioner-specs";
 import {
   type ApiEnvironment,
   ConfigurationError,
@@ -27,6 +28,7 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
   const logger = createLogger("api", config.LOG_LEVEL);
   const policy = loadPolicy(config);
   const { tokens, secret } = tokensFor(config);
+  const checkSpec = specCheck(config);
   const limits = { maxFileBytes: config.MAX_FILE_BYTES };
   const files = await WorkspaceFiles.open({ directory: config.WORKSPACES_DIR, ...limits });
   const templates = new Templates({
@@ -54,7 +56,9 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
   const hints = new HintQueues(redis, coordinator.keys);
   const feed = new EventFeed({ redis, keys: coordinator.keys, logger });
 
-  const server = createServer(createApp({ coordinator, files, templates, redis, hints, tokens, feed, logger }));
+  const server = createServer(
+    createApp({ coordinator, files, templates, checkSpec, redis, hints, tokens, feed, logger }),
+  );
   const close = closing(server);
   const disconnect = async (): Promise<void> => {
     await hints.close();
@@ -83,6 +87,16 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
 async function untilConnected(redis: Redis | Cluster): Promise<void> {
   if (redis.status === "ready") return;
   await once(redis, "ready", { signal: AbortSignal.timeout(CONNECT_WITHIN_MS) }).catch(() => {});
+}
+
+/** Only with PROVISIONER is it known here what a worker makes of a spec. */
+function specCheck(config: ApiEnvironment): SpecCheck {
+  if (config.PROVISIONER === undefined) return noSpecCheck;
+  try {
+    return specCheckFor(config.PROVISIONER, config);
+  } catch (error) {
+    throw new ConfigurationError([(error as Error).message]);
+  }
 }
 
 function tokensFor(config: ApiEnvironment): { tokens: Tokens; secret?: string } {

@@ -54,29 +54,10 @@ const shared = {
   WORKSPACES_DIR: z.string().default("workspaces"),
 };
 
-const api = {
-  HOST: z.string().default("127.0.0.1"),
-  PORT: port(8_080),
-  /** Comma-separated name:scope:token. */
-  API_TOKENS: z.string().optional(),
-  /** Directories in it are templates that can be imported by name. */
-  TEMPLATES_DIR: z.string().optional(),
-  /** Largest file, bytes. */
-  MAX_FILE_BYTES: z.coerce.number().int().min(1).max(1_073_741_824).default(10_485_760),
-};
+const PROVISIONERS = ["process", "ec2", "command", "simulated"] as const;
 
-const worker = {
-  PROVISIONER: z.enum(["process", "ec2", "command", "simulated"]).default("process"),
-  /** Cycles this worker runs at a time. */
-  CONCURRENCY: z.coerce.number().int().min(1).max(1_000).default(10),
-  /** Cycles that run at a time, over all workers; no cap without it. The same at every worker. */
-  RESTART_MAX_RUNNING: z.coerce.number().int().min(1).max(100_000).optional(),
-  /** With a cap, turns go round by this tag of the workspaces. */
-  RESTART_TENANT_TAG: z.string().min(1).max(64).default("tenant"),
-  /** A cycle that takes longer has failed, ms. */
-  CYCLE_DEADLINE_MS: milliseconds(600_000, 100),
-  /** How long a worker that was told to stop may finish its cycles before it hands them over, ms. */
-  SHUTDOWN_GRACE_MS: milliseconds(10_000),
+/** What a workspace is like unless its spec says otherwise: a worker runs it so, an API may check specs by it. */
+const specDefaults = {
   /** What a workspace runs unless its spec says otherwise: a JSON array of strings. */
   PROCESS_COMMAND: json(z.array(z.string().min(1)).min(1)).optional(),
   /** From SIGTERM to SIGKILL, ms. */
@@ -101,13 +82,44 @@ const worker = {
   COMMAND_PROBE_TIMEOUT_MS: z.coerce.number().int().min(1).max(3_600_000).default(30_000),
   /** From SIGTERM to SIGKILL of a command, ms. */
   COMMAND_KILL_AFTER_MS: z.coerce.number().int().min(0).max(600_000).default(5_000),
+  /** What a workspace's instance is like unless its spec says otherwise: JSON; see docs/ec2.md. */
+  EC2_DEFAULTS: json(z.record(z.string(), z.unknown())).default({}),
+  /** How long a simulated cycle takes, ms. */
+  SIMULATED_DURATION_MS: milliseconds(1_000),
+  /** Share of simulated attempts that fail, 0 to 1. */
+  SIMULATED_FAIL_RATE: z.coerce.number().min(0).max(1).default(0),
+};
+
+const api = {
+  /** The workers' provisioner, if specs shall be checked when they come in. */
+  PROVISIONER: z.enum(PROVISIONERS).optional(),
+  HOST: z.string().default("127.0.0.1"),
+  PORT: port(8_080),
+  /** Comma-separated name:scope:token. */
+  API_TOKENS: z.string().optional(),
+  /** Directories in it are templates that can be imported by name. */
+  TEMPLATES_DIR: z.string().optional(),
+  /** Largest file, bytes. */
+  MAX_FILE_BYTES: z.coerce.number().int().min(1).max(1_073_741_824).default(10_485_760),
+};
+
+const worker = {
+  PROVISIONER: z.enum(PROVISIONERS).default("process"),
+  /** Cycles this worker runs at a time. */
+  CONCURRENCY: z.coerce.number().int().min(1).max(1_000).default(10),
+  /** Cycles that run at a time, over all workers; no cap without it. The same at every worker. */
+  RESTART_MAX_RUNNING: z.coerce.number().int().min(1).max(100_000).optional(),
+  /** With a cap, turns go round by this tag of the workspaces. */
+  RESTART_TENANT_TAG: z.string().min(1).max(64).default("tenant"),
+  /** A cycle that takes longer has failed, ms. */
+  CYCLE_DEADLINE_MS: milliseconds(600_000, 100),
+  /** How long a worker that was told to stop may finish its cycles before it hands them over, ms. */
+  SHUTDOWN_GRACE_MS: milliseconds(10_000),
   /** Names this coordinator in an AWS account that several may share. */
   EC2_OWNER: z
     .string()
     .regex(/^[\w.@:+=-]{1,64}$/, "expected 1 to 64 letters, digits or . _ @ : + = -")
     .optional(),
-  /** What a workspace's instance is like unless its spec says otherwise: JSON; see docs/ec2.md. */
-  EC2_DEFAULTS: json(z.record(z.string(), z.unknown())).default({}),
   /** Where to find EC2 instead of AWS. */
   EC2_ENDPOINT: z.url().optional(),
   /** How much of the account's request limits is ours. */
@@ -119,19 +131,15 @@ const worker = {
     .enum(["true", "false"])
     .default("false")
     .transform((text) => text === "true"),
-  /** How long a simulated cycle takes, ms. */
-  SIMULATED_DURATION_MS: milliseconds(1_000),
-  /** Share of simulated attempts that fail, 0 to 1. */
-  SIMULATED_FAIL_RATE: z.coerce.number().min(0).max(1).default(0),
   /** Keep the ledger of simulated side effects in Redis under this name. */
   SIMULATED_LEDGER: z.string().optional(),
   /** The server that keeps it; REDIS_URL without it. */
   SIMULATED_LEDGER_URL: z.string().optional(),
 };
 
-export const apiEnvironment = z.object({ ...shared, ...api });
-export const workerEnvironment = z.object({ ...shared, ...worker });
-export const VARIABLES: readonly string[] = Object.keys({ ...shared, ...api, ...worker });
+export const apiEnvironment = z.object({ ...shared, ...specDefaults, ...api });
+export const workerEnvironment = z.object({ ...shared, ...specDefaults, ...worker });
+export const VARIABLES: readonly string[] = Object.keys({ ...shared, ...specDefaults, ...api, ...worker });
 
 export type SharedEnvironment = z.infer<z.ZodObject<typeof shared>>;
 export type ApiEnvironment = z.infer<typeof apiEnvironment>;

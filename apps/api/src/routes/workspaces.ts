@@ -1,9 +1,10 @@
 import { Router } from "express";
+import type { z } from "zod";
 import { allow, assertMay } from "../authentication.ts";
 import { type ApiContext, actorOf, assertRegistered, idOf } from "../context.ts";
 import { isBefore } from "../events/feed.ts";
 import { activityQuery, listQuery, removeQuery, verbBody, workspaceBody } from "../input.ts";
-import { Problem, unknownWorkspace } from "../problem.ts";
+import { badFields, Problem, unknownWorkspace } from "../problem.ts";
 import { showEvent, showRestarting, showWorkspace } from "../representation.ts";
 
 export function workspaceRoutes(context: ApiContext): Router {
@@ -22,6 +23,7 @@ export function workspaceRoutes(context: ApiContext): Router {
     const entry = workspaceBody.parse(request.body ?? {});
     // A spec says what a worker executes.
     if (entry.spec !== undefined) assertMay(response.locals.caller, "admin");
+    await assertRunnable(context, id, entry);
     const result = await registry.register(id, entry);
     if (result.kind === "unknown-parent" || result.kind === "parent-loop") {
       const what = result.kind === "parent-loop" ? `would make ${id} its own ancestor` : "is not registered";
@@ -106,6 +108,15 @@ export function workspaceRoutes(context: ApiContext): Router {
     });
   }
   return router;
+}
+
+/** A spec that no worker could carry out is refused now, not when the first restart is due. @throws Problem 400 */
+async function assertRunnable(context: ApiContext, id: string, entry: z.infer<typeof workspaceBody>): Promise<void> {
+  if (entry.runtime === "external") return;
+  // Not given, it stays what it is; a new workspace has none.
+  if (entry.spec === undefined && (await context.coordinator.workspace(id)) !== undefined) return;
+  const problems = context.checkSpec(entry.spec ?? {});
+  if (problems.length > 0) throw badFields(problems);
 }
 
 function conflict(detail: string, rule: string): Problem {

@@ -1,11 +1,17 @@
+import {
+  commandDefaults,
+  ec2Defaults,
+  processDefaults,
+  simulatedDefaults,
+} from "@restart-coordinator/provisioner-specs";
 import type { WorkerEnvironment } from "@restart-coordinator/service";
 import { ConfigurationError, connectRedis } from "@restart-coordinator/service";
 import type { Logger } from "pino";
-import { CommandProvisioner, type CommandSpec } from "./command/index.ts";
-import { checkEc2Defaults, Ec2Provisioner, SdkEc2Api } from "./ec2/index.ts";
+import { CommandProvisioner } from "./command/index.ts";
+import { Ec2Provisioner, SdkEc2Api } from "./ec2/index.ts";
 import { AWS_LIMITS, BatchedEc2Api, ownLimits, PacedEc2Api } from "./ec2/pacing/index.ts";
 import { type Report, reconcile, type WorkspaceRecord } from "./ec2/reconcile.ts";
-import { ProcessProvisioner, type ProcessSpec } from "./process/index.ts";
+import { ProcessProvisioner } from "./process/index.ts";
 import type { Provisioner } from "./provisioner.ts";
 import { MemoryLedger, RedisLedger, SimulatedProvisioner } from "./simulated.ts";
 
@@ -31,17 +37,13 @@ export function createProvisioner(config: WorkerEnvironment, logger: Logger): Cr
 
 /** Calls to EC2 are merged across workspaces, and wait for their turn in buckets that all workers share. */
 function createEc2(config: WorkerEnvironment, logger: Logger): CreatedProvisioner {
-  const { EC2_OWNER: owner, EC2_DEFAULTS: defaults, EC2_ENDPOINT: endpoint } = config;
+  const { EC2_OWNER: owner, EC2_ENDPOINT: endpoint } = config;
   if (owner === undefined) {
     throw new ConfigurationError([
       "EC2_OWNER: needed with PROVISIONER=ec2; no other coordinator of the account may have it",
     ]);
   }
-  try {
-    checkEc2Defaults(defaults);
-  } catch (error) {
-    throw new ConfigurationError([(error as Error).message]);
-  }
+  const defaults = checked(() => ec2Defaults(config));
   const redis = connectRedis(config.REDIS_URL, "wait", logger);
   const sdk = new SdkEc2Api({ endpoint });
   const paced = new PacedEc2Api(sdk, {
@@ -69,30 +71,17 @@ function createEc2(config: WorkerEnvironment, logger: Logger): CreatedProvisione
 }
 
 function createCommand(config: WorkerEnvironment): CreatedProvisioner {
-  const argvs = {
-    stop: config.COMMAND_STOP,
-    start: config.COMMAND_START,
-    restart: config.COMMAND_RESTART,
-    status: config.COMMAND_STATUS,
-    preflight: config.COMMAND_PREFLIGHT,
-  };
-  const given = Object.fromEntries(Object.entries(argvs).filter(([, argv]) => argv !== undefined));
-  const defaults: CommandSpec = {
-    ...given,
-    env: config.COMMAND_ENV,
-    timeoutMs: config.COMMAND_TIMEOUT_MS,
-    onlineTimeoutMs: config.COMMAND_ONLINE_TIMEOUT_MS,
-    probeTimeoutMs: config.COMMAND_PROBE_TIMEOUT_MS,
-    killAfterMs: config.COMMAND_KILL_AFTER_MS,
-  };
-  const provisioner = new CommandProvisioner({ workspacesDir: config.WORKSPACES_DIR, defaults });
+  const provisioner = new CommandProvisioner({
+    workspacesDir: config.WORKSPACES_DIR,
+    defaults: commandDefaults(config),
+  });
   return { provisioner, close: () => provisioner.close() };
 }
 
 /** Its ledger is no part of the coordinator's state, and may live on a server of its own. */
 function createSimulated(config: WorkerEnvironment, logger: Logger): CreatedProvisioner {
   const name = config.SIMULATED_LEDGER;
-  const settings = { durationMs: config.SIMULATED_DURATION_MS, failRate: config.SIMULATED_FAIL_RATE };
+  const settings = simulatedDefaults(config);
   if (name === undefined) {
     return {
       provisioner: new SimulatedProvisioner({ ...settings, ledger: new MemoryLedger() }),
@@ -107,12 +96,10 @@ function createSimulated(config: WorkerEnvironment, logger: Logger): CreatedProv
   };
 }
 
-function processDefaults(config: WorkerEnvironment): ProcessSpec {
-  const { PROCESS_COMMAND: command, PROCESS_READY_URL: url } = config;
-  return {
-    stopTimeoutMs: config.PROCESS_STOP_TIMEOUT_MS,
-    startTimeoutMs: config.PROCESS_START_TIMEOUT_MS,
-    ...(command !== undefined && { command: command as [string, ...string[]] }),
-    ...(url !== undefined && { readiness: { kind: "url" as const, url } }),
-  };
+function checked<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new ConfigurationError([(error as Error).message]);
+  }
 }

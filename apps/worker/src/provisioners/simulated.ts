@@ -1,6 +1,11 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
+import {
+  checkSimulatedSpec,
+  explain,
+  type SimulatedSettings,
+  type SimulatedSpec,
+} from "@restart-coordinator/provisioner-specs";
 import {
   type Cycle,
   type PlannedCycle,
@@ -11,7 +16,6 @@ import {
   type Workspace,
 } from "./provisioner.ts";
 import { type Effect, type Ledger, MemoryLedger } from "./simulated-ledger.ts";
-import { explainIssues } from "./spec-error.ts";
 
 export {
   type Actor,
@@ -21,40 +25,6 @@ export {
   MemoryLedger,
   RedisLedger,
 } from "./simulated-ledger.ts";
-
-const rate = z.number().min(0).max(1);
-const duration = z.number().min(0).max(86_400_000);
-
-const settingsSchema = z
-  .strictObject({
-    /** How long a restart takes, in ms; a pair draws evenly between the two. */
-    durationMs: z
-      .union([duration, z.tuple([duration, duration])], "expected milliseconds, or a pair of them")
-      .default(1_000),
-    /** The share of attempts that end in a retryable error, after their duration. */
-    failRate: rate.default(0),
-    /** The share that end in a permanent error, after their duration. */
-    permanentRate: rate.default(0),
-    /** The share of pre-flights that say no. */
-    declineRate: rate.default(0),
-    /** The share that never end, until aborted. */
-    hangRate: rate.default(0),
-    /** Makes the draws of each workspace the same in every run; they are random without it. */
-    seed: z.int().optional(),
-  })
-  .refine(({ durationMs }) => typeof durationMs === "number" || durationMs[0] <= durationMs[1], {
-    path: ["durationMs"],
-    message: "the first must not be above the second",
-  })
-  .refine(({ failRate, permanentRate, hangRate }) => failRate + permanentRate + hangRate <= 1, {
-    path: ["failRate"],
-    message: "failRate, permanentRate and hangRate must not add up to more than 1",
-  });
-
-type Settings = z.output<typeof settingsSchema>;
-
-/** A workspace's spec may override every one of these. */
-export type SimulatedSpec = z.input<typeof settingsSchema>;
 
 export type SimulatedOptions = SimulatedSpec & { readonly ledger?: Ledger };
 
@@ -72,8 +42,8 @@ export class SimulatedProvisioner implements Provisioner {
 
   /** Throws on a bad option, naming it. */
   constructor({ ledger = new MemoryLedger(), ...defaults }: SimulatedOptions = {}) {
-    const { success, error } = settingsSchema.safeParse(defaults);
-    if (!success) throw new Error(explainIssues("simulated provisioner defaults", error));
+    const checked = checkSimulatedSpec(defaults, {}, "simulated provisioner defaults");
+    if (!checked.ok) throw new Error(explain(checked.problems));
     this.ledger = ledger;
     this.#defaults = defaults;
   }
@@ -145,20 +115,20 @@ export class SimulatedProvisioner implements Provisioner {
     cycle.signal.throwIfAborted();
   }
 
-  #settings(workspace: Workspace): Settings {
-    const { success, data, error } = settingsSchema.safeParse({ ...this.#defaults, ...workspace.spec });
-    if (!success) throw new ProvisionerError(explainIssues("spec", error), { retryable: false });
-    return data;
+  #settings(workspace: Workspace): SimulatedSettings {
+    const checked = checkSimulatedSpec(workspace.spec, this.#defaults);
+    if (checked.ok) return checked.spec;
+    throw new ProvisionerError(explain(checked.problems), { retryable: false });
   }
 
-  #durationMs(settings: Settings, workspace: Workspace): number {
+  #durationMs(settings: SimulatedSettings, workspace: Workspace): number {
     if (typeof settings.durationMs === "number") return settings.durationMs;
     const [from, to] = settings.durationMs;
     return Math.round(from + (to - from) * this.#draw(settings, workspace));
   }
 
   /** From 0 up to 1. Counted per workspace, so that the order in which workspaces take turns changes nothing. */
-  #draw({ seed }: Settings, { id }: Workspace): number {
+  #draw({ seed }: SimulatedSettings, { id }: Workspace): number {
     if (seed === undefined) return Math.random();
     const count = this.#draws.get(id) ?? 0;
     this.#draws.set(id, count + 1);

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { ProcessProvisioner, type ProcessSpec } from "../../src/provisioners/process/index.ts";
+import type { ProcessSpec } from "@restart-coordinator/provisioner-specs";
+import { ProcessProvisioner } from "../../src/provisioners/process/index.ts";
 import type { Cycle, Journal } from "../../src/provisioners/provisioner.ts";
 
 const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
@@ -97,7 +98,13 @@ export class Harness {
   /** Runs a cycle of w1 in a worker process of its own. */
   worker(options: Omit<DoomedWorkerOptions, "workspacesDir" | "workspaceId">): DoomedWorker {
     const all: DoomedWorkerOptions = { workspacesDir: this.workspacesDir, workspaceId: "w1", ...options };
-    const child = this.run(process.execPath, ["--import", "tsx", fixture("doomed-worker.ts"), JSON.stringify(all)]);
+    const child = this.run(process.execPath, [
+      "--conditions=@restart-coordinator/source",
+      "--import",
+      "tsx",
+      fixture("doomed-worker.ts"),
+      JSON.stringify(all),
+    ]);
     const lines: DoomedWorker["lines"] = [];
     const output = createInterface({ input: child.stdout as NodeJS.ReadableStream });
     output.on("line", (line) => lines.push(JSON.parse(line)));

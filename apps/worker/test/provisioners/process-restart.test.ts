@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { ProcessSpec } from "@restart-coordinator/provisioner-specs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ProcessProvisioner, type ProcessSpec, removeControlDirectory } from "../../src/provisioners/process/index.ts";
+import { ProcessProvisioner, removeControlDirectory } from "../../src/provisioners/process/index.ts";
 import { eventually, freePort, Harness } from "./process-harness.ts";
 
 let harness: Harness;

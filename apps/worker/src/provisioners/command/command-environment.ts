@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
+import type { Argv, ResolvedCommandSpec } from "@restart-coordinator/provisioner-specs";
 import { baseEnvironment } from "../host-environment.ts";
 import { type PlannedCycle, ProvisionerError, type Workspace } from "../provisioner.ts";
-import type { Argv, ResolvedCommandSpec } from "./spec.ts";
 
 /** The whole environment of a command. Outside a cycle (`status`) nothing of one is in it. */
 export function commandEnvironment(

@@ -1,4 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type Argv,
+  type CommandSpec,
+  checkCommandDefaults,
+  checkCommandSpec,
+  explain,
+  type ResolvedCommandSpec,
+} from "@restart-coordinator/provisioner-specs";
 import { isExecutable } from "../host-environment.ts";
 import {
   type Cycle,
@@ -13,13 +21,6 @@ import { commandEnvironment, fillIn } from "./command-environment.ts";
 import { isPermanent } from "./exit-codes.ts";
 import { lastLineOf } from "./output.ts";
 import { type CommandEnd, runCommand } from "./run-command.ts";
-import {
-  type Argv,
-  type CommandSpec,
-  checkCommandDefaults,
-  checkCommandSpec,
-  type ResolvedCommandSpec,
-} from "./spec.ts";
 
 export interface CommandOptions {
   /** Holds each workspace's files. */
@@ -99,7 +100,7 @@ export class CommandProvisioner implements Provisioner {
   async preflight(cycle: PlannedCycle): Promise<Preflight> {
     const { workspace } = cycle;
     const checked = checkCommandSpec(workspace.spec, this.#defaults);
-    if (!checked.ok) return { ok: false, reason: checked.problems.join("; ") };
+    if (!checked.ok) return { ok: false, reason: explain(checked.problems) };
     const { spec } = checked;
     const path = commandEnvironment(spec, this.#workspacesDir, workspace, cycle).PATH;
     for (const field of ["stop", "start", "restart", "status", "preflight"] as const) {
@@ -194,7 +195,7 @@ export class CommandProvisioner implements Provisioner {
   #spec(workspace: Workspace): ResolvedCommandSpec {
     const checked = checkCommandSpec(workspace.spec, this.#defaults);
     if (checked.ok) return checked.spec;
-    throw new ProvisionerError(checked.problems.join("; "), { retryable: false });
+    throw new ProvisionerError(explain(checked.problems), { retryable: false });
   }
 }
 

@@ -1,8 +1,9 @@
 /** What a restart of this workspace comes to, now that its instance and its template are known. */
+
+import type { ResolvedEc2Spec, StrategyName } from "@restart-coordinator/provisioner-specs";
 import { ProvisionerError } from "../provisioner.ts";
 import type { Instance, TemplateVersion } from "./api.ts";
 import { IN_PLACE } from "./journal.ts";
-import type { ResolvedEc2Spec, StrategyName } from "./spec.ts";
 
 /** @throws ProvisionerError (permanent) when the strategy cannot be followed */
 export function courseFor(

@@ -1,7 +1,15 @@
+import {
+  checkEc2Defaults,
+  checkEc2Spec,
+  type Ec2Spec,
+  ec2SpecShape,
+  explain,
+  type ResolvedEc2Spec,
+  type StrategyName,
+} from "@restart-coordinator/provisioner-specs";
 import type { Cycle, PlannedCycle, Preflight, Provisioner, RestartResult, Workspace } from "../provisioner.ts";
 import { ProvisionerError } from "../provisioner.ts";
 import type { Ec2Api, Instance } from "./api.ts";
-import { checkEc2Defaults, checkEc2Spec } from "./check-spec.ts";
 import { courseFor } from "./course.ts";
 import { provisionerErrorOf } from "./errors.ts";
 import { findCurrent, isLive, knownBy, recordedId, stopInstance } from "./instances.ts";
@@ -10,7 +18,6 @@ import { discardAll, settle } from "./launching.ts";
 import { preflight } from "./preflight.ts";
 import { isReady } from "./readiness.ts";
 import { DEFAULT_TIMING, Run, type Timing } from "./run.ts";
-import { type Ec2Spec, type ResolvedEc2Spec, type StrategyName, specShape } from "./spec.ts";
 import { reboot } from "./strategies/reboot.ts";
 import { recreate } from "./strategies/recreate.ts";
 import { removeOld } from "./strategies/remove-old.ts";
@@ -120,7 +127,7 @@ export class Ec2Provisioner implements Provisioner {
   /** No: a spec that does not hold, something that does not exist, a protected instance, a missing permission. */
   async preflight(cycle: PlannedCycle): Promise<Preflight> {
     const checked = checkEc2Spec(cycle.workspace.spec, this.#defaults);
-    if (!checked.ok) return { ok: false, reason: checked.problems.join("; ") };
+    if (!checked.ok) return { ok: false, reason: explain(checked.problems) };
     const { spec } = checked;
     return this.#examine(cycle, spec, startJournal(cycle.id, spec.strategy, ec2JournalOf(cycle.leftover)));
   }
@@ -182,7 +189,7 @@ export class Ec2Provisioner implements Provisioner {
   #specOf(workspace: Workspace): ResolvedEc2Spec {
     const checked = checkEc2Spec(workspace.spec, this.#defaults);
     if (checked.ok) return checked.spec;
-    throw new ProvisionerError(`workspace ${workspace.id}: ${checked.problems.join("; ")}`, { retryable: false });
+    throw new ProvisionerError(`workspace ${workspace.id}: ${explain(checked.problems)}`, { retryable: false });
   }
 
   /** A spec that does not hold must not be in the way of stopping: what of it holds is kept. */
@@ -190,8 +197,8 @@ export class Ec2Provisioner implements Provisioner {
     const checked = checkEc2Spec(workspace.spec, this.#defaults);
     if (checked.ok) return checked.spec;
     const given: Record<string, unknown> = { ...this.#defaults, ...workspace.spec };
-    const holding = Object.entries(specShape.shape).filter(([name, field]) => field.safeParse(given[name]).success);
-    const spec = specShape.parse(Object.fromEntries(holding.map(([name]) => [name, given[name]])));
+    const holding = Object.entries(ec2SpecShape.shape).filter(([name, field]) => field.safeParse(given[name]).success);
+    const spec = ec2SpecShape.parse(Object.fromEntries(holding.map(([name]) => [name, given[name]])));
     return { ...spec, strategy: spec.strategy ?? "recreate", strategyGiven: spec.strategy !== undefined };
   }
 }

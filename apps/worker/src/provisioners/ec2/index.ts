@@ -1,5 +1,3 @@
 export type { Ec2Api } from "./api.ts";
-export { checkEc2Defaults, checkEc2Spec } from "./check-spec.ts";
 export { type Ec2Options, Ec2Provisioner } from "./ec2-provisioner.ts";
 export { SdkEc2Api } from "./sdk-api.ts";
-export type { Ec2Spec } from "./spec.ts";

@@ -2,9 +2,10 @@
  * What a cycle writes down before each call that changes something, and what the next attempt, or the next cycle, makes
  * of it. Pure. Never holds user data.
  */
+
+import type { StrategyName } from "@restart-coordinator/provisioner-specs";
 import type { Journal } from "../provisioner.ts";
 import type { LaunchRequest } from "./api.ts";
-import type { StrategyName } from "./spec.ts";
 
 /** A launch as it was sent, or may have been: repeated, it is repeated exactly like this. */
 export interface Launch {

@@ -1,9 +1,10 @@
 /** What RunInstances is asked for: built once per attempt, then frozen in the journal. */
+
+import type { ResolvedEc2Spec } from "@restart-coordinator/provisioner-specs";
 import { ProvisionerError } from "../provisioner.ts";
 import type { LaunchRequest, TemplateVersion } from "./api.ts";
 import { clientToken } from "./client-token.ts";
 import type { Launch } from "./journal.ts";
-import type { ResolvedEc2Spec } from "./spec.ts";
 import { cycleTags, type Identity, identityTags } from "./tags.ts";
 import { type RenderedUserData, renderUserData, USER_DATA_BYTES, userDataBytes } from "./user-data.ts";
 

@@ -1,4 +1,6 @@
 /** Asked before anything is destroyed: could it be built again, and may we? Reads only. */
+
+import type { ResolvedEc2Spec, StrategyName } from "@restart-coordinator/provisioner-specs";
 import type { PlannedCycle, Preflight } from "../provisioner.ts";
 import { ProvisionerError } from "../provisioner.ts";
 import type { CallOptions, DryRun, Ec2Api, Instance, Protection, TemplateVersion } from "./api.ts";
@@ -7,7 +9,6 @@ import { meaningOf, provisionerErrorOf } from "./errors.ts";
 import { findCurrent, isLive, type Known } from "./instances.ts";
 import { candidatesOf, planLaunch, userDataOf } from "./launch-request.ts";
 import { subnetsIn } from "./launching.ts";
-import type { ResolvedEc2Spec, StrategyName } from "./spec.ts";
 import { resolveTemplate } from "./template.ts";
 import { zoneOfVolumes } from "./volumes.ts";
 

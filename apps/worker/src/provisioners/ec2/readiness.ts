@@ -1,11 +1,11 @@
 import http from "node:http";
 import https from "node:https";
+import type { Ec2Readiness } from "@restart-coordinator/provisioner-specs";
 import { ProvisionerError } from "../provisioner.ts";
 import type { CallOptions, Ec2Api, Instance } from "./api.ts";
 import { meaningOf } from "./errors.ts";
 import { LIVE } from "./instances.ts";
 import type { Run } from "./run.ts";
-import type { Readiness } from "./spec.ts";
 
 /** How long one answer may take, in ms. */
 const PROBE_TIMEOUT_MS = 2_000;
@@ -22,7 +22,7 @@ interface Names {
 /** Takes one look at an instance that was just described. */
 export async function isReady(
   api: Ec2Api,
-  readiness: Readiness,
+  readiness: Ec2Readiness,
   instance: Instance,
   names: Names,
   options?: CallOptions,
@@ -102,7 +102,7 @@ async function statusChecks(api: Ec2Api, id: string, options: CallOptions | unde
 }
 
 async function probe(
-  { url, echo }: Extract<Readiness, { kind: "url" }>,
+  { url, echo }: Extract<Ec2Readiness, { kind: "url" }>,
   instance: Instance,
   names: Names,
   signal: AbortSignal | undefined,

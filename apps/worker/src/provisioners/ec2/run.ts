@@ -1,11 +1,11 @@
 /** One attempt at one cycle: what the strategies share. Every change of the journal and every call go through here. */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ResolvedEc2Spec } from "@restart-coordinator/provisioner-specs";
 import type { Cycle } from "../provisioner.ts";
 import { ProvisionerError } from "../provisioner.ts";
 import type { CallOptions, Ec2Api, Instance } from "./api.ts";
 import { describeFailure, meaningOf, provisionerErrorOf } from "./errors.ts";
 import { type Ec2Journal, type Ec2Step, hasReached } from "./journal.ts";
-import type { ResolvedEc2Spec } from "./spec.ts";
 import type { Identity } from "./tags.ts";
 
 export interface Timing {

@@ -1,6 +1,6 @@
+import type { ResolvedEc2Spec } from "@restart-coordinator/provisioner-specs";
 import { ProvisionerError } from "../provisioner.ts";
 import type { CallOptions, Ec2Api, TemplateVersion } from "./api.ts";
-import type { ResolvedEc2Spec } from "./spec.ts";
 
 /** The version that the spec means now, as a number. @throws ProvisionerError (permanent) when there is no such template */
 export async function resolveTemplate(

@@ -1,11 +1,12 @@
 /** Data volumes: one place at a time, never deleted. */
+
+import type { DataVolume } from "@restart-coordinator/provisioner-specs";
 import { ProvisionerError } from "../provisioner.ts";
 import type { CallOptions, Ec2Api } from "./api.ts";
 import { meaningOf } from "./errors.ts";
 import { isLive, stopInstance, tolerateWrongState } from "./instances.ts";
 import { NotReadyError } from "./readiness.ts";
 import type { Run } from "./run.ts";
-import type { DataVolume } from "./spec.ts";
 
 /** The zone that all volumes lie in; undefined without volumes. @throws ProvisionerError (permanent) */
 export async function zoneOfVolumes(

@@ -1,3 +1,2 @@
 export { removeControlDirectory } from "./control-directory.ts";
 export { type ProcessOptions, ProcessProvisioner } from "./process-provisioner.ts";
-export type { ProcessSpec } from "./spec.ts";

@@ -1,3 +1,12 @@
+import {
+  checkProcessDefaults,
+  checkProcessSpec,
+  explain,
+  type ProcessSpec,
+  type ResolvedProcessSpec,
+  readinessOf,
+  stopTimeoutOf,
+} from "@restart-coordinator/provisioner-specs";
 import { baseEnvironment, isExecutable } from "../host-environment.ts";
 import type { Cycle, Journal, PlannedCycle, Preflight, Provisioner, RestartResult, Workspace } from "../provisioner.ts";
 import { ProvisionerError } from "../provisioner.ts";
@@ -5,14 +14,6 @@ import { ControlDirectory } from "./control-directory.ts";
 import { launchEnvironment } from "./environment.ts";
 import { isLeaderAlive, isLocal, type ProcessRecord } from "./identity.ts";
 import { answers, waitUntilReady } from "./readiness.ts";
-import {
-  checkDefaults,
-  type ProcessSpec,
-  type ResolvedProcessSpec,
-  readinessOf,
-  resolveSpec,
-  stopTimeoutOf,
-} from "./spec.ts";
 import { stopProcess } from "./stopping.ts";
 
 export interface ProcessOptions {
@@ -47,7 +48,7 @@ export class ProcessProvisioner implements Provisioner {
     if (process.platform !== "linux") {
       throw new Error(`the process provisioner needs Linux (flock, /proc); this is ${process.platform}`);
     }
-    checkDefaults(defaults);
+    checkProcessDefaults(defaults);
     this.#workspacesDir = workspacesDir;
     this.#defaults = defaults;
   }
@@ -58,7 +59,7 @@ export class ProcessProvisioner implements Provisioner {
    * ready, and replaced otherwise.
    */
   async restart(cycle: Cycle): Promise<RestartResult> {
-    const spec = resolveSpec(cycle.workspace, this.#defaults);
+    const spec = this.#specOf(cycle.workspace);
     const { control, found, journal } = await this.#claim(cycle);
     if (found !== undefined && found.cycleId === cycle.id && isLocal(found) && isLeaderAlive(found)) {
       if (await this.#adopt(cycle, control, found, spec)) {
@@ -95,7 +96,7 @@ export class ProcessProvisioner implements Provisioner {
 
   /** Online: the process lives (wherever it runs) and, with `url` readiness, answers within 2 s. */
   async status(workspace: Workspace): Promise<"online" | "offline"> {
-    const readiness = readinessOf(workspace, this.#defaults);
+    const readiness = readinessOf(workspace.spec, this.#defaults);
     const control = new ControlDirectory(this.#workspacesDir, workspace.id);
     const record = await control.record();
     if (record === undefined) return "offline";
@@ -108,7 +109,7 @@ export class ProcessProvisioner implements Provisioner {
   /** No: a spec that does not hold, an executable that is not there, no flock. */
   async preflight({ workspace }: PlannedCycle): Promise<Preflight> {
     try {
-      const { command, env } = resolveSpec(workspace, this.#defaults);
+      const { command, env } = this.#specOf(workspace);
       const { filesDir } = new ControlDirectory(this.#workspacesDir, workspace.id);
       const executable = command[0];
       if (!(await isExecutable(executable, baseEnvironment(env).PATH, filesDir))) {
@@ -122,6 +123,13 @@ export class ProcessProvisioner implements Provisioner {
       if (error instanceof ProvisionerError) return { ok: false, reason: error.message };
       throw error;
     }
+  }
+
+  /** @throws ProvisionerError (permanent) naming each bad field */
+  #specOf(workspace: Workspace): ResolvedProcessSpec {
+    const checked = checkProcessSpec(workspace.spec, this.#defaults);
+    if (checked.ok) return checked.spec;
+    throw new ProvisionerError(explain(checked.problems), { retryable: false });
   }
 
   /** Shuts older attempts out, then looks: only then can what it finds no longer change. */
@@ -160,7 +168,7 @@ export class ProcessProvisioner implements Provisioner {
   }
 
   async #stop(cycle: Cycle, control: ControlDirectory, record: ProcessRecord) {
-    const stopTimeoutMs = stopTimeoutOf(cycle.workspace, this.#defaults);
+    const stopTimeoutMs = stopTimeoutOf(cycle.workspace.spec, this.#defaults);
     cycle.step("stopping", { pid: record.pid });
     await stopProcess(control, record, {
       workspaceId: cycle.workspace.id,

@@ -3,10 +3,10 @@ import http from "node:http";
 import https from "node:https";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ProcessReadiness, ResolvedProcessSpec } from "@restart-coordinator/provisioner-specs";
 import { ProvisionerError } from "../provisioner.ts";
 import { type ControlDirectory, fencedScript } from "./control-directory.ts";
 import { hasBecomeCommand, isLeaderAlive, type ProcessRecord } from "./identity.ts";
-import type { Readiness, ResolvedProcessSpec } from "./spec.ts";
 
 /** How long one answer may take, in ms. */
 const probeTimeoutMs = 2_000;
@@ -60,7 +60,7 @@ export function answers(url: string, workspaceId: string, cycleId: string, signa
   });
 }
 
-async function isReady(awaited: Awaited, readiness: Readiness, signal: AbortSignal): Promise<boolean> {
+async function isReady(awaited: Awaited, readiness: ProcessReadiness, signal: AbortSignal): Promise<boolean> {
   const { record, control, workspaceId } = awaited;
   switch (readiness.kind) {
     case "started":

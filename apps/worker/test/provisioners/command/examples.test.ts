@@ -1,8 +1,8 @@
 /** The examples, against stand-ins for systemctl, docker and kubectl that note how they were called. */
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { type CommandSpec, checkCommandSpec } from "@restart-coordinator/provisioner-specs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type CommandSpec, checkCommandSpec } from "../../../src/provisioners/command/spec.ts";
 import { Harness } from "./harness.ts";
 
 const examples = fileURLToPath(new URL("../../../../../examples/command/", import.meta.url));

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { CommandProvisioner, type CommandSpec } from "../../../src/provisioners/command/index.ts";
+import type { CommandSpec } from "@restart-coordinator/provisioner-specs";
+import { CommandProvisioner } from "../../../src/provisioners/command/index.ts";
 import type { Cycle, Journal } from "../../../src/provisioners/provisioner.ts";
 
 export interface TestCycle extends Cycle {
@@ -94,9 +95,13 @@ export class Harness {
   } {
     const all: DoomedOptions = { workspacesDir: this.directory, ...options };
     const program = fileURLToPath(new URL("fixtures/doomed-worker.ts", import.meta.url));
-    const child = spawn(process.execPath, ["--import", "tsx", program, JSON.stringify(all)], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
+    const child = spawn(
+      process.execPath,
+      ["--conditions=@restart-coordinator/source", "--import", "tsx", program, JSON.stringify(all)],
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
     this.#started.push(child);
     const journals: Journal[] = [];
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });

@@ -1,6 +1,7 @@
 /** Every pair of deaths, in memory: the first at any point of a cycle, the second at any point of what comes after it. */
+
+import type { Ec2Spec } from "@restart-coordinator/provisioner-specs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Ec2Spec } from "../../../src/provisioners/ec2/index.ts";
 import { Ec2Provisioner } from "../../../src/provisioners/ec2/index.ts";
 import type { Cycle, Workspace } from "../../../src/provisioners/provisioner.ts";
 import { startEcho } from "./ec2-harness.ts";

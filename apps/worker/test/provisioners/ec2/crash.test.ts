@@ -3,8 +3,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import type { Ec2Spec } from "@restart-coordinator/provisioner-specs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Ec2Spec } from "../../../src/provisioners/ec2/index.ts";
 import type { Journal } from "../../../src/provisioners/provisioner.ts";
 import type { DoomedEc2Worker } from "./doomed-ec2-worker.ts";
 import { AWS_ENVIRONMENT, Ec2Harness, startEcho } from "./ec2-harness.ts";
@@ -92,10 +92,14 @@ describe.skipIf(moto === undefined)("a worker process that is killed", () => {
 
   async function killed(options: Omit<DoomedEc2Worker, "endpoint">): Promise<Journal | undefined> {
     const argument = JSON.stringify({ endpoint: harness.endpoint, ...options } satisfies DoomedEc2Worker);
-    const child = spawn(process.execPath, ["--import", "tsx", worker, argument], {
-      stdio: ["ignore", "pipe", "inherit"],
-      env: { PATH: process.env.PATH, NODE_NO_WARNINGS: "1", ...AWS_ENVIRONMENT },
-    });
+    const child = spawn(
+      process.execPath,
+      ["--conditions=@restart-coordinator/source", "--import", "tsx", worker, argument],
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+        env: { PATH: process.env.PATH, NODE_NO_WARNINGS: "1", ...AWS_ENVIRONMENT },
+      },
+    );
     const [output] = await Promise.all([text(child.stdout), once(child, "exit")]);
     expect(child.signalCode).toBe("SIGKILL");
     const last = output.trim().split("\n").at(-1);

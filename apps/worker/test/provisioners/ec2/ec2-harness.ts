@@ -9,9 +9,10 @@ import {
   type Instance,
   RunInstancesCommand,
 } from "@aws-sdk/client-ec2";
+import type { Ec2Spec } from "@restart-coordinator/provisioner-specs";
 import { afterAll } from "vitest";
 import type { Ec2Api } from "../../../src/provisioners/ec2/api.ts";
-import { type Ec2Options, Ec2Provisioner, type Ec2Spec, SdkEc2Api } from "../../../src/provisioners/ec2/index.ts";
+import { type Ec2Options, Ec2Provisioner, SdkEc2Api } from "../../../src/provisioners/ec2/index.ts";
 import { identityTags, TAG } from "../../../src/provisioners/ec2/tags.ts";
 import type { Cycle, Journal, Workspace } from "../../../src/provisioners/provisioner.ts";
 import { idempotent } from "./idempotent-api.ts";

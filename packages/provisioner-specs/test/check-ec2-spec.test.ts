@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkEc2Defaults, checkEc2Spec } from "../../../src/provisioners/ec2/index.ts";
+import { checkEc2Defaults, checkEc2Spec, explain } from "../src/index.ts";
 
 const template = { launchTemplate: { name: "workspaces" } };
 const echoing = { kind: "url", url: "http://{privateIp}/health" };
@@ -7,7 +7,7 @@ const volume = { id: "vol-0123456789abcdef0", device: "/dev/sdf" };
 
 function problemsOf(spec: Record<string, unknown>, defaults: Record<string, unknown> = {}): string {
   const checked = checkEc2Spec(spec, checkEc2Defaults(defaults));
-  return checked.ok ? "" : checked.problems.join("; ");
+  return checked.ok ? "" : explain(checked.problems);
 }
 
 describe("a spec", () => {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { type CommandSpec, checkCommandDefaults, checkCommandSpec } from "../../../src/provisioners/command/spec.ts";
+import { type CommandSpec, checkCommandDefaults, checkCommandSpec, explain } from "../src/index.ts";
 
 const stop: [string] = ["/bin/stop"];
 const start: [string] = ["/bin/start"];
 const problemsOf = (spec: Record<string, unknown>, defaults: CommandSpec = {}) => {
   const checked = checkCommandSpec(spec, defaults);
-  return checked.ok ? [] : checked.problems.join("; ");
+  return checked.ok ? [] : explain(checked.problems);
 };
 
 describe("a spec is refused, with the field named,", () => {

@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { ProvisionerError, type Workspace } from "../provisioner.ts";
-import { explainIssues } from "../spec-error.ts";
+import { type Checked, explain, problemsOf } from "./checked.ts";
 
 const readinessSchema = z.discriminatedUnion("kind", [
   z.strictObject({
@@ -55,33 +54,34 @@ const resolvedSchema = specSchema.refine(
 
 /** How a workspace's process is run, every field given. */
 export type ResolvedProcessSpec = z.output<typeof resolvedSchema>;
-export type Readiness = ResolvedProcessSpec["readiness"];
+export type ProcessReadiness = ResolvedProcessSpec["readiness"];
 
 /** As an operator or a workspace gives it; every field may be left out, but one of the two must name a command. */
 export type ProcessSpec = Partial<z.input<typeof specSchema>>;
 
-/** Checks the defaults at start-up. Throws an Error naming each bad field. */
-export function checkDefaults(defaults: ProcessSpec): void {
+/** Checks the defaults at start-up. @throws Error naming each bad field */
+export function checkProcessDefaults(defaults: ProcessSpec): void {
   const result = specSchema.partial().safeParse(defaults);
-  if (!result.success) throw new Error(explainIssues("process provisioner defaults", result.error));
+  if (!result.success) throw new Error(explain(problemsOf("process provisioner defaults", result.error)));
 }
 
-/** Lays the workspace's spec over the defaults. Throws a permanent ProvisionerError naming each bad field. */
-export function resolveSpec(workspace: Workspace, defaults: ProcessSpec): ResolvedProcessSpec {
-  const { env, ...rest } = workspace.spec;
+type Given = Readonly<Record<string, unknown>>;
+
+/** Lays a workspace's spec over the defaults and checks the whole: `env` variable by variable, the rest field by field. */
+export function checkProcessSpec(spec: Given, defaults: ProcessSpec): Checked<ResolvedProcessSpec> {
+  const { env, ...rest } = spec;
   const own = typeof env === "object" && env !== null && !Array.isArray(env);
   const merged = { ...defaults, ...rest, env: own ? { ...defaults.env, ...env } : (env ?? defaults.env) };
   const result = resolvedSchema.safeParse(merged);
-  if (!result.success) throw new ProvisionerError(explainIssues("spec", result.error), { retryable: false });
-  return result.data;
+  return result.success ? { ok: true, spec: result.data } : { ok: false, problems: problemsOf("spec", result.error) };
 }
 
 /** The same for one field, for when a spec that does not hold must not be in the way: `stop` and `status`. */
-export function stopTimeoutOf(workspace: Workspace, defaults: ProcessSpec): number {
+export function stopTimeoutOf(spec: Given, defaults: ProcessSpec): number {
   const field = specSchema.shape.stopTimeoutMs;
-  return field.catch(field.parse(defaults.stopTimeoutMs)).parse(workspace.spec.stopTimeoutMs ?? defaults.stopTimeoutMs);
+  return field.catch(field.parse(defaults.stopTimeoutMs)).parse(spec.stopTimeoutMs ?? defaults.stopTimeoutMs);
 }
 
-export function readinessOf(workspace: Workspace, defaults: ProcessSpec): Readiness | undefined {
-  return readinessSchema.safeParse(workspace.spec.readiness ?? defaults.readiness).data;
+export function readinessOf(spec: Given, defaults: ProcessSpec): ProcessReadiness | undefined {
+  return readinessSchema.safeParse(spec.readiness ?? defaults.readiness).data;
 }

@@ -1,6 +1,6 @@
-/** Which executables restart a workspace, and what the worker's defaults may say. Knows zod and nothing of a worker. */
+/** Which executables restart a workspace, and what the worker's defaults may say. */
 import { z } from "zod";
-import { explainIssues } from "../spec-error.ts";
+import { type Checked, explain, problemsOf } from "./checked.ts";
 
 const noNul = z.string().refine((text) => !text.includes("\0"), "must not contain a NUL character");
 
@@ -58,30 +58,28 @@ export type ResolvedCommandSpec = z.output<typeof shape> & { readonly stop: Argv
 /** As an operator or a workspace gives it; every field may be left out. */
 export type CommandSpec = Partial<z.input<typeof shape>>;
 
-export type CheckedCommandSpec =
-  | { readonly ok: true; readonly spec: ResolvedCommandSpec }
-  /** Each problem names its field. */
-  | { readonly ok: false; readonly problems: readonly string[] };
-
 /**
  * Lays a workspace's spec over the worker's defaults and checks the whole. `env` is merged variable by variable, every
  * other field replaces the default; null takes a default away.
  */
-export function checkCommandSpec(spec: Readonly<Record<string, unknown>>, defaults: CommandSpec): CheckedCommandSpec {
+export function checkCommandSpec(
+  spec: Readonly<Record<string, unknown>>,
+  defaults: CommandSpec,
+): Checked<ResolvedCommandSpec> {
   const merged: Record<string, unknown> = { ...defaults, ...spec };
   if (isRecord(defaults.env) && isRecord(spec.env)) merged.env = { ...defaults.env, ...spec.env };
   for (const [field, value] of Object.entries(merged)) if (value === null) delete merged[field];
   const result = shape.safeParse(merged);
-  if (!result.success) return { ok: false, problems: explainIssues("spec", result.error).split("; ") };
+  if (!result.success) return { ok: false, problems: problemsOf("spec", result.error) };
   const { stop, start, restart } = result.data;
   if (stop === undefined) {
-    return { ok: false, problems: ["spec.stop: needed; pausing and removing a workspace stop it"] };
+    return problem("stop", "needed; pausing and removing a workspace stop it");
   }
   if (start === undefined && restart === undefined) {
-    return { ok: false, problems: ["spec.start: needed, or restart in its place"] };
+    return problem("start", "needed, or restart in its place");
   }
   if (start !== undefined && restart !== undefined) {
-    return { ok: false, problems: ["spec.restart: takes the place of start; set the one that is not wanted to null"] };
+    return problem("restart", "takes the place of start; set the one that is not wanted to null");
   }
   return { ok: true, spec: { ...result.data, stop } };
 }
@@ -89,7 +87,11 @@ export function checkCommandSpec(spec: Readonly<Record<string, unknown>>, defaul
 /** Checks the worker's defaults alone, at start-up. @throws Error naming each bad field */
 export function checkCommandDefaults(defaults: CommandSpec): void {
   const result = shape.safeParse(defaults);
-  if (!result.success) throw new Error(explainIssues("command provisioner defaults", result.error));
+  if (!result.success) throw new Error(explain(problemsOf("command provisioner defaults", result.error)));
+}
+
+function problem(field: string, message: string): Checked<never> {
+  return { ok: false, problems: [{ field: `spec.${field}`, message }] };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

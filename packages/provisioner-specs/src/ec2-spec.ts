@@ -1,4 +1,4 @@
-/** What a workspace may say about its instance, and what the worker's defaults may. Knows zod and nothing of a worker. */
+/** What a workspace may say about its instance, and what the worker's defaults may. */
 import { z } from "zod";
 
 export const STRATEGIES = ["replace", "recreate", "stop-start", "replace-root", "reboot"] as const;
@@ -54,7 +54,7 @@ const deadlinesSchema = z.strictObject({
   visibleMs: milliseconds(300_000),
 });
 
-export const specShape = z.strictObject({
+export const ec2SpecShape = z.strictObject({
   strategy: z.enum(STRATEGIES).optional(),
   launchTemplate: launchTemplateSchema.optional(),
   /** Overrides the template's. */
@@ -92,13 +92,13 @@ export const specShape = z.strictObject({
 });
 
 /** How a workspace's instance is made and restarted, every field given that has a default. */
-export type ResolvedEc2Spec = Omit<z.output<typeof specShape>, "strategy"> & {
+export type ResolvedEc2Spec = Omit<z.output<typeof ec2SpecShape>, "strategy"> & {
   readonly strategy: StrategyName;
   /** Nobody may choose another one. */
   readonly strategyGiven: boolean;
 };
-export type Readiness = ResolvedEc2Spec["readiness"];
+export type Ec2Readiness = ResolvedEc2Spec["readiness"];
 export type DataVolume = ResolvedEc2Spec["volumes"][number];
 
 /** As an operator or a workspace gives it; every field may be left out. */
-export type Ec2Spec = Partial<z.input<typeof specShape>>;
+export type Ec2Spec = Partial<z.input<typeof ec2SpecShape>>;
