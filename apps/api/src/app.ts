@@ -11,6 +11,7 @@ import { BOARD_PATH, bullBoard } from "./board.ts";
 import type { ApiContext } from "./context.ts";
 import type { EventFeed } from "./events/feed.ts";
 import { Problem, problemHandler } from "./problem.ts";
+import { desiredStateRoutes } from "./routes/desired-state.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { fileRoutes } from "./routes/files.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -70,6 +71,7 @@ export function createApp(parts: AppParts): Express {
   });
   app.use(
     workspaceRoutes(parts),
+    desiredStateRoutes(parts),
     triggerRoutes(parts),
     triggerOutcomeRoutes(parts, parts.feed),
     verbRoutes(parts),

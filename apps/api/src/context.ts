@@ -3,7 +3,7 @@ import type { SpecCheck } from "@restart-coordinator/provisioner-specs";
 import type { Request, Response } from "express";
 import type { Templates, WorkspaceFiles } from "./files/index.ts";
 import { workspaceId } from "./input.ts";
-import { Problem, unknownWorkspace } from "./problem.ts";
+import { conflict, unknownWorkspace } from "./problem.ts";
 
 /** What the routes work with. */
 export interface ApiContext {
@@ -32,9 +32,7 @@ export async function assertRegistered(context: ApiContext, id: string): Promise
 export async function assertTakesFiles(context: ApiContext, id: string): Promise<void> {
   const workspace = await context.coordinator.workspace(id);
   if (workspace === undefined) throw unknownWorkspace(id);
-  if (workspace.status !== "removing") return;
-  const detail = `workspace ${id} is being removed`;
-  throw new Problem({ type: "conflict", status: 409, title: "Conflict", detail, rule: "removed" });
+  if (workspace.status === "removing") throw conflict(`workspace ${id} is being removed`, "removed");
 }
 
 /** The token's name; with a name the caller gave, both. */

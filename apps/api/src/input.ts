@@ -101,6 +101,9 @@ export const idempotencyHeaders = z.object({
     .optional()
     .describe("The same key with the same body within 24 hours gets the first receipt again"),
 });
+/** `?cascade=true` takes descendants along. */
+export const cascadeQuery = z.strictObject({ cascade: z.enum(["true", "false"]).default("false") });
+export const noQuery = z.strictObject({});
 export const removeQuery = z.object({ force: z.enum(["true", "false"]).default("false") });
 
 /** The files of a checked body, decoded. */

@@ -43,6 +43,11 @@ export function unknownWorkspace(id: string): Problem {
   });
 }
 
+/** What was asked for does not go with how things stand; `rule` says what is in the way. */
+export function conflict(detail: string, rule: string, more: Readonly<Record<string, unknown>> = {}): Problem {
+  return new Problem({ type: "conflict", status: 409, title: "Conflict", detail, rule, ...more });
+}
+
 const FILE_STATUS: Readonly<Record<FileErrorCode, [status: number, title: string]>> = {
   "invalid-path": [400, "Invalid path"],
   "not-found": [404, "Not found"],

@@ -21,6 +21,8 @@ export function showWorkspace(workspace: WorkspaceState) {
     name: rest.name ?? null,
     runtime: rest.runtime ?? null,
     parentId: rest.parentId ?? null,
+    pausedBy: rest.pausedBy ?? null,
+    createdAt: iso(rest.createdAt),
     instance: rest.instance ?? null,
     restart: {
       ...restart,

@@ -121,6 +121,18 @@ describe("what does not belong together answers 409 and says what does", () => {
     expect((await api.state(id)).status).toBe(status);
   });
 
+  test("though a cycle runs and the status is provisioning, what is paused is not woken", async () => {
+    const id = await api.workspace();
+    await api.trigger(id, { source: "file-write" });
+    const lease = await api.begin(id);
+    await api.post(id, "pause");
+    expect((await api.state(id)).status).toBe("provisioning");
+    const answer = await api.post(id, "wake");
+    expect(answer).toMatchObject({ status: 409, json: { type: "conflict", rule: "paused" } });
+    await lease.end({ outcome: "canceled" });
+    expect((await api.begin(id)).cycle.action).toBe("stop");
+  });
+
   test.each(["pause", "resume", "hibernate", "wake"])("%s of a workspace that is not run from here", async (verb) => {
     const id = await api.workspace({ runtime: "external" });
     const { status, json } = await api.post(id, verb);

@@ -18,6 +18,12 @@ async function verdict(id: string): Promise<Pick<ReceiptBody, "decision" | "rule
   return { decision, rule };
 }
 const REFUSED = { decision: "refused", rule: "parent-paused" };
+const FIRED = { decision: "fired", rule: "window" };
+
+/** Carries out what every one of them shall be. */
+async function carriedOut(...ids: string[]): Promise<void> {
+  for (const id of ids) await api.cycle(id);
+}
 
 describe("a parent", () => {
   test("is told in the state, can be changed and taken away", async () => {
@@ -57,26 +63,106 @@ describe("a parent", () => {
 });
 
 describe("pausing a parent", () => {
-  test("refuses the restarts of all its descendants, until it is resumed", async () => {
-    const [top = "", ...below] = await line(4);
-    await api.post(top, "pause");
-    for (const id of below) {
-      expect(await verdict(id)).toEqual(REFUSED);
-      const { status, json } = await api.post(id, "restart");
-      expect({ status, json }).toMatchObject({ status: 409, json: { type: "refused", rule: "parent-paused" } });
+  interface Cascade {
+    readonly changed: boolean;
+    readonly descendants: readonly { readonly id: string; readonly kind: string }[];
+  }
+  const pause = (id: string) => api.post<Cascade>(id, "pause?cascade=true");
+  const resume = (id: string, query = "?cascade=true") => api.post<Cascade>(id, `resume${query}`);
+
+  test("without cascade answers 409, says how many there are and how to go on, and changes nothing", async () => {
+    const [top = "", , bottom = ""] = await line(3);
+    for (const query of ["", "?cascade=false"]) {
+      const { status, json } = await api.post(top, `pause${query}`);
+      const problem = { type: "conflict", rule: "descendants", descendants: 2 };
+      expect({ status, json }).toMatchObject({ status: 409, json: problem });
+      expect(json.detail).toBe(
+        `workspace ${top} has 2 descendants: POST /workspaces/${top}/pause?cascade=true pauses them along with it`,
+      );
     }
-    await api.post(top, "resume");
-    for (const id of below) expect(await verdict(id)).toEqual({ decision: "fired", rule: "window" });
+    expect(await api.state(top)).toMatchObject({ status: "offline", restart: { generation: 0 } });
+    expect((await api.post(bottom, "pause")).status, "who has none needs no cascade").toBe(202);
+  });
+
+  test("with cascade stops each descendant by a cycle of its own, and its resume brings each back", async () => {
+    const [top = "", ...below] = await line(4);
+    const { status, json } = await pause(top);
+    expect({ status, json }).toMatchObject({ status: 202, json: { changed: true } });
+    expect(json.descendants).toEqual(below.map((id) => ({ id, kind: "accepted" })));
+    for (const id of [top, ...below]) {
+      const lease = await api.begin(id);
+      expect(lease.cycle.action).toBe("stop");
+      await lease.end({ outcome: "ok" });
+      expect(await api.state(id)).toMatchObject({ status: "paused", pausedBy: id === top ? null : top });
+      expect(await verdict(id)).toEqual({ decision: "refused", rule: "paused" });
+      expect((await api.activity(id)).at(-1)).toMatchObject({ event: "WORKSPACE_PAUSED", payload: { actor: "admin" } });
+    }
+    expect((await resume(top)).json.descendants).toEqual(below.map((id) => ({ id, kind: "accepted" })));
+    await carriedOut(top, ...below);
+    for (const id of [top, ...below]) expect(await api.state(id)).toMatchObject({ status: "online", pausedBy: null });
+  });
+
+  test("twice changes nothing the second time", async () => {
+    const [top = "", child = ""] = await line(2);
+    await pause(top);
+    expect((await pause(top)).json).toMatchObject({ changed: false, descendants: [{ id: child, kind: "unchanged" }] });
+    await resume(top);
+    expect((await resume(top)).json).toMatchObject({ changed: false, descendants: [{ id: child, kind: "unchanged" }] });
+  });
+
+  test("its resume brings back just those that its pause took along", async () => {
+    const [top = "", own = "", taken = ""] = await line(3);
+    const [asleep, later] = [`${top}-asleep`, `${top}-later`];
+    for (const id of [asleep, later]) await put(id, top);
+    await api.post(own, "pause?cascade=false");
+    await pause(own);
+    await api.post(asleep, "hibernate");
+    await pause(top);
+    await api.post(later, "pause");
+    await resume(top);
+    const desired = async (id: string) => (await api.state(id)).status;
+    expect({ own: await desired(own), asleep: await desired(asleep) }).toEqual({ own: "paused", asleep: "hibernated" });
+    expect(await desired(taken), "it was its parent's pause that took it").toBe("paused");
+    expect(await desired(later), "somebody paused it for itself meanwhile").toBe("paused");
+  });
+
+  test("its resume without cascade leaves them paused, and no more refused for its sake", async () => {
+    const [top = "", child = ""] = await line(2);
+    await pause(top);
+    expect((await resume(top, "")).json.descendants).toBeUndefined();
+    expect(await api.state(child)).toMatchObject({ status: "paused" });
+    await api.post(child, "resume");
+    await api.cycle(child);
+    expect(await verdict(child)).toMatchObject({ decision: "coalesced" });
+  });
+
+  test("says which descendants could not be reached, and asking again completes it", async () => {
+    const [top = "", broken = "", bottom = ""] = await line(3);
+    const [entry = ""] = await api.keys(`*}:workspace:${broken}`);
+    const activity = entry.replace(":workspace:", ":activity:");
+    // Its script, and no other, stumbles over it.
+    await api.redis.set(activity, "not a list");
+    const first = await api.post<Cascade & { type: string; detail: string }>(top, "pause?cascade=true");
+    expect(first).toMatchObject({ status: 503, headers: { "retry-after": "1" }, json: { type: "incomplete" } });
+    expect(first.json.detail).toBe("1 of 2 descendants could not be reached; repeat the request to complete it");
+    expect(first.json.descendants).toEqual([
+      { id: broken, kind: "failed" },
+      { id: bottom, kind: "accepted" },
+    ]);
+    await api.redis.del(activity);
+    expect((await pause(top)).status).toBe(202);
+    for (const id of [top, broken, bottom]) expect((await api.state(id)).status).toBe("paused");
   });
 
   test("leaves what they are owed owed: it waits for the resume", async () => {
     const [top = "", child = ""] = await line(2);
     await api.trigger(child, { source: "file-write" });
-    await api.post(top, "pause");
+    await pause(top);
+    await api.cycle(child);
     expect((await api.state(child)).restart).toMatchObject({ dueAt: null, why: [{ source: "file-write", count: 1 }] });
     expect(await api.cycles.begin(child)).toMatchObject({ kind: "idle" });
-    await api.post(top, "resume");
-    await api.cycle(child);
+    await resume(top);
+    expect((await api.begin(child)).cycle.covers).toMatchObject([{ source: "file-write", count: 1 }]);
   });
 
   test("does not concern siblings, nor its own parent", async () => {
@@ -84,21 +170,32 @@ describe("pausing a parent", () => {
     const sibling = `${top}-sibling`;
     await put(sibling, top);
     await api.post(middle, "pause");
-    for (const id of [top, sibling]) expect(await verdict(id)).toEqual({ decision: "fired", rule: "window" });
+    for (const id of [top, sibling]) expect(await verdict(id)).toEqual(FIRED);
   });
 
-  test("goes on where a paused child is resumed under it, and where it is resumed over a paused child", async () => {
-    const [top = "", middle = "", bottom = ""] = await line(3);
-    await api.post(top, "pause");
-    await api.post(middle, "pause");
-    await api.post(top, "resume");
-    expect(await verdict(bottom)).toEqual(REFUSED);
-    await api.post(middle, "resume");
-    expect(await verdict(bottom)).toEqual({ decision: "fired", rule: "window" });
-    await api.post(top, "pause");
-    await api.post(middle, "pause");
-    await api.post(middle, "resume");
-    expect(await verdict(bottom)).toEqual(REFUSED);
+  test("keeps a child that is resumed under it waiting, and says so; it starts with the parent", async () => {
+    const [top = "", child = ""] = await line(2);
+    await pause(top);
+    await carriedOut(top, child);
+    const { status, json } = await resume(child, "");
+    expect({ status, json }).toMatchObject({ status: 202, json: { changed: true, waitsFor: "parent-paused" } });
+    expect(await api.state(child)).toMatchObject({ status: "offline", restart: { phase: "idle", dueAt: null } });
+    expect(await api.cycles.begin(child)).toEqual({ kind: "idle" });
+    expect(await verdict(child)).toEqual(REFUSED);
+    await resume(top, "");
+    const lease = await api.begin(child);
+    expect(lease.cycle.action).toBe("restart");
+    await lease.end({ outcome: "ok" });
+    expect(await verdict(child)).toMatchObject({ decision: "coalesced" });
+  });
+
+  test.each(["hibernate", "wake"])("%s takes no cascade", async (verb) => {
+    const [top = ""] = await line(2);
+    const { status, json } = await api.post(top, `${verb}?cascade=true`);
+    expect({ status, fields: json.fields }).toEqual({
+      status: 400,
+      fields: [{ field: "cascade", message: "unknown field" }],
+    });
   });
 
   test("hibernating it does not refuse theirs", async () => {

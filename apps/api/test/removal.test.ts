@@ -94,6 +94,14 @@ describe("DELETE /workspaces/{id}?force=true", () => {
     expect((await remove(parent)).status).toBe(202);
   });
 
+  test("takes the files along: the next of that name finds none", async () => {
+    const id = await used();
+    await remove(id, "?force=true");
+    await expect(access(join(api.config.WORKSPACES_DIR, id))).rejects.toThrow("ENOENT");
+    await api.ask("PUT", `/workspaces/${id}`, { body: {} });
+    expect((await api.ask<{ files: unknown }>("GET", `/workspaces/${id}/files`)).json.files).toEqual([]);
+  });
+
   test("takes the lease from a cycle that runs", async () => {
     const id = await api.workspace();
     await api.trigger(id, { source: "file-write" });

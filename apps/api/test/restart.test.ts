@@ -105,8 +105,8 @@ describe("is refused with 409, the rule and the receipt", () => {
       "parent-paused",
       async (id) => {
         const parent = await api.workspace();
-        await api.ask("PUT", `/workspaces/${id}`, { body: { parentId: parent } });
         await api.post(parent, "pause");
+        await api.ask("PUT", `/workspaces/${id}`, { body: { parentId: parent } });
       },
     ],
   ];

@@ -41,12 +41,12 @@ else
     return notDue(wake)
   end
   -- A change of the desired state does not wait for a retry: the failed cycle is over, what it covered stays owed.
-  if state.retrying and state.desireAt then
+  if state.retrying and desireOf(state, workspace) then
     if state.action == 'restart' then
       owe(K.covers, K.why)
       set(state, { owedSince = state.askedAt, dueNowAt = state.dueNowAt or now })
     end
-    clearFields(state, CYCLE_FIELDS)
+    clearCycle(state)
   end
   how = state.retrying and 'retry' or 'new'
 end
@@ -104,6 +104,17 @@ if how == 'new' then
 else
   changes.attempt = tonumber(state.attempt) + 1
   clearFields(state, { 'retrying' })
+  -- What the lost worker did is told when this attempt ends.
+  if state.steps then
+    local lost = cjson.decode(state.lostSteps or '[]')
+    for _, step in ipairs(cjson.decode(state.steps)) do
+      step.attempt = tonumber(state.attempt)
+      lost[#lost + 1] = step
+    end
+    while #lost > STEPS_KEPT do table.remove(lost, 1) end
+    changes.lostSteps = cjson.encode(lost)
+    clearFields(state, { 'steps' })
+  end
 end
 clearFields(state, { 'hintId', 'hintDue' })
 set(state, changes)

@@ -21,13 +21,11 @@ if retrying then
     attempt = tonumber(state.attempt) }), 'PX', A.activityTtlMs)
   redis.call('DEL', K.covers)
   redis.call('PEXPIRE', K.journal, A.activityTtlMs)
-  clearFields(state, CYCLE_FIELDS)
+  clearCycle(state)
 end
 redis.call('DEL', K.why)
 clearFields(state, OWED_FIELDS)
-clearFields(state, { 'breaker', 'hintId', 'hintDue' })
--- A stop that waits to be tried again is not what is canceled.
-if not state.retrying then clearFields(state, { 'failures', 'backoffEndsAt' }) end
+clearFields(state, { 'failures', 'backoffEndsAt', 'breaker', 'hintId', 'hintDue' })
 local generation = tonumber(state.generation) or 0
 if running then
   set(state, { stopAsked = 1, canceledTo = generation })

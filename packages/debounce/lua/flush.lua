@@ -10,13 +10,14 @@ if not workspace.desired then return { 'unknown' } end
 local refusal = refusalOf(workspace)
 if refusal then return { 'refused', refusal } end
 local state = readHash(K.state)
-if not state.owedSince and not state.retrying then return { 'nothing-owed' } end
+local retrying = state.retrying and state.action == 'restart'
+if not state.owedSince and not retrying then return { 'nothing-owed' } end
 if ahead(state.heldUntil, now) then return { 'held' } end
 
 if state.owedSince then
-  set(state, { dueNowAt = math.min(tonumber(state.dueNowAt) or now, now), ignoreCooldown = 1 })
+  set(state, { dueNowAt = math.min(tonumber(state.dueNowAt) or now, now), ignoreCooldown = 1, deliberate = 1 })
 end
-if state.retrying then set(state, { backoffEndsAt = now }) else clearFields(state, { 'backoffEndsAt' }) end
+if retrying then set(state, { backoffEndsAt = now }) else clearFields(state, { 'backoffEndsAt' }) end
 local wake = schedule(A.id, state, workspace, tonumber(redis.call('GET', K.startedAt) or nil), now)
 emit(A.id, 'WORKSPACE_RESTART_FLUSHED', now, { actor = A.actor, due_at = wake, cycle = state.cycle })
 if isRunning(state) then return { 'flushed', now, '', now } end

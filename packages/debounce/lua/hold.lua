@@ -1,4 +1,5 @@
 -- Holds a workspace's restarts back for a while: triggers pile up, what runs goes on. Holding again sets the time anew.
+-- It holds back what was asked for with force, too: that overrides the holds there were when it was asked.
 -- KEYS: workspace state startedAt due phases events activity
 -- ARGV: id holdMs actor reason activityTtlMs now
 -- Reply: {'held', heldUntil} | {'unknown'}
@@ -10,6 +11,7 @@ if not workspace.desired then return { 'unknown' } end
 local state = readHash(K.state)
 local heldUntil = now + tonumber(A.holdMs)
 set(state, { heldUntil = heldUntil, heldBy = A.actor })
+clearFields(state, { 'overrideHold' })
 schedule(A.id, state, workspace, tonumber(redis.call('GET', K.startedAt) or nil), now)
-emit(A.id, 'WORKSPACE_HELD', now, { actor = A.actor, reason = A.reason, held_until = heldUntil })
+emit(A.id, 'WORKSPACE_HELD', now, { actor = A.actor, reason = A.reason ~= '' and A.reason or nil, held_until = heldUntil })
 return { 'held', heldUntil }

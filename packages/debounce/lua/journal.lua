@@ -1,6 +1,7 @@
 -- Writes the cycle's next step before its side effect, fenced; extends the lease as well.
 -- KEYS: state due journal
--- ARGV: id fence leaseMs journal now
+-- ARGV: id fence leaseMs journal steps now
+-- `steps`: JSON of what the attempt did so far; '' = nothing yet
 -- Reply: {'recorded', leaseEndsAt, stopAsked 0|1} | {'lost'}
 
 local now = clock()
@@ -9,5 +10,6 @@ if fields[1] ~= A.fence or not fields[2] then return { 'lost' } end
 local leaseEndsAt = now + tonumber(A.leaseMs)
 redis.call('SET', K.journal, A.journal)
 redis.call('HSET', K.state, 'leaseEndsAt', leaseEndsAt, 'journalOf', fields[4])
+if A.steps ~= '' then redis.call('HSET', K.state, 'steps', A.steps) end
 redis.call('ZADD', K.due, leaseEndsAt, A.id)
 return { 'recorded', leaseEndsAt, fields[3] and 1 or 0 }

@@ -4,23 +4,29 @@
 -- The state hash, field by field (absent = zero, no or none):
 --   generation, observed        what was asked for; what the last good cycle had read. generation > observed = owed
 --   owedSince                   present while triggers wait that no cycle has begun to cover; with it:
---   dueNowAt quietEndsAt deadlineAt ignoreCooldown overrideHold     see judge.ts
+--   dueNowAt quietEndsAt deadlineAt ignoreCooldown overrideHold deliberate     see judge.ts
 --   coalescedTold               the event for them was written
 --   cycle cycleGeneration cycleStartedAt askedAt attempt action      present from a cycle's begin to its end
 --   fence                       the last fencing token handed out, never lowered
 --   journalOf                   the cycle that wrote the journal
+--   steps lostSteps             what the attempt under way did so far, as JSON; what attempts did whose worker was lost
+--   midWrites:<source>          how many writes landed while the cycle ran
 --   owner leaseEndsAt how       who acts for the cycle, until when; how its attempt began
 --   stopAsked                   the cycle shall stop at its next safe point
 --   canceledTo                  an operator canceled what is owed up to that generation; the cycle too, if it stops
 --   retrying                    the cycle's last attempt failed; it waits for backoffEndsAt
---   failures backoffEndsAt breaker
+--   failures backoffEndsAt breaker      of restarts
+--   stopFailures stopRetryAt            of the stop under way
 --   heldUntil heldBy            an operator holds restarts back
 --   desireAt                    a change of the desired state waits to be carried out
+--   toldDropped:<source> toldRefused:<source>   until when it is not told again
 --   hintId hintDue              the last wake-up hint, and the due time it was for
 
 local EVENTS_KEPT = 10000
 local ACTIVITY_KEPT = 200
 local DISTINCT_KEPT = 32
+local STEPS_KEPT = 100
+local RECENT_KEPT = 100000
 
 local function clock()
   if A.now ~= '' then return tonumber(A.now) end
@@ -96,14 +102,22 @@ local function becauseOf(state, cooldownEndsAt)
   return because
 end
 
+-- When the desired state may be carried out; nil = nothing waits for that. A stop may always be; a start waits for as
+-- long as restarts are refused, by a paused ancestor above all.
+local function desireOf(state, workspace)
+  if not state.desireAt or (workspace.desired == 'running' and refusalOf(workspace)) then return nil end
+  return tonumber(state.desireAt)
+end
+
 -- When somebody must look at the workspace next; nil = nobody need.
 local function wakeOf(state, workspace, cooldownEndsAt, now)
   if isRunning(state) then return tonumber(state.leaseEndsAt) end
-  if state.desireAt then return tonumber(state.desireAt) end
-  local retryAt = state.retrying and tonumber(state.backoffEndsAt)
-  if retryAt and state.action ~= 'restart' then return retryAt end
+  local desireAt = desireOf(state, workspace)
+  if desireAt then return desireAt end
+  if state.retrying and state.action ~= 'restart' then return tonumber(state.stopRetryAt) end
   if refusalOf(workspace) then return nil end
-  if retryAt then
+  if state.retrying then
+    local retryAt = tonumber(state.backoffEndsAt)
     return ahead(state.heldUntil, now) and math.max(retryAt, tonumber(state.heldUntil)) or retryAt
   end
   return dueOf(state, cooldownEndsAt, now)
@@ -124,9 +138,9 @@ local function notePhase(id, phase, endsAt, following)
 end
 
 -- As workspace-state.ts tells the phase; `wake` is wakeOf's.
-local function notePhaseOf(id, state, wake, now)
+local function notePhaseOf(id, state, workspace, wake, now)
   if isRunning(state) then return notePhase(id, 'running') end
-  if state.desireAt then return notePhase(id, 'scheduled') end
+  if desireOf(state, workspace) then return notePhase(id, 'scheduled') end
   local phase, endsAt, following = 'scheduled', nil, nil
   if state.retrying then phase = 'backoff'
   elseif not state.owedSince then phase = 'idle'
@@ -144,7 +158,7 @@ end
 local function schedule(id, state, workspace, cooldownEndsAt, now)
   local wake = wakeOf(state, workspace, cooldownEndsAt, now)
   if wake then redis.call('ZADD', K.due, wake, id) else redis.call('ZREM', K.due, id) end
-  notePhaseOf(id, state, wake, now)
+  notePhaseOf(id, state, workspace, wake, now)
   if state.owedSince or state.cycle or state.desireAt or state.breaker then
     redis.call('PERSIST', K.state)
   else
@@ -155,10 +169,12 @@ local function schedule(id, state, workspace, cooldownEndsAt, now)
   return wake
 end
 
-local function emit(id, event, now, payload)
+-- Into the shard's stream and the workspace's activity; `streamOnly` keeps what comes in numbers out of the latter.
+local function emit(id, event, now, payload, streamOnly)
   local encoded = cjson.encode(payload)
   local entry = redis.call('XADD', K.events, 'MAXLEN', '~', EVENTS_KEPT, '*',
     'event', event, 'workspace_id', id, 'timestamp', now, 'payload', encoded)
+  if streamOnly then return end
   redis.call('LPUSH', K.activity,
     '{"id":"' .. entry .. '","event":"' .. event .. '","workspace_id":"' .. id .. '","timestamp":' .. now .. ',"payload":' .. encoded .. '}')
   redis.call('LTRIM', K.activity, 0, ACTIVITY_KEPT - 1)
@@ -247,14 +263,34 @@ local function whyList(key)
 end
 
 local CYCLE_FIELDS = { 'cycle', 'cycleGeneration', 'cycleStartedAt', 'attempt', 'action', 'owner', 'leaseEndsAt',
-  'how', 'stopAsked', 'retrying', 'askedAt', 'canceledTo' }
+  'how', 'stopAsked', 'retrying', 'askedAt', 'canceledTo', 'stopFailures', 'stopRetryAt', 'steps', 'lostSteps' }
 
 local OWED_FIELDS = { 'owedSince', 'dueNowAt', 'quietEndsAt', 'deadlineAt', 'ignoreCooldown', 'overrideHold',
-  'coalescedTold' }
+  'deliberate', 'coalescedTold' }
 
 local function clearFields(state, fields)
   redis.call('HDEL', K.state, unpack(fields))
   for _, field in ipairs(fields) do state[field] = nil end
+end
+
+-- The writes that landed while the cycle ran, per source; nil = none.
+local function midWrites(state)
+  local list
+  for field, count in pairs(state) do
+    local source = field:match('^midWrites:(.+)$')
+    if source then
+      list = list or {}
+      list[#list + 1] = { source = source, count = tonumber(count) }
+    end
+  end
+  if list then table.sort(list, function(a, b) return a.source < b.source end) end
+  return list
+end
+
+-- The cycle is over, whatever became of it.
+local function clearCycle(state)
+  clearFields(state, CYCLE_FIELDS)
+  for _, written in ipairs(midWrites(state) or {}) do clearFields(state, { 'midWrites:' .. written.source }) end
 end
 
 local function set(state, fields)
@@ -265,6 +301,21 @@ local function set(state, fields)
     state[field] = value
   end
   redis.call('HSET', K.state, unpack(flat))
+end
+
+-- A resent command finds its first answer. `recent` is the base of a name, the minute comes on top: both buckets that are
+-- read lie in the same slot.
+local function recallAnswer(nonce, now)
+  if nonce == '' then return nil end
+  local minute = math.floor(now / 60000)
+  return redis.call('HGET', K.recent .. ':' .. minute, nonce) or redis.call('HGET', K.recent .. ':' .. minute - 1, nonce)
+end
+
+local function keepAnswer(nonce, answer, now)
+  if nonce == '' then return end
+  local bucket = K.recent .. ':' .. math.floor(now / 60000)
+  if redis.call('HLEN', bucket) < RECENT_KEPT then redis.call('HSET', bucket, nonce, answer) end
+  redis.call('PEXPIRE', bucket, 120000)
 end
 
 -- Deletes every key of a workspace but its windows, which nobody can claim any more: the caller deletes those first.

@@ -9,18 +9,14 @@
 -- `alternatives`: what to put in place of the seven before it, see chooseArguments.
 -- Events: WORKSPACE_RESTART_COALESCED (first of an owed cycle), WORKSPACE_RESTART_DROPPED (first per window),
 -- Events: WORKSPACE_RESTART_REFUSED (now and then), WORKSPACE_RESTARTING_MID_WRITE, WORKSPACE_RESTART_CANCELED (a waiting retry is superseded)
--- `recent` is the base of a name: the script adds the minute. Both buckets it reads lie in the same slot.
 
 local IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
 local IDEMPOTENCY_KEPT = 1000
-local RECENT_KEPT = 100000
 
 local now = clock()
-local minute = math.floor(now / 60000)
 
 -- A resent command, or a repeated request, finds its first receipt.
-local recalled = A.nonce ~= ''
-  and (redis.call('HGET', K.recent .. ':' .. minute, A.nonce) or redis.call('HGET', K.recent .. ':' .. minute - 1, A.nonce))
+local recalled = recallAnswer(A.nonce, now)
 if not recalled and A.idempotencyKey ~= '' then
   local kept = redis.call('HGET', K.idempotency, A.idempotencyKey)
   local record = kept and cjson.decode(kept)
@@ -31,8 +27,7 @@ if not recalled and A.idempotencyKey ~= '' then
 end
 if recalled then
   -- A write, so that a WAIT after this call waits for the first one's, too.
-  redis.call('HSET', K.recent .. ':' .. minute, A.nonce, recalled)
-  redis.call('PEXPIRE', K.recent .. ':' .. minute, 120000)
+  keepAnswer(A.nonce, recalled, now)
   return cjson.decode(recalled)
 end
 
@@ -82,6 +77,7 @@ local function judge()
   firstAt = firstAt or now
   change('owedSince', wasOwed or now)
   if A.onHold == 'override' then change('overrideHold', 1) end
+  if A.automatic ~= '1' then change('deliberate', 1) end
   if byPerson and not running then
     -- A person's request clears what earlier failures put in the way.
     if state.retrying then
@@ -91,7 +87,7 @@ local function judge()
       if state.action == 'restart' then change('owedSince', state.askedAt) end
       emit(A.id, 'WORKSPACE_RESTART_CANCELED', now, { outcome = 'superseded', cycle = state.cycle, source = A.source })
       owe(K.covers, K.why)
-      clearFields(state, CYCLE_FIELDS)
+      clearCycle(state)
       superseded = 1
     end
     clearFields(state, { 'failures', 'backoffEndsAt', 'breaker' })
@@ -189,8 +185,11 @@ if decision == 'refused' and workspace.desired and refusal ~= 'removed' then
 end
 
 if A.write == '1' and running then
+  -- The activity has the first of a source and cycle; the cycle's end counts them.
+  local told = state['midWrites:' .. A.source]
+  redis.call('HINCRBY', K.state, 'midWrites:' .. A.source, count)
   emit(A.id, 'WORKSPACE_RESTARTING_MID_WRITE', now, { source = A.source, rule = rule, decision = decision,
-    generation = tonumber(state.generation), cycle = state.cycle, count = count, reasons = reasonsOrNil() })
+    generation = tonumber(state.generation), cycle = state.cycle, count = count, reasons = reasonsOrNil() }, told)
 end
 
 local reply = { 'judged', decision, rule, restDecision, restRule, tonumber(state.generation) or 0, dueAt, hintId,
@@ -199,11 +198,7 @@ if A.nonce ~= '' or A.idempotencyKey ~= '' then
   reply[1], reply[8] = 'replayed', ''
   local receipt = cjson.encode(reply)
   reply[1], reply[8] = 'judged', hintId
-  if A.nonce ~= '' then
-    local bucket = K.recent .. ':' .. minute
-    if redis.call('HLEN', bucket) < RECENT_KEPT then redis.call('HSET', bucket, A.nonce, receipt) end
-    redis.call('PEXPIRE', bucket, 120000)
-  end
+  keepAnswer(A.nonce, receipt, now)
   -- What nobody registered gets no key.
   if A.idempotencyKey ~= '' and workspace.desired then
     if redis.call('HLEN', K.idempotency) >= IDEMPOTENCY_KEPT then

@@ -171,7 +171,8 @@ export class CycleLease {
     this.signal.throwIfAborted();
     const sentAt = performance.now();
     const { fencingToken } = this.cycle;
-    const reply = await this.#transitions.journal({ id: this.workspaceId, fencingToken, journal });
+    const steps = this.#steps.soFar();
+    const reply = await this.#transitions.journal({ id: this.workspaceId, fencingToken, journal, steps });
     if (reply.kind === "lost") throw this.#lose();
     this.#heldSince(sentAt, reply.stopAsked);
     this.signal.throwIfAborted();
@@ -188,6 +189,7 @@ export class CycleLease {
       retry: this.#retryAfter(result),
       jitter: Math.random(),
       steps: this.#steps.finish(),
+      nonce: randomBytes(9).toString("base64url"),
       ...result,
     };
     return this.#transitions.end(call);
@@ -214,7 +216,9 @@ export class CycleLease {
     const sentAt = performance.now();
     const { fencingToken } = this.cycle;
     try {
-      const reply = await this.#transitions.renew({ id: this.workspaceId, fencingToken });
+      // Should this worker die, the activity has what it did until here.
+      const steps = this.#steps.soFar();
+      const reply = await this.#transitions.renew({ id: this.workspaceId, fencingToken, steps });
       if (this.#ended) return;
       if (reply.kind === "lost") {
         this.#lose();

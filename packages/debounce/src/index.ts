@@ -57,7 +57,14 @@ export {
   type RegistryFacts,
   type WorkspaceMatch,
 } from "./policy-set.ts";
-export type { DesireResult, RegisterResult, WorkspaceEntry, WorkspacePage } from "./registry.ts";
+export type {
+  CascadeResult,
+  DesireRequest,
+  DesireResult,
+  RegisterResult,
+  WorkspaceEntry,
+  WorkspacePage,
+} from "./registry.ts";
 export type { Replication } from "./replication.ts";
 export type { ScriptName } from "./scripts.ts";
 export { type Replayed, type ReplayedTrigger, replay } from "./simulation/replay.ts";

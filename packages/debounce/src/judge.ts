@@ -20,6 +20,8 @@ export interface Owed {
   readonly ignoreCooldown: boolean;
   /** A person asked with force: the cycle ignores a hold. */
   readonly overrideHold: boolean;
+  /** A change or a person is behind one of them: an attempt is worth its while though the breaker opens. */
+  readonly deliberate: boolean;
   /** When the first trigger of each source arrived. */
   readonly firstAt: Readonly<Record<string, number>>;
 }
@@ -62,6 +64,7 @@ const NOTHING_OWED: Owed = {
   deadlineAt: undefined,
   ignoreCooldown: false,
   overrideHold: false,
+  deliberate: false,
   firstAt: {},
 };
 
@@ -95,7 +98,9 @@ export function judge(facts: Facts, trigger: TriggerFacts, policy: SourcePolicy,
   const before = facts.owed ?? NOTHING_OWED;
   const idle = facts.owed === undefined && !facts.running && !facts.retrying && !cooling;
   const firstAt = { ...before.firstAt, [trigger.source]: before.firstAt[trigger.source] ?? now };
-  const common = { ...before, firstAt, overrideHold: before.overrideHold || trigger.force === true };
+  const overrideHold = before.overrideHold || trigger.force === true;
+  const deliberate = before.deliberate || !policy.automatic;
+  const common = { ...before, firstAt, overrideHold, deliberate };
   const stuck = facts.breakerOpen && policy.automatic && !facts.running;
   const waitsForQuiet = policy.trailing && !(policy.leading && claimed && idle);
   const owed: Owed = stuck

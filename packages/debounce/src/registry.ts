@@ -1,11 +1,12 @@
 /** The list of workspaces: what they are called, how they are run, who belongs to whom, and what they shall be. */
 import type { Cluster, Redis } from "ioredis";
 import { fromRedis } from "./errors.ts";
+import { Family } from "./family.ts";
 import type { Hint } from "./hint.ts";
 import type { KeySpace } from "./keys.ts";
 import type { Snapshot } from "./transition-types.ts";
 import type { Transitions } from "./transitions.ts";
-import type { Desire } from "./vocabulary.ts";
+import type { Desire, Refusal } from "./vocabulary.ts";
 import { describeWorkspace, type WorkspaceState } from "./workspace-state.ts";
 
 /** What a PUT may set. A field that is left out stays as it is; null removes it. */
@@ -24,8 +25,35 @@ export type RegisterResult =
   | { readonly kind: "unknown-parent" | "parent-loop"; readonly parentId: string };
 
 export type DesireResult =
-  | { readonly kind: "accepted" | "unchanged"; readonly generation: number }
+  | {
+      readonly kind: "accepted" | "unchanged";
+      readonly generation: number;
+      /** The rule that keeps a start waiting: it begins by itself once that is over. */
+      readonly waitsFor?: Refusal | undefined;
+      /** What became of each descendant, parents first; only with `cascade`. */
+      readonly descendants?: readonly CascadeResult[];
+    }
+  /** It is neither what was asked for nor `from`. */
+  | { readonly kind: "mismatch"; readonly desired: Desire }
   | { readonly kind: "unknown" | "removing" };
+
+/** "failed": it is as it was; asking again completes it. */
+export interface CascadeResult {
+  readonly id: string;
+  readonly kind: "accepted" | "unchanged" | "unknown" | "removing" | "failed";
+}
+
+export interface DesireRequest {
+  readonly actor: string;
+  readonly reason?: string | undefined;
+  /** What it must be now, for it to change. */
+  readonly from?: Desire | undefined;
+  /**
+   * A pause stops every descendant that shall run, too, each by its own cycle, and a start brings back those which the
+   * pause of this workspace took along, and no others.
+   */
+  readonly cascade?: boolean | undefined;
+}
 
 export interface WorkspacePage {
   readonly workspaces: readonly WorkspaceState[];
@@ -33,18 +61,18 @@ export interface WorkspacePage {
   readonly nextCursor: string | undefined;
 }
 
-const DEEPEST_FAMILY = 64;
-
 export class Registry {
   readonly #redis: Redis | Cluster;
   readonly #keys: KeySpace;
   readonly #transitions: Transitions;
+  readonly #family: Family;
   readonly #hint: (hint: Hint) => void;
 
   constructor(redis: Redis | Cluster, keys: KeySpace, transitions: Transitions, hint: (hint: Hint) => void) {
     this.#redis = redis;
     this.#keys = keys;
     this.#transitions = transitions;
+    this.#family = new Family(redis, keys, transitions);
     this.#hint = hint;
   }
 
@@ -57,67 +85,80 @@ export class Registry {
     }
     const parentId = entry.parentId ?? undefined;
     if (parentId !== undefined) {
-      const ancestry = await this.#ancestry(parentId);
+      const ancestry = await this.#family.ancestry(parentId);
       if (ancestry === undefined) return { kind: "unknown-parent", parentId };
       if (parentId === id || ancestry.includes(id)) return { kind: "parent-loop", parentId };
-      // The parent's list is only where to look: a child counts when its own entry names the parent.
-      await this.#ask((redis) => redis.sadd(this.#keys.forWorkspace("children", parentId), id));
+      await this.#family.expect(parentId, id);
     }
     const kind = await this.#transitions.register({ id, fields });
-    if (entry.parentId !== undefined && kind !== "removing") {
-      // Asked after the entry names its parent: a pause that came in between has seen the child, or is seen here.
-      const parent = parentId === undefined ? undefined : (await this.#transitions.view(parentId)).workspace;
-      await this.#transitions.markParent({ id, paused: parent !== undefined && isPaused(parent) });
-      await this.#markDescendants(id);
-    }
+    if (entry.parentId !== undefined && kind !== "removing") await this.#family.settle(id, parentId);
     return { kind };
   }
 
   /** Registered children, by id. */
-  async children(id: string): Promise<string[]> {
-    const candidates = await this.#ask((redis) => redis.smembers(this.#keys.forWorkspace("children", id)));
-    const entries = await Promise.all(
-      candidates.map(async (child) => ({ child, view: await this.#transitions.view(child) })),
-    );
-    return entries
-      .filter(({ view }) => view.workspace.parentId === id)
-      .map(({ child }) => child)
-      .sort();
+  children(id: string): Promise<string[]> {
+    return this.#family.children(id);
+  }
+
+  /** Children, their children, and so on. */
+  descendants(id: string): Promise<string[]> {
+    return this.#family.descendants(id);
   }
 
   /**
    * Sets what a workspace shall be; a cycle carries it out. Pausing refuses its restarts and its descendants' from here
-   * on. Resolves when the descendants are marked, too; calling it again after a failure completes it.
+   * on. Resolves when the descendants are marked, too; calling it again after a failure completes it. Started under a
+   * paused ancestor it waits for that one.
    */
-  async desire(id: string, desired: Desire, by: { actor: string; reason?: string }): Promise<DesireResult> {
+  async desire(id: string, desired: Desire, request: DesireRequest): Promise<DesireResult> {
+    const { cascade = false, ...by } = request;
     const reply = await this.#transitions.desire({ id, desired, ...by });
-    if (!("generation" in reply)) return { kind: reply.kind };
-    if (desired !== "removed") await this.#markDescendants(id);
-    if (reply.kind === "accepted")
-      this.#hint({ workspaceId: id, dueAt: reply.generation, delayMs: 0, hintId: reply.hintId });
-    return { kind: reply.kind, generation: reply.generation };
+    if (!("generation" in reply)) return reply;
+    if (desired !== "removed") await this.#family.markDescendants(id);
+    const result: DesireResult = { kind: reply.kind, generation: reply.generation };
+    const waits = reply.kind === "accepted" && reply.waitsFor !== undefined ? { waitsFor: reply.waitsFor } : {};
+    if (reply.kind === "accepted") this.#wake(id, reply);
+    if (!cascade) return { ...result, ...waits };
+    const descendants: CascadeResult[] = [];
+    for (const descendant of await this.#family.descendants(id)) {
+      descendants.push({ id: descendant, kind: await this.#takeAlong(descendant, desired, id, request) });
+    }
+    // Who was brought back keeps its own descendants from starting no more.
+    await this.#family.markDescendants(id);
+    return { ...result, ...waits, descendants };
   }
 
-  /** Forgets a workspace without stopping what runs. */
-  async forget(id: string, by: { actor: string }, sources: readonly string[]): Promise<"forgotten" | "unknown"> {
-    const orphans = await this.children(id);
-    await this.deleteTraces(id, sources);
-    const told = await this.#transitions.forget({ id, ...by });
-    // Nobody could take the mark of a paused parent away any more.
-    for (const orphan of orphans) {
-      await this.#transitions.markParent({ id: orphan, paused: false });
-      await this.#markDescendants(orphan);
+  /** One script each: what fails is told, and does not keep the others. */
+  async #takeAlong(
+    id: string,
+    desired: Desire,
+    cascadeFrom: string,
+    { actor, reason }: DesireRequest,
+  ): Promise<CascadeResult["kind"]> {
+    try {
+      const reply = await this.#transitions.desire({ id, desired, cascadeFrom, actor, reason });
+      if (reply.kind === "accepted") this.#wake(id, reply);
+      return reply.kind === "mismatch" ? "unchanged" : reply.kind;
+    } catch {
+      return "failed";
     }
-    return told;
+  }
+
+  #wake(workspaceId: string, { generation, hintId }: { generation: number; hintId: string }): void {
+    this.#hint({ workspaceId, dueAt: generation, delayMs: 0, hintId });
+  }
+
+  /** Forgets a workspace without stopping what runs. Its children have no parent then. */
+  async forget(id: string, by: { actor: string }, sources: readonly string[]): Promise<"forgotten" | "unknown"> {
+    await this.deleteTraces(id, sources);
+    return this.#transitions.forget({ id, ...by });
   }
 
   /** Deletes the keys that the script which forgets a workspace cannot name: its windows, its place in the family. */
   async deleteTraces(id: string, sources: readonly string[]): Promise<void> {
-    const { parentId } = (await this.#transitions.view(id)).workspace;
-    if (parentId !== undefined)
-      await this.#ask((redis) => redis.srem(this.#keys.forWorkspace("children", parentId), id));
-    const own = [this.#keys.forWorkspace("children", id), ...sources.map((source) => this.#keys.window(source, id))];
-    await this.#ask((redis) => redis.del(...own));
+    await this.#family.leave(id);
+    const windows = sources.map((source) => this.#keys.window(source, id));
+    if (windows.length > 0) await this.#ask((redis) => redis.del(...windows));
   }
 
   /** What is recorded of every workspace, read one by one. */
@@ -162,29 +203,6 @@ export class Registry {
     return { ids: page, nextCursor: ids.length > page.length ? page.at(-1) : undefined };
   }
 
-  /** The parent, its parent, and so on; undefined when `id` is not registered or being removed. */
-  async #ancestry(id: string): Promise<string[] | undefined> {
-    const line: string[] = [];
-    let current: string | undefined = id;
-    while (current !== undefined && line.length < DEEPEST_FAMILY) {
-      const { workspace } = await this.#transitions.view(current);
-      const isGone = workspace.desired === undefined || workspace.desired === "removed";
-      if (isGone) return line.length === 0 ? undefined : line;
-      line.push(current);
-      current = workspace.parentId;
-    }
-    return line;
-  }
-
-  async #markDescendants(id: string, depth = 0): Promise<void> {
-    if (depth > DEEPEST_FAMILY) return;
-    const { workspace } = await this.#transitions.view(id);
-    for (const child of await this.children(id)) {
-      await this.#transitions.markParent({ id: child, paused: isPaused(workspace) });
-      await this.#markDescendants(child, depth + 1);
-    }
-  }
-
   async #ask<Result>(command: (redis: Redis | Cluster) => Promise<Result>): Promise<Result> {
     try {
       return await command(this.#redis);
@@ -192,10 +210,6 @@ export class Registry {
       throw fromRedis(error);
     }
   }
-}
-
-function isPaused(workspace: Readonly<Record<string, string>>): boolean {
-  return workspace.desired === "paused" || workspace.parentPaused !== undefined;
 }
 
 /** Redis orders members by bytes; ids are ASCII. */

@@ -25,14 +25,25 @@ export class StepRecord {
     this.#steps.push({ name: name.slice(0, LONGEST_NAME), atMs: this.#sinceMs(), detail: this.#bounded(detail) });
   }
 
+  /** While the attempt goes on: how long the last step takes is not known. */
+  soFar(): Step[] {
+    return this.#until(undefined);
+  }
+
   finish(): Step[] {
-    const endMs = this.#sinceMs();
-    return this.#steps.map(({ name, atMs, detail }, i) => ({
-      name,
-      started_at: this.#startedAt + atMs,
-      duration_ms: (this.#steps[i + 1]?.atMs ?? endMs) - atMs,
-      ...(detail && { detail }),
-    }));
+    return this.#until(this.#sinceMs());
+  }
+
+  #until(endMs: number | undefined): Step[] {
+    return this.#steps.map(({ name, atMs, detail }, i) => {
+      const nextMs = this.#steps[i + 1]?.atMs ?? endMs;
+      return {
+        name,
+        started_at: this.#startedAt + atMs,
+        ...(nextMs !== undefined && { duration_ms: nextMs - atMs }),
+        ...(detail && { detail }),
+      };
+    });
   }
 
   /** A detail that is too long, or no JSON, is left out: the step is not. */

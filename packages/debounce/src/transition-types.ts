@@ -94,7 +94,8 @@ export type LeaseReply =
 export interface Step {
   readonly name: string;
   readonly started_at: number;
-  readonly duration_ms: number;
+  /** Not of the step under way. */
+  readonly duration_ms?: number;
   /** What its provisioner says of it, at most 3 KiB. */
   readonly detail?: Readonly<Record<string, unknown>> | undefined;
 }
@@ -113,6 +114,8 @@ export interface EndCall {
   readonly jitter: number;
   /** After a handover nobody takes the cycle over for this long. */
   readonly pauseMs?: number;
+  /** Names the call: sent again, it is answered as at first. */
+  readonly nonce?: string;
   readonly now?: number;
 }
 

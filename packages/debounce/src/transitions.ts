@@ -18,13 +18,14 @@ import type {
   EndReply,
   LeaseReply,
   Snapshot,
+  Step,
   TransitionSettings,
   TriggerCall,
   TriggerReply,
   Woken,
 } from "./transition-types.ts";
-import { type Decision, type Desire, PHASES, type Phase, type Rule } from "./vocabulary.ts";
-import type { CoveredSource } from "./why.ts";
+import { type Decision, type Desire, PHASES, type Phase, type Refusal, type Rule } from "./vocabulary.ts";
+import { type CoveredSource, keptText } from "./why.ts";
 
 export class Transitions {
   readonly keys: KeySpace;
@@ -122,19 +123,26 @@ export class Transitions {
     }
   }
 
-  async renew(call: { id: string; fencingToken: number; now?: number }): Promise<LeaseReply> {
+  async renew(call: { id: string; fencingToken: number; steps?: readonly Step[]; now?: number }): Promise<LeaseReply> {
     return this.#leaseReply(
       "renew",
       await this.#run("renew", (role) => this.#of(call.id, role), {
         id: call.id,
         fence: call.fencingToken,
         leaseMs: this.#settings.leaseMs,
+        steps: stepsJson(call.steps),
         now: call.now ?? "",
       }),
     );
   }
 
-  async journal(call: { id: string; fencingToken: number; journal: string; now?: number }): Promise<LeaseReply> {
+  async journal(call: {
+    id: string;
+    fencingToken: number;
+    journal: string;
+    steps?: readonly Step[];
+    now?: number;
+  }): Promise<LeaseReply> {
     return this.#leaseReply(
       "journal",
       await this.#run("journal", (role) => this.#of(call.id, role), {
@@ -142,6 +150,7 @@ export class Transitions {
         fence: call.fencingToken,
         leaseMs: this.#settings.leaseMs,
         journal: call.journal,
+        steps: stepsJson(call.steps),
         now: call.now ?? "",
       }),
     );
@@ -159,8 +168,9 @@ export class Transitions {
       maxBackoffMs: call.retry.maxBackoffMs,
       breakerAfter: call.retry.breakerAfter,
       jitter: call.jitter,
-      steps: call.steps === undefined || call.steps.length === 0 ? "" : JSON.stringify(call.steps),
+      steps: stepsJson(call.steps),
       pauseMs: call.pauseMs ?? 0,
+      nonce: call.nonce ?? "",
       activityTtlMs: this.#settings.activityTtlMs,
       now: call.now ?? "",
     });
@@ -223,24 +233,39 @@ export class Transitions {
   async desire(call: {
     id: string;
     desired: Desire;
+    /** What it must be now. */
+    from?: Desire | undefined;
+    /** The ancestor that takes it along. */
+    cascadeFrom?: string | undefined;
     actor: string;
-    reason?: string;
+    reason?: string | undefined;
     now?: number;
   }): Promise<
-    | { readonly kind: "accepted"; readonly generation: number; readonly hintId: string }
+    | {
+        readonly kind: "accepted";
+        readonly generation: number;
+        readonly hintId: string;
+        readonly waitsFor: Refusal | undefined;
+      }
     | { readonly kind: "unchanged"; readonly generation: number }
+    | { readonly kind: "mismatch"; readonly desired: Desire }
     | { readonly kind: "unknown" | "removing" }
   > {
     const reply = await this.#run("desire", (role) => this.#of(call.id, role), {
       id: call.id,
       desired: call.desired,
-      actor: call.actor,
-      reason: call.reason ?? "",
+      from: call.from ?? "",
+      cascadeFrom: call.cascadeFrom ?? "",
+      ...byOf(call),
       activityTtlMs: this.#settings.activityTtlMs,
       now: call.now ?? "",
     });
     const generation = Number(reply[1]);
-    if (reply[0] === "accepted") return { kind: "accepted", generation, hintId: String(reply[2]) };
+    if (reply[0] === "accepted") {
+      const waitsFor = reply[3] === "" ? undefined : (reply[3] as Refusal);
+      return { kind: "accepted", generation, hintId: String(reply[2]), waitsFor };
+    }
+    if (reply[0] === "mismatch") return { kind: "mismatch", desired: reply[1] as Desire };
     if (reply[0] === "unchanged") return { kind: "unchanged", generation };
     return { kind: reply[0] as "unknown" | "removing" };
   }
@@ -248,7 +273,7 @@ export class Transitions {
   async forget(call: { id: string; actor: string; now?: number }): Promise<"forgotten" | "unknown"> {
     const reply = await this.#run("forget", (role) => this.#of(call.id, role), {
       id: call.id,
-      actor: call.actor,
+      actor: byOf(call).actor,
       now: call.now ?? "",
     });
     return reply[0] as "forgotten" | "unknown";
@@ -264,8 +289,7 @@ export class Transitions {
     const reply = await this.#run("hold", (role) => this.#of(call.id, role), {
       id: call.id,
       holdMs: call.holdMs,
-      actor: call.actor,
-      reason: call.reason ?? "",
+      ...byOf(call),
       activityTtlMs: this.#settings.activityTtlMs,
       now: call.now ?? "",
     });
@@ -306,7 +330,7 @@ export class Transitions {
     | { readonly kind: "canceled" | "stopping"; readonly triggers: number }
     | { readonly kind: "nothing-owed" | "unknown" }
   > {
-    const reply = await this.#verb("cancel", call, { reason: call.reason ?? "" });
+    const reply = await this.#verb("cancel", call, { reason: byOf(call).reason });
     if (reply[2] === 1) this.#settings.observer?.ended?.("canceled");
     if (reply[0] === "canceled" || reply[0] === "stopping") return { kind: reply[0], triggers: Number(reply[1]) };
     return { kind: reply[0] as "nothing-owed" | "unknown" };
@@ -327,10 +351,17 @@ export class Transitions {
     };
   }
 
-  async markParent(call: { id: string; paused: boolean; now?: number }): Promise<"marked" | "unknown"> {
+  /** `orphanOf`: a parent that is gone. */
+  async markParent(call: {
+    id: string;
+    paused: boolean;
+    orphanOf?: string;
+    now?: number;
+  }): Promise<"marked" | "unknown"> {
     const reply = await this.#run("parent", (role) => this.#of(call.id, role), {
       id: call.id,
       paused: flag(call.paused),
+      orphanOf: call.orphanOf ?? "",
       activityTtlMs: this.#settings.activityTtlMs,
       now: call.now ?? "",
     });
@@ -344,7 +375,7 @@ export class Transitions {
   ): Promise<unknown[]> {
     return this.#run(name, (role) => this.#of(call.id, role), {
       id: call.id,
-      actor: call.actor,
+      actor: byOf(call).actor,
       activityTtlMs: this.#settings.activityTtlMs,
       now: call.now ?? "",
       ...more,
@@ -411,12 +442,21 @@ function sourceArguments(policy: SourcePolicy) {
   };
 }
 
+/** Who did it and why, as it is kept. */
+function byOf(call: { actor: string; reason?: string | undefined }): { actor: string; reason: string } {
+  return { actor: keptText(call.actor), reason: keptText(call.reason ?? "") };
+}
+
 function wokenOf(reply: unknown[]): Woken {
   return {
     dueAt: optionalNumber(reply[1]),
     hintId: reply[2] === "" ? undefined : String(reply[2]),
     now: Number(reply[3]),
   };
+}
+
+function stepsJson(steps: readonly Step[] | undefined): string {
+  return steps === undefined || steps.length === 0 ? "" : JSON.stringify(steps);
 }
 
 function flag(value: boolean): string {

@@ -26,7 +26,8 @@ export function outcomeOf(
   if (trigger.workspaceId !== workspace.id) return undefined;
   if (decision === "dropped" || decision === "refused") return { status: decision, rule };
   const { restart } = workspace;
-  if (generation > restart.generation) return undefined;
+  // A generation is at least the time it was handed out: an earlier one is of another workspace that had the same id.
+  if (generation > restart.generation || generation < workspace.createdAt) return undefined;
   if (generation <= restart.observedGeneration) return settled(generation, activity);
 
   const { cycle, phase, lastCycle } = restart;

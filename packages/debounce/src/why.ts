@@ -42,10 +42,11 @@ export function parseWhy(fields: Readonly<Record<string, string>>): CoveredSourc
 
 export const TEXT_BYTES_KEPT = 200;
 
-/** A reason or actor as it is kept: one line, at most 200 bytes, cut between characters. */
+/** A reason or actor as it is kept: well-formed, one line, at most 200 bytes, cut between characters. */
 export function keptText(text: string): string {
+  const wellFormed = text.toWellFormed();
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
-  const line = text.replace(/[\u0000-\u001f\u007f]+/g, " ").trim();
+  const line = wellFormed.replace(/[\u0000-\u001f\u007f]+/g, " ").trim();
   if (Buffer.byteLength(line) <= TEXT_BYTES_KEPT) return line;
   const cut = Buffer.from(line)
     .subarray(0, TEXT_BYTES_KEPT - 3)

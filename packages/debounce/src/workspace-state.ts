@@ -9,6 +9,10 @@ export interface WorkspaceState {
   readonly name: string | undefined;
   readonly runtime: string | undefined;
   readonly parentId: string | undefined;
+  /** The ancestor whose pause took it along. */
+  readonly pausedBy: string | undefined;
+  /** When it was registered, ms of Redis' clock. */
+  readonly createdAt: number;
   readonly tags: Readonly<Record<string, string>>;
   readonly spec: Readonly<Record<string, unknown>>;
   readonly status: Status;
@@ -71,6 +75,8 @@ export function describeWorkspace(id: string, snapshot: Snapshot): WorkspaceStat
     name: workspace.name,
     runtime: workspace.runtime,
     parentId: workspace.parentId,
+    pausedBy: workspace.pausedBy,
+    createdAt: numberOf(workspace.createdAt) ?? 0,
     tags: objectOf(workspace.tags) as Record<string, string>,
     spec: objectOf(workspace.spec),
     status: statusOf(snapshot, running),
@@ -96,7 +102,7 @@ export function describeWorkspace(id: string, snapshot: Snapshot): WorkspaceStat
             },
       lastCycle: snapshot.lastCycle === undefined ? undefined : (JSON.parse(snapshot.lastCycle) as LastCycle),
       heldUntil: (numberOf(state.heldUntil) ?? 0) > now ? numberOf(state.heldUntil) : undefined,
-      failures: numberOf(state.failures) ?? 0,
+      failures: numberOf(state.stopFailures) ?? numberOf(state.failures) ?? 0,
       breakerOpen: state.breaker !== undefined,
     },
   };
@@ -105,13 +111,12 @@ export function describeWorkspace(id: string, snapshot: Snapshot): WorkspaceStat
 /** As `wakeOf` in the scripts' prelude, but what follows a running cycle instead of its lease's end. */
 function dueAtOf(snapshot: Snapshot): number | undefined {
   const { state, workspace, cooldownEndsAt, now } = snapshot;
-  const retryAt = state.retrying === undefined ? undefined : numberOf(state.backoffEndsAt);
   const running = state.cycle !== undefined && state.retrying === undefined;
-  if (!running && state.desireAt !== undefined) return numberOf(state.desireAt);
-  if (retryAt !== undefined && state.action !== "restart") return retryAt;
-  if (workspace.desired !== "running" || workspace.runtime === "external" || workspace.parentPaused !== undefined) {
-    return undefined;
-  }
+  const desireAt = desireAtOf(snapshot);
+  if (!running && desireAt !== undefined) return desireAt;
+  if (state.retrying !== undefined && state.action !== "restart") return numberOf(state.stopRetryAt);
+  if (workspace.desired !== "running" || isKeptFromStarting(workspace)) return undefined;
+  const retryAt = state.retrying === undefined ? undefined : numberOf(state.backoffEndsAt);
   const heldUntil = numberOf(state.heldUntil) ?? 0;
   if (retryAt !== undefined) return heldUntil > now ? Math.max(retryAt, heldUntil) : retryAt;
   return dueOf(
@@ -125,6 +130,16 @@ function dueAtOf(snapshot: Snapshot): number | undefined {
   );
 }
 
+/** As `desireOf` in the scripts' prelude: a stop may always be carried out, a start where restarts are not refused. */
+function desireAtOf({ state, workspace }: Snapshot): number | undefined {
+  if (workspace.desired === "running" && isKeptFromStarting(workspace)) return undefined;
+  return numberOf(state.desireAt);
+}
+
+function isKeptFromStarting(workspace: Snapshot["workspace"]): boolean {
+  return workspace.runtime === "external" || workspace.parentPaused !== undefined;
+}
+
 function owedOf(state: Readonly<Record<string, string>>): Owed | undefined {
   if (state.owedSince === undefined) return undefined;
   return {
@@ -133,6 +148,7 @@ function owedOf(state: Readonly<Record<string, string>>): Owed | undefined {
     deadlineAt: numberOf(state.deadlineAt),
     ignoreCooldown: state.ignoreCooldown !== undefined,
     overrideHold: state.overrideHold !== undefined,
+    deliberate: state.deliberate !== undefined,
     firstAt: {},
   };
 }
@@ -140,7 +156,7 @@ function owedOf(state: Readonly<Record<string, string>>): Owed | undefined {
 function phaseOf(snapshot: Snapshot): Phase {
   const { state, now } = snapshot;
   if (state.cycle !== undefined && state.retrying === undefined) return "running";
-  if (state.desireAt !== undefined) return "scheduled";
+  if (desireAtOf(snapshot) !== undefined) return "scheduled";
   const held = (numberOf(state.heldUntil) ?? 0) > now;
   if (held) return "held";
   if (state.retrying !== undefined) return "backoff";

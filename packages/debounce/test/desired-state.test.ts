@@ -97,6 +97,15 @@ describe("pause and resume", () => {
     await expectSound(one);
   });
 
+  test("change nothing when it is not what it was taken for", async () => {
+    const one = await paused();
+    const before = await one.view();
+    expect(await one.desire("running", { from: "hibernated" })).toEqual({ kind: "mismatch", desired: "paused" });
+    expect(await one.view()).toEqual(before);
+    expect(await one.desire("running", { from: "paused" })).toMatchObject({ kind: "accepted" });
+    expect(await one.desire("running", { from: "paused" }), "it runs already").toMatchObject({ kind: "unchanged" });
+  });
+
   test("asking again changes nothing", async () => {
     const one = await paused();
     const before = await one.view();
@@ -234,6 +243,32 @@ describe("a stop that fails", () => {
     await expectSound(one);
   });
 
+  test("is no reason to give a restart up: the resume has all its attempts", async () => {
+    const one = await workspace();
+    await one.at(0).desire("paused");
+    for (let failure = 1; failure <= 6; failure += 1) {
+      await one.begun();
+      const ended = await one.end("failed");
+      one.now = ended.kind === "ended" ? (ended.dueAt ?? 0) : 0;
+    }
+    expect((await one.state()).restart.failures).toBe(6);
+    await one.desire("running");
+    await one.begun();
+    expect(await one.end("failed")).toMatchObject({ what: "retry", dueAt: one.now + 5_000 });
+    expect((await one.state()).restart).toMatchObject({ phase: "backoff", failures: 1, breakerOpen: false });
+    await expectSound(one);
+  });
+
+  test("stopping without having been asked to has failed, and is tried again", async () => {
+    const one = await workspace();
+    await one.at(0).desire("paused");
+    await one.begun();
+    expect(await one.end("canceled")).toMatchObject({ what: "retry", dueAt: at(5_000) });
+    const [failed] = await one.events("WORKSPACE_RESTART_FAILED");
+    expect(failed?.payload).toMatchObject({ action: "stop", error: "stopped without having been asked to" });
+    expect(await one.at(5_000).cycle()).toMatchObject({ action: "stop" });
+  });
+
   test("gives way to a resume at once", async () => {
     const one = await workspace();
     await one.at(0).desire("paused");
@@ -256,6 +291,34 @@ describe("a paused ancestor", () => {
     await one.markParent(false);
     expect(await one.wakeAt()).toBe(at(2_000));
     await expectSound(one);
+  });
+
+  test("keeps a start waiting: it begins by itself once that one is resumed", async () => {
+    const one = await paused();
+    await one.markParent(true);
+    expect(await one.at(1_000).desire("running")).toMatchObject({ kind: "accepted", waitsFor: "parent-paused" });
+    expect(await one.wakeAt()).toBeUndefined();
+    expect(await one.begin()).toEqual({ kind: "idle" });
+    expect(await one.trigger("manual")).toMatchObject({ decision: "refused", rule: "parent-paused" });
+    expect((await one.state()).restart).toMatchObject({ phase: "idle", dueAt: undefined });
+    await expectSound(one);
+    await one.at(5_000).markParent(false);
+    expect(await one.wakeAt()).toBe(at(1_000));
+    expect(await one.cycle()).toMatchObject({ action: "restart" });
+  });
+
+  test("keeps no stop waiting, nor one that failed and is tried again", async () => {
+    const one = await workspace();
+    await one.at(0).markParent(true);
+    await one.desire("paused");
+    await one.cycle("failed");
+    await one.at(1_000).desire("running");
+    expect(await one.wakeAt()).toBe(at(5_000));
+    await expectSound(one);
+    expect(await one.at(5_000).cycle()).toMatchObject({ action: "stop", how: "retry" });
+    expect(await one.begin()).toEqual({ kind: "idle" });
+    await one.markParent(false);
+    expect(await one.cycle()).toMatchObject({ action: "restart" });
   });
 
   test("lets a running cycle end, and holds its retry back", async () => {

@@ -166,7 +166,7 @@ describe("a trigger tells", () => {
     expect(await drops(60_001)).toMatchObject([{ payload: { rule: "running", cycle: one.attempt?.cycleId } }]);
   });
 
-  test("that a write landed while a cycle ran, each time", async () => {
+  test("that a write landed while a cycle ran, once per source, and its end counts them", async () => {
     const one = await running();
     const { cycleId: cycle } = one.attempt ?? {};
     const write = { write: true, count: 2, reasons: ["a.txt", "b.txt"] };
@@ -184,9 +184,17 @@ describe("a trigger tells", () => {
         reasons: ["a.txt", "b.txt"],
       },
     });
-    expect(await told(one, () => one.at(2_000).trigger("file-write", write))).toMatchObject([mid]);
+    expect(await told(one, () => one.at(2_000).trigger("file-write", write)), "the receipt still says so").toEqual([]);
+    expect(await one.trigger("file-write", write)).toMatchObject({ running: true });
+    const other = () => one.trigger("template-import", { write: true });
+    expect(await told(one, other)).toMatchObject([{ ...mid, payload: { source: "template-import", count: 1 } }]);
     expect(await told(one, () => one.trigger("file-write")), "what is no write").toEqual([]);
-    await one.end();
+    const counted = [
+      { source: "file-write", count: 6 },
+      { source: "template-import", count: 1 },
+    ];
+    expect(await told(one, () => one.end())).toMatchObject([{ payload: { mid_writes: counted } }]);
+    expect(Object.keys((await one.view()).state).filter((field) => field.startsWith("midWrites"))).toEqual([]);
     expect(await told(one, () => one.at(3_000).trigger("file-write", write)), "after the cycle").not.toContainEqual(
       mid,
     );
@@ -262,7 +270,7 @@ describe("the activity", () => {
   test("is newest first, and the newest 200", async () => {
     const coordinator = new RestartCoordinator({ redis: own.redis, prefix: own.prefix });
     const one = await running();
-    for (let i = 1; i <= 210; i += 1) await one.at(i).trigger("file-write", { write: true });
+    for (let i = 1; i <= 210; i += 1) await one.at(i).hold(1_000);
     const activity = await coordinator.activity(one.id, 1_000);
     expect(activity).toHaveLength(200);
     expect(activity.map(({ timestamp }) => timestamp)).toEqual(Array.from({ length: 200 }, (_, i) => at(210 - i)));
@@ -270,19 +278,33 @@ describe("the activity", () => {
     expect(await one.ttl("activity")).toBeGreaterThan(ACTIVITY_TTL_MS / 2);
   });
 
+  /** What the shard's stream has of a workspace. */
+  async function streamOf(one: TestWorkspace) {
+    const entries = await own.redis.xrange(own.keys.forShard("events", 0), "-", "+");
+    return entries
+      .map(([, flat]) => Object.fromEntries(flat.flatMap((text, i) => (i % 2 ? [] : [[text, flat[i + 1]]]))))
+      .filter(({ workspace_id }) => workspace_id === one.id)
+      .map(({ event, workspace_id, timestamp, payload }) => ({
+        event,
+        workspace_id,
+        timestamp: Number(timestamp),
+        payload: JSON.parse(String(payload)),
+      }));
+  }
+
+  test("is not crowded by a burst of writes in the middle of a cycle; the stream has each", async () => {
+    const one = await running();
+    for (let i = 1; i <= 20; i += 1) await one.at(i).trigger("file-write", { write: true });
+    expect(await one.events("WORKSPACE_RESTARTING_MID_WRITE")).toHaveLength(1);
+    const streamed = (await streamOf(one)).filter(({ event }) => event === "WORKSPACE_RESTARTING_MID_WRITE");
+    expect(streamed).toHaveLength(20);
+  });
+
   test("has every event that the shard's stream has, in the same order and words", async () => {
     const one = await running();
     await one.at(1_000).trigger("manual", { write: true });
     await one.end("declined");
-    const entries = await own.redis.xrange(own.keys.forShard("events", 0), "-", "+");
-    const stream = entries
-      .map(([, flat]) => Object.fromEntries(flat.flatMap((text, i) => (i % 2 ? [] : [[text, flat[i + 1]]]))))
-      .filter(({ workspace_id }) => workspace_id === one.id)
-      .map(({ timestamp, payload, ...rest }) => ({
-        ...rest,
-        timestamp: Number(timestamp),
-        payload: JSON.parse(String(payload)),
-      }));
+    const stream = await streamOf(one);
     expect(stream).toEqual((await one.events()).map(({ id: _, ...event }) => event));
     expect(stream.length).toBeGreaterThan(4);
   });

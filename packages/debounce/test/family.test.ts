@@ -127,6 +127,18 @@ test("children are those whose own entry names the parent", async () => {
   expect(await registry.children(id("other"))).toEqual([id("c")]);
 });
 
+test("the children of a workspace that is forgotten have no parent, and no other one takes its place", async () => {
+  const id = await family({ top: null, left: "top", moved: "top", other: null });
+  await registry.register(id("moved"), { parentId: id("other") });
+  await registry.forget(id("top"), by, coordinator.sources);
+  expect((await coordinator.workspace(id("left")))?.parentId).toBeUndefined();
+  expect((await coordinator.workspace(id("moved")))?.parentId).toBe(id("other"));
+  await registry.register(id("top"), {});
+  await registry.desire(id("top"), "paused", by);
+  expect(await registry.children(id("top"))).toEqual([]);
+  expect(await ruleFor(id("left"))).toBe("fired");
+});
+
 test("the children of a paused workspace that is forgotten are not refused for ever", async () => {
   const id = await family({ top: null, middle: "top", leaf: "middle" });
   await registry.desire(id("top"), "paused", by);

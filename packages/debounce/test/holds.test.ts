@@ -101,6 +101,18 @@ describe("a hold", () => {
     expect((await one.begun()).covers).toMatchObject([{ source: "file-write" }, { source: "manual" }]);
   });
 
+  test("put on after a forced restart was asked for holds that one back, too", async () => {
+    const one = await workspace();
+    await one.at(0).trigger("file-write");
+    await one.begun();
+    await one.at(1_000).hold(60_000);
+    await one.at(2_000).trigger("manual", { onHold: "override" });
+    await one.at(3_000).hold(100_000);
+    expect(await one.at(4_000).end()).toMatchObject({ what: "ok", dueAt: at(103_000) });
+    expect(await one.begin()).toMatchObject({ kind: "not-due", dueAt: at(103_000) });
+    await expectSound(one);
+  });
+
   test("has ended at its very end", async () => {
     const one = await held();
     expect(await one.at(MINUTE - 1).trigger("manual")).toMatchObject({ rule: "held" });

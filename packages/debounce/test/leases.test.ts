@@ -152,6 +152,36 @@ describe("an ended attempt", () => {
     expect(await one.view()).toEqual(before);
   });
 
+  test.each(["ok", "failed", "declined", "handover"] as const)(
+    "whose command is sent again is answered as the first time: %s",
+    async (outcome) => {
+      const one = await begun();
+      const call = { nonce: `call-${one.id}`, retryable: outcome !== "declined" };
+      const first = await one.end(outcome, call);
+      expect(first.kind).toBe("ended");
+      const before = { view: await one.view(), events: await one.events() };
+      one.now += 1_000;
+      expect(await one.end(outcome, call)).toEqual(first);
+      expect({ view: { ...(await one.view()), now: before.view.now }, events: await one.events() }).toEqual(before);
+    },
+  );
+
+  test("whose command is sent again is answered as the first time, though the workspace is gone or taken over", async () => {
+    const removed = await workspace();
+    await removed.desire("removed");
+    await removed.begun();
+    const first = await removed.end("ok", { nonce: "removal" });
+    expect(first).toMatchObject({ kind: "ended", what: "removed" });
+    expect(await removed.end("ok", { nonce: "removal" })).toEqual(first);
+
+    const one = await begun();
+    const fencingToken = one.attempt?.fencingToken ?? 0;
+    const handed = await one.end("handover", { nonce: "handover" });
+    await one.begun("second");
+    expect(await one.end("handover", { nonce: "handover", fencingToken })).toEqual(handed);
+    expect(await one.renew()).toMatchObject({ kind: "held" });
+  });
+
   test("of a workspace that was forgotten meanwhile writes nothing", async () => {
     const one = await begun();
     await one.forget();

@@ -188,6 +188,26 @@ describe("the breaker", () => {
     expect((await one.state()).restart).toMatchObject({ phase: "idle", breakerOpen: false, failures: 0 });
   });
 
+  test("opening over a start-up that came while the cycle ran, it lets that start nothing either", async () => {
+    const policy = { ...POLICIES.default, cooldownMs: 0 };
+    const one = await workspace(undefined, policy);
+    await one.at(0).trigger("file-write");
+    await one.begun();
+    expect(await one.at(1_000).trigger("startup")).toMatchObject({ decision: "coalesced", rule: "running" });
+    expect(await one.end("failed", { retryable: false })).toMatchObject({ what: "failed", dueAt: undefined });
+    expect((await one.state()).restart).toMatchObject({ phase: "failed", why: [{ count: 1 }, { count: 1 }] });
+    await expectSound(one);
+    await one.at(2_000).trigger("file-write");
+    expect((await one.at(100_000).begun()).covers).toHaveLength(2);
+  });
+
+  test("opening over a change that came while the cycle ran, it gives that its attempt", async () => {
+    const one = await begun();
+    await one.at(1_000).trigger("manual");
+    expect(await one.end("failed", { retryable: false })).toMatchObject({ what: "failed", dueAt: at(6_000) });
+    expect(await one.at(6_000).begun()).toMatchObject({ how: "new" });
+  });
+
   test("a person's restart fires at once and clears it", async () => {
     const one = await opened();
     expect(await one.trigger("manual")).toMatchObject({ decision: "fired", rule: "window" });

@@ -129,6 +129,17 @@ describe("what became of a trigger", () => {
     expect(await outcome(one, told)).toBeUndefined();
   });
 
+  test("is unknown to the next workspace of that name", async () => {
+    const one = await workspace();
+    const told = await one.at(0).trigger("manual");
+    await one.cycle();
+    await one.forget();
+    await one.at(5_000).register();
+    await one.trigger("manual");
+    await one.cycle();
+    expect(await outcome(one, told)).toBeUndefined();
+  });
+
   test("is done though the activity does not reach back so far: by which cycle is not known", async () => {
     const one = await workspace();
     const told = await one.trigger("manual");

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import type { Confinement } from "./directory.ts";
+import { type Confinement, using } from "./directory.ts";
 import { checkName, segmentsOf } from "./paths.ts";
 import { modeToKeep, place, syncDirectories } from "./placement.ts";
 import { prune, removeFile, removeIfSame } from "./removal.ts";
@@ -178,6 +178,18 @@ export class WorkspaceFiles {
     const left = removed.map(({ names }) => names.slice(0, -1));
     await syncDirectories(this.#trees, workspace, left);
     return written;
+  }
+
+  /**
+   * Removes the workspace's directory with all it holds: gone at once, and durable once it resolves. None is a success.
+   * @throws FileError `invalid-path`
+   */
+  async removeAll(workspace: string): Promise<void> {
+    checkName("workspace", workspace);
+    await using(await this.#trees.openRoot(), async (root) => {
+      await this.#staging.discard(root, workspace);
+      await root.sync();
+    });
   }
 
   async #putAll(workspace: string, set: readonly FileInSet[], options: OpenOptions): Promise<WrittenFile[]> {

@@ -81,6 +81,8 @@ export const workspace = name(
     name: z.string().nullable(),
     runtime: z.string().nullable(),
     parentId: z.string().nullable(),
+    pausedBy: z.string().nullable().describe("The ancestor whose pause took it along"),
+    createdAt: time,
     tags: z.record(z.string(), z.string()),
     spec: z.looseObject({}),
     status: z.enum(STATUSES),
@@ -139,6 +141,11 @@ export const desired = z.object({
   desired: z.enum(DESIRES),
   generation,
   changed: z.boolean().describe("False when it was so already"),
+  waitsFor: z.enum(RULES).optional().describe("What keeps a start waiting: it begins by itself once that is over"),
+  descendants: z
+    .array(z.object({ id: z.string(), kind: z.enum(["accepted", "unchanged", "unknown", "removing", "failed"]) }))
+    .optional()
+    .describe("With `cascade`: what became of each"),
 });
 
 const written = z.object({ path: z.string(), bytes: count });

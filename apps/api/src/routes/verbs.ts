@@ -2,7 +2,7 @@ import { Router } from "express";
 import { allow } from "../authentication.ts";
 import { type ApiContext, actorOf, idOf } from "../context.ts";
 import { holdBody, verbBody } from "../input.ts";
-import { Problem, unknownWorkspace } from "../problem.ts";
+import { conflict, unknownWorkspace } from "../problem.ts";
 
 /** What operators do to one workspace's restarts. */
 export function verbRoutes(context: ApiContext): Router {
@@ -39,10 +39,7 @@ export function verbRoutes(context: ApiContext): Router {
     const result = await verbs.flush(id, { actor: actorOf(response) });
     if (result.kind === "unknown") throw unknownWorkspace(id);
     const rule = "rule" in result ? result.rule : result.kind === "held" ? "held" : undefined;
-    if (rule !== undefined) {
-      const detail = `workspace ${id} cannot be flushed: ${rule}`;
-      throw new Problem({ type: "conflict", status: 409, title: "Conflict", detail, rule });
-    }
+    if (rule !== undefined) throw conflict(`workspace ${id} cannot be flushed: ${rule}`, rule);
     response.status(result.kind === "flushed" ? 202 : 200).json({ id, flushed: result.kind === "flushed" });
   });
   return router;

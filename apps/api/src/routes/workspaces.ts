@@ -3,8 +3,8 @@ import type { z } from "zod";
 import { allow, assertMay } from "../authentication.ts";
 import { type ApiContext, actorOf, assertRegistered, idOf } from "../context.ts";
 import { isBefore } from "../events/feed.ts";
-import { activityQuery, listQuery, removeQuery, verbBody, workspaceBody } from "../input.ts";
-import { badFields, Problem, unknownWorkspace } from "../problem.ts";
+import { activityQuery, listQuery, removeQuery, workspaceBody } from "../input.ts";
+import { badFields, conflict, Problem, unknownWorkspace } from "../problem.ts";
 import { showEvent, showRestarting, showWorkspace } from "../representation.ts";
 
 export function workspaceRoutes(context: ApiContext): Router {
@@ -58,9 +58,11 @@ export function workspaceRoutes(context: ApiContext): Router {
       throw conflict(`workspace ${id} has children: ${children.slice(0, 10).join(", ")}`, "children");
     const actor = actorOf(response);
     if (force) {
-      // Leaves whatever runs to itself.
+      // Leaves whatever runs to itself. A write may come between: the files are looked at again once it is forgotten.
       assertMay(response.locals.caller, "admin");
+      await context.files.removeAll(id);
       await registry.forget(id, { actor }, coordinator.sources);
+      await context.files.removeAll(id);
     } else {
       await registry.desire(id, "removed", { actor });
     }
@@ -84,29 +86,6 @@ export function workspaceRoutes(context: ApiContext): Router {
     response.json({ activity: page.map(showEvent), nextBefore });
   });
 
-  const verbs = { pause: "paused", resume: "running", hibernate: "hibernated", wake: "running" } as const;
-  for (const [verb, desired] of Object.entries(verbs)) {
-    router.post(`/workspaces/:id/${verb}`, allow("operate"), async (request, response) => {
-      const id = idOf(request);
-      const { reason } = verbBody.parse(request.body) ?? {};
-      const workspace = await coordinator.workspace(id);
-      if (workspace === undefined) throw unknownWorkspace(id);
-      if (workspace.status === "external")
-        throw conflict(`workspace ${id} is external: it is not run from here`, "external");
-      const from = { resume: "paused", wake: "hibernated", pause: undefined, hibernate: undefined }[verb];
-      const other = { paused: "resume", hibernated: "wake" }[workspace.status as string];
-      if (from !== undefined && other !== undefined && workspace.status !== from) {
-        throw conflict(`workspace ${id} is ${workspace.status}: POST /workspaces/${id}/${other}`, workspace.status);
-      }
-      const result = await registry.desire(id, desired, {
-        actor: actorOf(response),
-        ...(reason !== undefined && { reason }),
-      });
-      if (result.kind === "unknown") throw unknownWorkspace(id);
-      if (!("generation" in result)) throw conflict(`workspace ${id} is being removed`, "removed");
-      response.status(202).json({ id, desired, generation: result.generation, changed: result.kind === "accepted" });
-    });
-  }
   return router;
 }
 
@@ -117,10 +96,6 @@ async function assertRunnable(context: ApiContext, id: string, entry: z.infer<ty
   if (entry.spec === undefined && (await context.coordinator.workspace(id)) !== undefined) return;
   const problems = context.checkSpec(entry.spec ?? {});
   if (problems.length > 0) throw badFields(problems);
-}
-
-function conflict(detail: string, rule: string): Problem {
-  return new Problem({ type: "conflict", status: 409, title: "Conflict", detail, rule });
 }
 
 const PAGES_LOOKED_AT = 20;

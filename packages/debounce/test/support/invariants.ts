@@ -26,16 +26,17 @@ export async function expectSound(workspace: TestWorkspace, after = ""): Promise
   if (running) {
     expect(wakeAt, told("a running cycle is looked at when its lease ends")).toBe(number(state.leaseEndsAt));
     expect(state.owner !== undefined || !ahead(state.leaseEndsAt), told("who acts is known")).toBe(true);
-  } else if (state.desireAt !== undefined) {
+  } else if (state.desireAt !== undefined && !(refused && entry.desired === "running")) {
     expect(wakeAt, told("a wish of the desired state is looked at")).toBe(number(state.desireAt));
   } else if (hasCycle && state.action !== "restart") {
-    expect(wakeAt, told("a failed stop is tried again")).toBe(number(state.backoffEndsAt));
+    expect(wakeAt, told("a failed stop is tried again")).toBe(number(state.stopRetryAt));
   } else if ((owed || hasCycle) && !refused && !(state.breaker !== undefined && wakeAt === undefined)) {
     expect(wakeAt, told("what is owed is looked at")).toBeGreaterThan(0);
   } else if (wakeAt !== undefined) {
     expect.fail(told("nobody need look"));
   }
-  if (hasCycle && !running) expect(state.backoffEndsAt, told("a retry has a time")).toBeDefined();
+  const retryAt = state.action === "restart" ? state.backoffEndsAt : state.stopRetryAt;
+  if (hasCycle && !running) expect(retryAt, told("a retry has a time")).toBeDefined();
   if (state.breaker !== undefined)
     expect(hasCycle && !running && state.action === "restart", told("an open breaker retries nothing")).toBe(false);
 

@@ -89,9 +89,7 @@ function end(
   const check = (model: Readonly<WorkspaceModel>) => {
     const { cycle } = model;
     if (cycle === undefined || cycle.retrying || !cycle.owned) return false;
-    // Only a restart can be declined, and only what was asked to stop is canceled.
-    if (outcome === "declined") return cycle.action === "restart";
-    return outcome !== "canceled" || (cycle.askedToStop && cycle.action === "restart");
+    return outcome !== "declined" || cycle.action === "restart";
   };
   return step(
     `end ${outcome}${retryable ? "" : " for good"}`,
@@ -144,6 +142,13 @@ function desire(afterMs: number, desired: "running" | "paused"): Command {
   });
 }
 
+function parent(afterMs: number, paused: boolean): Command {
+  return step(`parent ${paused ? "paused" : "resumed"}`, afterMs, async (model, real, now) => {
+    await real.transitions.markParent({ id: real.id, paused, now });
+    model.parentPaused = paused;
+  });
+}
+
 /** Short and long waits, and those at which windows and cooldowns end. */
 const wait = fc.oneof(
   fc.integer({ min: 0, max: 3_000 }),
@@ -174,4 +179,5 @@ export const commands = [
   fc.tuple(wait, fc.constantFrom("release", "flush", "cancel")).map(([after, name]) => verb(after, name)),
   fc.tuple(wait, fc.constantFrom(1_000, 20_000, 100_000)).map(([after, ms]) => hold(after, ms)),
   fc.tuple(wait, fc.constantFrom("running", "paused")).map(([after, desired]) => desire(after, desired)),
+  fc.tuple(wait, fc.constantFrom(true, false, false)).map(([after, paused]) => parent(after, paused)),
 ];

@@ -21,6 +21,9 @@ export interface ModelCycle {
   owned: boolean;
   askedToStop: boolean;
   canceled: boolean;
+  /** Of a stop that failed: how often, and when it is tried again. */
+  stopFailures: number;
+  stopRetryAt: number | undefined;
 }
 
 export type Counts = Readonly<Record<string, number>>;
@@ -37,6 +40,7 @@ const NOTHING: Owed = {
   deadlineAt: undefined,
   ignoreCooldown: false,
   overrideHold: false,
+  deliberate: false,
   firstAt: {},
 };
 
@@ -48,6 +52,7 @@ export class WorkspaceModel {
   /** How many triggers of each source are owed. */
   waiting: Counts = {};
   desired: "running" | "paused" = "running";
+  parentPaused = false;
   /** A change of the desired state waits to be carried out. */
   desireAt: number | undefined;
   readonly #windows = new Map<string, number>();
@@ -88,7 +93,7 @@ export class WorkspaceModel {
     const wakeAt = this.wakeAt();
     if (wakeAt === undefined) return { kind: "idle" };
     if (wakeAt > this.now) return { kind: "not-due", dueAt: wakeAt };
-    if (this.cycle !== undefined && this.desireAt === undefined) return this.#attempt(this.cycle, "retry");
+    if (this.cycle !== undefined && !this.#desireIsDue()) return this.#attempt(this.cycle, "retry");
     if (this.cycle !== undefined) this.#supersedeForDesire(this.cycle);
     const action = this.desired === "running" ? "restart" : "stop";
     const leaseEndsAt = this.now + LEASE_MS;
@@ -104,6 +109,8 @@ export class WorkspaceModel {
       owned: true,
       askedToStop: false,
       canceled: false,
+      stopFailures: 0,
+      stopRetryAt: undefined,
     };
     this.desireAt = undefined;
     if (action === "restart") {
@@ -128,10 +135,12 @@ export class WorkspaceModel {
       cycle.owned = false;
       return "handover";
     }
-    const told = cycle.canceled && outcome !== "ok" ? "canceled" : outcome;
+    const asked = cycle.canceled && outcome !== "ok" ? "canceled" : outcome;
+    // Nobody asked it to stop.
+    const told = asked === "canceled" && !cycle.canceled && !cycle.askedToStop ? "failed" : asked;
     const failed = told === "failed" || told === "declined";
-    if (failed) this.#fail(jitter);
     const isRestart = cycle.action === "restart";
+    if (failed) this.#fail(cycle, jitter);
     // With the breaker open a restart has one attempt; a stop is tried until it works.
     const tooOften = this.#breakerOpen || this.#failures >= this.policy.retry.breakerAfter;
     const opens = failed && isRestart && (tooOften || (told === "failed" && !retryable));
@@ -146,13 +155,18 @@ export class WorkspaceModel {
     else if (cycle.canceled) return told;
     else if (isRestart && (failed || Object.keys(cycle.covers).length > 0)) {
       this.#oweAgain(cycle);
-      if (!opens && this.owed !== undefined) this.owed = { ...this.owed, dueNowAt: this.owed.dueNowAt ?? this.now };
+      if (this.owed === undefined) return told;
+      if (!opens) this.owed = { ...this.owed, dueNowAt: this.owed.dueNowAt ?? this.now };
+      // Nothing automatic starts with the breaker open.
+      else if (!this.owed.deliberate)
+        this.owed = { ...this.owed, dueNowAt: undefined, quietEndsAt: undefined, deadlineAt: undefined };
     }
     return told;
   }
 
   hold(ms: number): void {
     this.#heldUntil = this.now + ms;
+    if (this.owed !== undefined) this.owed = { ...this.owed, overrideHold: false };
   }
 
   release(): void {
@@ -160,13 +174,13 @@ export class WorkspaceModel {
   }
 
   flush(): string {
-    if (this.desired !== "running") return "refused";
-    const retrying = this.cycle?.retrying === true;
+    if (this.desired !== "running" || this.parentPaused) return "refused";
+    const retrying = this.cycle?.retrying === true && this.cycle.action === "restart";
     if (this.owed === undefined && !retrying) return "nothing-owed";
     if (this.#isHeld()) return "held";
     if (this.owed !== undefined) {
       const dueNowAt = Math.min(this.owed.dueNowAt ?? this.now, this.now);
-      this.owed = { ...this.owed, dueNowAt, ignoreCooldown: true };
+      this.owed = { ...this.owed, dueNowAt, ignoreCooldown: true, deliberate: true };
     }
     this.#backoffEndsAt = retrying ? this.now : undefined;
     return "flushed";
@@ -178,9 +192,7 @@ export class WorkspaceModel {
     const { cycle } = this;
     this.owed = undefined;
     this.waiting = {};
-    // A stop that waits to be tried again is not what is canceled.
-    if (cycle?.action === "stop" && cycle.retrying) this.#breakerOpen = false;
-    else this.#forgetFailures();
+    this.#forgetFailures();
     if (cycle !== undefined && isRestart && !cycle.retrying) {
       cycle.canceled = true;
       cycle.askedToStop = true;
@@ -202,9 +214,9 @@ export class WorkspaceModel {
   wakeAt(): number | undefined {
     const { cycle } = this;
     if (cycle !== undefined && !cycle.retrying) return cycle.leaseEndsAt;
-    if (this.desireAt !== undefined) return this.desireAt;
-    if (cycle?.action === "stop") return this.#backoffEndsAt;
-    if (this.desired !== "running") return undefined;
+    if (this.#desireIsDue()) return this.desireAt;
+    if (cycle?.action === "stop") return cycle.stopRetryAt;
+    if (this.desired !== "running" || this.parentPaused) return undefined;
     if (cycle === undefined) return dueOf(this.#facts(""), this.now);
     const retryAt = this.#backoffEndsAt ?? 0;
     return this.#isHeld() ? Math.max(retryAt, this.#heldUntil ?? 0) : retryAt;
@@ -240,11 +252,24 @@ export class WorkspaceModel {
     this.waiting = sum(this.waiting, cycle.covers);
   }
 
-  #fail(jitter: number): void {
-    this.#failures += 1;
+  /** A stop may always be carried out, a start only where no ancestor is paused. */
+  #desireIsDue(): boolean {
+    return this.desireAt !== undefined && (this.desired !== "running" || !this.parentPaused);
+  }
+
+  #fail(cycle: ModelCycle, jitter: number): void {
     const { backoffMs, maxBackoffMs } = this.policy.retry;
-    const backoff = Math.min(maxBackoffMs, backoffMs * 2 ** (this.#failures - 1));
-    this.#backoffEndsAt = Math.floor(this.now + backoff * (1 - jitter / 2));
+    const isRestart = cycle.action === "restart";
+    const failures = (isRestart ? this.#failures : cycle.stopFailures) + 1;
+    const backoff = Math.min(maxBackoffMs, backoffMs * 2 ** (failures - 1));
+    const retryAt = Math.floor(this.now + backoff * (1 - jitter / 2));
+    if (isRestart) {
+      this.#failures = failures;
+      this.#backoffEndsAt = retryAt;
+    } else {
+      cycle.stopFailures = failures;
+      cycle.stopRetryAt = retryAt;
+    }
   }
 
   #forgetFailures(): void {
@@ -259,7 +284,7 @@ export class WorkspaceModel {
 
   #facts(source: string): Facts {
     return {
-      refusal: this.desired === "paused" ? "paused" : undefined,
+      refusal: this.desired === "paused" ? "paused" : this.parentPaused ? "parent-paused" : undefined,
       windowEndsAt: this.#windows.get(source),
       cooldownEndsAt: this.#cooldownEndsAt,
       running: this.running,

@@ -69,6 +69,7 @@ export class ScriptsMachine implements Machine {
       deadlineAt: number(state.deadlineAt),
       ignoreCooldown: state.ignoreCooldown !== undefined,
       overrideHold: false,
+      deliberate: state.deliberate !== undefined,
       firstAt: {},
     };
     const due = dueOf({ owed, cooldownEndsAt, backoffEndsAt: undefined, heldUntil: undefined }, 0);

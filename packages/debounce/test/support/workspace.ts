@@ -2,7 +2,15 @@
 import { expect } from "vitest";
 import type { RestartEvent } from "../../src/coordinator.ts";
 import { POLICIES, type Policy } from "../../src/policy.ts";
-import type { BegunReply, EndCall, Snapshot, TriggerCall, TriggerReply, Verdict } from "../../src/transition-types.ts";
+import type {
+  BegunReply,
+  EndCall,
+  Snapshot,
+  Step,
+  TriggerCall,
+  TriggerReply,
+  Verdict,
+} from "../../src/transition-types.ts";
 import { Transitions } from "../../src/transitions.ts";
 import type { Desire } from "../../src/vocabulary.ts";
 import { describeWorkspace, type WorkspaceState } from "../../src/workspace-state.ts";
@@ -122,16 +130,16 @@ export class TestWorkspace {
     return this.transitions.end({ ...call, ...error, ...more });
   }
 
-  renew(fencingToken = this.attempt?.fencingToken ?? 0) {
-    return this.transitions.renew({ id: this.id, fencingToken, now: this.now });
+  renew(fencingToken = this.attempt?.fencingToken ?? 0, steps: readonly Step[] = []) {
+    return this.transitions.renew({ id: this.id, fencingToken, steps, now: this.now });
   }
 
-  journal(journal: string, fencingToken = this.attempt?.fencingToken ?? 0) {
-    return this.transitions.journal({ id: this.id, fencingToken, journal, now: this.now });
+  journal(journal: string, fencingToken = this.attempt?.fencingToken ?? 0, steps: readonly Step[] = []) {
+    return this.transitions.journal({ id: this.id, fencingToken, journal, steps, now: this.now });
   }
 
-  hold(holdMs: number) {
-    return this.transitions.hold({ id: this.id, holdMs, actor: "ann", reason: "demo", now: this.now });
+  hold(holdMs: number, reason: string | undefined = "demo") {
+    return this.transitions.hold({ id: this.id, holdMs, actor: "ann", reason, now: this.now });
   }
 
   release() {
@@ -146,8 +154,8 @@ export class TestWorkspace {
     return this.transitions.cancel({ id: this.id, actor: "ann", now: this.now });
   }
 
-  desire(desired: Desire) {
-    return this.transitions.desire({ id: this.id, desired, actor: "ann", now: this.now });
+  desire(desired: Desire, more: { from?: Desire; cascadeFrom?: string; reason?: string } = {}) {
+    return this.transitions.desire({ id: this.id, desired, actor: "ann", ...more, now: this.now });
   }
 
   markParent(paused: boolean) {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { activityQuery, listQuery, removeQuery, verbBody, workspaceBody } from "../../input.ts";
+import { activityQuery, cascadeQuery, listQuery, noQuery, removeQuery, verbBody, workspaceBody } from "../../input.ts";
 import { activityPage, desired, restarting, workspace, workspacePage } from "../answers.ts";
 import type { Operation } from "../operation.ts";
 
@@ -9,9 +9,17 @@ const desire = (verb: "pause" | "resume" | "hibernate" | "wake", summary: string
   tag: "Workspaces",
   summary,
   scope: "operate",
+  ...(verb === "pause" || verb === "resume"
+    ? {
+        query: cascadeQuery,
+        description: "`cascade=true` takes descendants along; a resume brings back those that this pause took.",
+      }
+    : { query: noQuery }),
   body: verbBody,
   answers: { 202: { description: "A cycle carries it out", content: desired } },
-  problems: { 409: "External, being removed, or not what the verb ends; `rule` says which" },
+  problems: {
+    409: "External, being removed, not what the verb ends, or a pause of what has descendants; `rule` says which",
+  },
 });
 
 export const WORKSPACE_OPERATIONS: readonly Operation[] = [
@@ -53,7 +61,7 @@ export const WORKSPACE_OPERATIONS: readonly Operation[] = [
     id: "removeWorkspace",
     tag: "Workspaces",
     summary: "Stop a workspace and forget it",
-    description: "`force=true` (scope admin) forgets at once and leaves what runs to itself.",
+    description: "`force=true` (scope admin) forgets at once, files included, and leaves what runs to itself.",
     scope: "operate",
     query: removeQuery,
     answers: {
