@@ -7,7 +7,7 @@ import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 import { pinoHttp } from "pino-http";
 import { allow, authenticate, type Tokens } from "./authentication.ts";
-import { BOARD_PATH, bullBoard } from "./board.ts";
+import { BOARD_PATH, boardProblems, bullBoard } from "./board/index.ts";
 import type { ApiContext } from "./context.ts";
 import type { EventFeed } from "./events/feed.ts";
 import { Problem, problemHandler } from "./problem.ts";
@@ -39,7 +39,7 @@ export function createApp(parts: AppParts): Express {
   app.set("query parser", "simple");
   app.use(pinoHttp({ logger: parts.logger, autoLogging: false, quietReqLogger: true, genReqId: requestId }));
   app.use(healthRoutes(parts.redis));
-  app.use(BOARD_PATH, authenticate(parts.tokens, "page"), allow("operate"), bullBoard(parts.hints));
+  app.use(BOARD_PATH, authenticate(parts.tokens, "page"), allow("operate"), bullBoard(parts), boardProblems);
 
   // A browser's EventSource can send no Bearer token.
   app.use(["/events", "/workspaces/:id/events"], authenticate(parts.tokens, "page"));

@@ -86,7 +86,8 @@ export function sendProblem(response: Response, problem: Problem): void {
   response.send(JSON.stringify({ type: "about:blank", ...details }));
 }
 
-function asProblem(error: unknown): Problem | undefined {
+/** Undefined for what nobody foresaw. */
+export function asProblem(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error;
   if (error instanceof ZodError) return invalidInput(error);
   if (error instanceof FileError) {

@@ -7,13 +7,18 @@ const sharded = useApi({ settings: { SHARDS: 3 } });
 
 const BOARD = "/admin/queues";
 const QUEUES = `${BOARD}/api/queues`;
-/** What the buttons of the board send; nothing of it may do anything. */
+/** What further buttons of the board send; nothing of it may do anything. */
 const BUTTONS = [
   ["PUT", `${QUEUES}/restarts/pause`],
   ["PUT", `${QUEUES}/restarts/empty`],
   ["PUT", `${QUEUES}/restarts/obliterate`],
   ["PUT", `${QUEUES}/restarts/clean/delayed`],
   ["PUT", `${QUEUES}/restarts/promote`],
+  ["PUT", `${QUEUES}/pause`],
+  ["PUT", `${QUEUES}/restarts/retry/failed`],
+  ["PUT", `${QUEUES}/restarts/concurrency`],
+  ["PATCH", `${QUEUES}/restarts/w@1/delay`],
+  ["PATCH", `${QUEUES}/restarts/w@1/update-data`],
   ["POST", `${QUEUES}/restarts/add`],
 ] as const;
 
@@ -58,11 +63,12 @@ describe("who may come in", () => {
 
 describe("a request that changes something must come from this server's own pages", () => {
   const own = () => `127.0.0.1:${api.port}`;
-  const put = (headers: Record<string, string>) => api.ask("PUT", `${QUEUES}/pause`, { headers });
+  // A job that is not there: whoever may ask learns that.
+  const put = (headers: Record<string, string>) => api.ask("PUT", `${QUEUES}/restarts/w@1/promote`, { headers });
 
   test.each<[string, () => Record<string, string>, number]>([
-    ["the same origin", () => ({ origin: `http://${own()}` }), 200],
-    ["no browser: neither Origin nor Sec-Fetch-Site", () => ({}), 200],
+    ["the same origin", () => ({ origin: `http://${own()}` }), 404],
+    ["no browser: neither Origin nor Sec-Fetch-Site", () => ({}), 404],
     ["another host", () => ({ origin: "http://evil.example" }), 403],
     ["another port", () => ({ origin: `http://127.0.0.1:${api.port + 1}` }), 403],
     ["a host that begins alike", () => ({ origin: `http://${own()}.evil.example` }), 403],
@@ -111,10 +117,17 @@ describe("the board", () => {
     expect(json.queues.map(({ name }) => name)).toEqual(["0-restarts", "1-restarts", "2-restarts"]);
   });
 
-  test.each(BUTTONS)("has its buttons off: %s %s", async (method, path) => {
+  test.each(BUTTONS)("says why a button is off, and does nothing: %s %s", async (method, path) => {
     const before = (await api.ask<Queues>("GET", QUEUES)).json.queues;
-    const { status } = await api.ask(method, path, { body: { name: "x", data: {} } });
-    expect([404, 405]).toContain(status);
+    const { status, json, headers } = await api.ask<{ error?: string; message?: string }>(method, path, {
+      body: { name: "x", data: {} },
+    });
+    expect({ status, allow: headers.allow, error: json.error }).toEqual({
+      status: 405,
+      allow: "GET, HEAD",
+      error: "Not possible here",
+    });
+    expect(json.message).toMatch(path.endsWith("/pause") ? /hold or pause a workspace/ : /only hints/);
     expect((await api.ask<Queues>("GET", QUEUES)).json.queues).toEqual(before);
   });
 

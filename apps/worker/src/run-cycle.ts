@@ -22,9 +22,16 @@ export interface AttemptSettings {
   /** Fires when the worker must hand its cycles over. */
   readonly handover: AbortSignal;
   /** Told of every step, for whoever watches. Must not throw. */
-  readonly onStep: (name: string, detail: Readonly<Record<string, unknown>>) => void;
+  readonly onStep: (step: CycleStep) => void;
   /** Takes away what is left of a workspace once it is stopped. */
   readonly removeFiles: (workspaceId: string) => Promise<void>;
+}
+
+export interface CycleStep {
+  readonly cycleId: string;
+  readonly attempt: number;
+  readonly name: string;
+  readonly detail: Readonly<Record<string, unknown>>;
 }
 
 /** "lost" when the lease went while it ran: another worker may act already, and nothing more is to be written. */
@@ -91,7 +98,7 @@ function cycleFor(lease: CycleLease, signal: AbortSignal, settings: AttemptSetti
   const step = (name: string, detail: Readonly<Record<string, unknown>> = {}): void => {
     logger.info({ step: name, ...detail }, `cycle ${cycleId}: ${name}`);
     lease.step(name, detail);
-    settings.onStep(name, detail);
+    settings.onStep({ cycleId, attempt, name, detail });
   };
   return {
     workspace: workspaceOf(lease),

@@ -17,6 +17,7 @@ import { type ConnectionOptions, type Job, Worker } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 import { type DrainParts, drain } from "./drain.ts";
+import { JobNotes } from "./job-notes.ts";
 import { createProvisioner } from "./provisioners/create.ts";
 import { Reconciler } from "./reconciler.ts";
 import { removeWorkspaceFiles } from "./remove-files.ts";
@@ -144,10 +145,6 @@ function takesTurns(
 }
 
 async function drainFor(job: Job<HintData>, parts: DrainParts): Promise<void> {
-  const { workspaceId } = job.data;
-  await drain(workspaceId, parts, (name, detail) => {
-    // For whoever watches the board; the journal is what counts.
-    void job.updateProgress({ step: name, ...detail }).catch(() => {});
-    void job.log(`${new Date().toISOString()} ${name} ${JSON.stringify(detail)}`).catch(() => {});
-  });
+  const notes = new JobNotes(job);
+  await drain(job.data.workspaceId, parts, (step) => notes.add(step));
 }

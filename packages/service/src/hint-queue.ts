@@ -13,12 +13,17 @@ export interface HintData {
   readonly workspaceId: string;
 }
 
-/** Finished hints are of no use; a failed one is kept for a look. */
-const JOB_OPTIONS = { removeOnComplete: true, removeOnFail: { count: 100 } } as const;
+/** Finished hints are of no use; a failed one is kept for a look. A worker's notes on one are kept up to `keepLogs`. */
+const JOB_OPTIONS = { removeOnComplete: true, removeOnFail: { count: 100 }, keepLogs: 200 } as const;
 
 /** Two hints with one id are the same hint; BullMQ swallows the second. */
 export function jobIdOf(workspaceId: string, hintId: string): string {
   return `${workspaceId}@${hintId}`;
+}
+
+/** A workspace's id has no "@". */
+export function workspaceOfJob(jobId: string): string {
+  return jobId.slice(0, Math.max(0, jobId.indexOf("@")));
 }
 
 export class HintQueues {
@@ -48,8 +53,13 @@ export class HintQueues {
     return this.#queues;
   }
 
+  /** Where the hints of a workspace are. */
+  queueOf(workspaceId: string): Queue<HintData> {
+    return this.#queues[this.#keys.shardOf(workspaceId)] as Queue<HintData>;
+  }
+
   async enqueue(hint: Hint): Promise<void> {
-    const queue = this.#queues[this.#keys.shardOf(hint.workspaceId)] as Queue<HintData>;
+    const queue = this.queueOf(hint.workspaceId);
     const jobId = jobIdOf(hint.workspaceId, hint.hintId);
     const data = { workspaceId: hint.workspaceId };
     await queue.add(HINT_JOB, data, { ...JOB_OPTIONS, jobId, ...(hint.delayMs > 0 && { delay: hint.delayMs }) });

@@ -10,7 +10,7 @@ export {
   type WorkerEnvironment,
   workerEnvironment,
 } from "./environment.ts";
-export { HINT_JOB, HINT_QUEUE, type HintData, HintQueues, jobIdOf } from "./hint-queue.ts";
+export { HINT_JOB, HINT_QUEUE, type HintData, HintQueues, jobIdOf, workspaceOfJob } from "./hint-queue.ts";
 export { runService, type Service } from "./lifecycle.ts";
 export { createLogger } from "./logger.ts";
 export { loadPolicy, type PolicyFile } from "./policy-file.ts";
