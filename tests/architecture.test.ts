@@ -25,7 +25,10 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
   "packages/debounce": [/^ioredis$/],
   "packages/fleet": [/^ioredis$/, /^@restart-coordinator\/debounce$/],
   // What both processes need knows the coordinator, and neither process.
-  "packages/service": [/^(ioredis|bullmq|pino|zod|yaml|fastest-levenshtein)$/, /^@restart-coordinator\/debounce$/],
+  "packages/service": [
+    /^(ioredis|bullmq|pino|prom-client|zod|yaml|fastest-levenshtein)$/,
+    /^@restart-coordinator\/debounce$/,
+  ],
   "packages/simulator": [/^(commander|csv-parse\/sync|zod)$/, /^@restart-coordinator\/(debounce|service)$/],
   // What both processes check a spec by knows neither a worker nor AWS.
   "packages/provisioner-specs": [/^zod$/],

@@ -1,7 +1,7 @@
 /** The worker's own loop in this process, with a provisioner that does nothing but tell: cycles that take no time. */
 import { Writable } from "node:stream";
 import { Cycles, type Policy, RestartCoordinator } from "@restart-coordinator/debounce";
-import { HINT_QUEUE, type HintData, HintQueues } from "@restart-coordinator/service";
+import { HINT_QUEUE, type HintData, HintQueues, WorkerMetrics } from "@restart-coordinator/service";
 import { type ConnectionOptions, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import { pino } from "pino";
@@ -38,6 +38,7 @@ export class Coordinated {
       attempt: { deadlineMs: 60_000, handover: new AbortController().signal, removeFiles: async () => {} },
       wake: (hint: Parameters<HintQueues["enqueue"]>[0]) => this.#workerHints.enqueue(hint),
       deleteTraces: async () => {},
+      metrics: new WorkerMetrics(),
       closing: new AbortController().signal,
       // Every line is written as in a worker process; where to costs nothing.
       logger: pino({ level: "info" }, new Writable({ write: (_line, _encoding, done) => done() })),

@@ -1,5 +1,5 @@
 import { CoordinatorUnavailableError, Cycles, type Hint } from "@restart-coordinator/debounce";
-import { createLogger } from "@restart-coordinator/service";
+import { createLogger, WorkerMetrics } from "@restart-coordinator/service";
 import { describe, expect } from "vitest";
 import { type DrainParts, drain } from "../../apps/worker/src/drain.ts";
 import { type Provisioner, ProvisionerError } from "../../apps/worker/src/provisioners/provisioner.ts";
@@ -164,6 +164,7 @@ async function workerWith(
     worker: "test",
   });
   const parts: DrainParts = {
+    metrics: new WorkerMetrics(),
     cycles,
     provisioner: {
       name: "broken",

@@ -1,7 +1,7 @@
 /** Puts the routes together: health, then pages, then the API behind its token. */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { HintQueues } from "@restart-coordinator/service";
+import type { ApiMetrics, HintQueues } from "@restart-coordinator/service";
 import express, { type Express } from "express";
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
@@ -15,6 +15,7 @@ import { desiredStateRoutes } from "./routes/desired-state.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { fileRoutes } from "./routes/files.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { metricsRoutes } from "./routes/metrics.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
 import { triggerOutcomeRoutes } from "./routes/trigger-outcomes.ts";
 import { triggerRoutes } from "./routes/triggers.ts";
@@ -26,6 +27,7 @@ export interface AppParts extends ApiContext {
   readonly hints: HintQueues;
   readonly tokens: Tokens;
   readonly feed: EventFeed;
+  readonly metrics: ApiMetrics;
   readonly logger: Logger;
 }
 
@@ -77,6 +79,7 @@ export function createApp(parts: AppParts): Express {
     verbRoutes(parts),
     fileRoutes(parts),
     openApiRoutes(),
+    metricsRoutes(parts.metrics),
   );
   app.use((request) => {
     throw new Problem({ status: 404, title: "Not found", detail: `no route ${request.method} ${request.path}` });

@@ -6,10 +6,12 @@ import { RestartCoordinator } from "@restart-coordinator/debounce";
 import { noSpecCheck, type SpecCheck, specCheckFor } from "@restart-coordinator/provisioner-specs";
 import {
   type ApiEnvironment,
+  ApiMetrics,
   ConfigurationError,
   connectRedis,
   createLogger,
   HintQueues,
+  isLoopback,
   loadPolicy,
   type Service,
 } from "@restart-coordinator/service";
@@ -22,7 +24,6 @@ import { EventFeed } from "./events/feed.ts";
 import { Templates, WorkspaceFiles } from "./files/index.ts";
 
 const CONNECT_WITHIN_MS = 1_000;
-const LOOPBACK = /^(127(\.\d{1,3}){3}|localhost|::1)$/;
 
 export async function startApi(config: ApiEnvironment): Promise<{ service: Service; logger: Logger; port: number }> {
   const logger = createLogger("api", config.LOG_LEVEL);
@@ -36,6 +37,7 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
     ...(config.TEMPLATES_DIR !== undefined && { directory: config.TEMPLATES_DIR }),
   });
 
+  const metrics = new ApiMetrics();
   const redis = connectRedis(config.REDIS_URL, "fail-fast", logger);
   const coordinator: RestartCoordinator = new RestartCoordinator({
     redis,
@@ -45,6 +47,7 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
     activityTtlMs: config.RESTART_ACTIVITY_TTL_MS,
     leaseMs: config.RESTART_LEASE_MS,
     replication: { minReplicas: config.RESTART_MIN_REPLICAS, timeoutMs: config.RESTART_REPLICA_TIMEOUT_MS },
+    observer: metrics.observer,
     onDue: (hint) =>
       hints.enqueue(hint).catch((error: Error) => {
         logger.warn(
@@ -54,10 +57,11 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
       }),
   });
   const hints = new HintQueues(redis, coordinator.keys);
+  metrics.watch({ redis, coordinator, hints });
   const feed = new EventFeed({ redis, keys: coordinator.keys, logger });
 
   const server = createServer(
-    createApp({ coordinator, files, templates, checkSpec, redis, hints, tokens, feed, logger }),
+    createApp({ coordinator, files, templates, checkSpec, redis, hints, tokens, feed, metrics, logger }),
   );
   const close = closing(server);
   const disconnect = async (): Promise<void> => {
@@ -101,7 +105,7 @@ function specCheck(config: ApiEnvironment): SpecCheck {
 
 function tokensFor(config: ApiEnvironment): { tokens: Tokens; secret?: string } {
   if (config.API_TOKENS !== undefined) return { tokens: Tokens.parse(config.API_TOKENS) };
-  if (!LOOPBACK.test(config.HOST)) {
+  if (!isLoopback(config.HOST)) {
     throw new ConfigurationError([
       `HOST is ${config.HOST}, which others can reach, but there are no API_TOKENS: set name:scope:token, or listen on 127.0.0.1`,
     ]);

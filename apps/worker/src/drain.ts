@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { CycleLease, Cycles, Hint } from "@restart-coordinator/debounce";
+import type { WorkerMetrics } from "@restart-coordinator/service";
 import type { Logger } from "pino";
 import type { Provisioner } from "./provisioners/provisioner.ts";
 import { type AttemptSettings, runAttempt } from "./run-cycle.ts";
@@ -18,6 +19,7 @@ export interface DrainParts {
   readonly deleteTraces: (workspaceId: string) => Promise<void>;
   /** Fires when the worker goes down: no further cycle is begun. */
   readonly closing: AbortSignal;
+  readonly metrics: WorkerMetrics;
   readonly logger: Logger;
 }
 
@@ -42,6 +44,7 @@ export async function drain(workspaceId: string, parts: DrainParts, onStep: Atte
         );
         return;
       case "begun":
+        parts.metrics.attemptBegan(begun.lease.cycle);
         if (!(await runAndEnd(begun.lease, parts, onStep))) return;
     }
   }
@@ -63,15 +66,18 @@ async function runAndEnd(lease: CycleLease, parts: DrainParts, onStep: AttemptSe
   const result = await runAttempt(lease, parts.provisioner, { ...parts.attempt, onStep }, logger);
   if (result === "lost") {
     lease.abandon();
+    parts.metrics.leaseLost(cycle);
     logger.warn(`cycle ${cycleId}: the lease is lost, another worker takes over`);
     return false;
   }
   if (action === "remove" && result.outcome === "ok") await parts.deleteTraces(workspaceId);
   const ended = await lease.end(result);
   if (ended.kind === "lost") {
+    parts.metrics.leaseLost(cycle);
     logger.warn(`cycle ${cycleId}: its end was refused, another worker took over`);
     return false;
   }
+  parts.metrics.attemptEnded(cycle, ended);
   const error = "error" in result ? result.error : undefined;
   const { what, durationMs, dueAt } = ended;
   logger[error === undefined ? "info" : "warn"](

@@ -8,6 +8,8 @@ export interface SweeperOptions {
   readonly wake: (hint: Hint) => Promise<void>;
   /** Told at the end of every pass. */
   readonly onPass?: (() => void) | undefined;
+  /** Told of every hint that was given. */
+  readonly onHinted: () => void;
   readonly logger: Logger;
 }
 
@@ -43,12 +45,13 @@ export class Sweeper {
   }
 
   async #sweep(): Promise<void> {
-    const { cycles, intervalMs, wake, logger } = this.#options;
+    const { cycles, intervalMs, wake, onHinted, logger } = this.#options;
     try {
       for (let shard = 0; shard < cycles.keys.shards && !this.#stopped; shard += 1) {
         for await (const { id, dueAt, hintId } of cycles.sweep(shard, intervalMs * PASSES_UNTIL_HINTED_AGAIN)) {
           if (this.#stopped) return;
           await wake({ workspaceId: id, dueAt, delayMs: 0, hintId });
+          onHinted();
         }
       }
     } catch (error) {

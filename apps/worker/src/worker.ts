@@ -12,11 +12,14 @@ import {
   loadPolicy,
   type Service,
   type WorkerEnvironment,
+  WorkerMetrics,
+  within,
 } from "@restart-coordinator/service";
 import { type ConnectionOptions, type Job, Worker } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 import { type DrainParts, drain } from "./drain.ts";
+import { serveHealth } from "./health-server.ts";
 import { JobNotes } from "./job-notes.ts";
 import { createProvisioner } from "./provisioners/create.ts";
 import { Reconciler } from "./reconciler.ts";
@@ -27,6 +30,9 @@ import { TurnTaker } from "./turn-taker.ts";
 /** A job taken twice finds "busy" or "idle": there is no reason ever to fail it for having been taken before. */
 const MAX_STALLED = 1_000_000;
 
+/** Redis counts as away when it does not answer this soon, ms. */
+const ANSWER_WITHIN_MS = 1_000;
+
 /** Past its grace time a worker waits no longer than this for Redis to take note of its going, ms. */
 const HANDOVER_WITHIN_MS = 3_000;
 
@@ -34,8 +40,12 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
   const name = `${hostname()}:${process.pid}`;
   const logger = createLogger("worker", config.LOG_LEVEL);
   const policy = loadPolicy(config);
+  const metrics = new WorkerMetrics();
+  let notReady = async (): Promise<string | undefined> => "it is starting";
+  const health = await serveHealth(config, { metrics: () => metrics.expose(), notReady: () => notReady() });
+  if (health !== undefined) logger.info({ url: health.url }, `health and metrics on ${health.url}`);
   const redis = connectRedis(config.REDIS_URL, "wait", logger);
-  const { provisioner, reconcile, close: closeProvisioner } = createProvisioner(config, logger);
+  const { provisioner, reconcile, close: closeProvisioner } = createProvisioner(config, metrics, logger);
   const shared = {
     redis,
     prefix: config.RESTART_PREFIX,
@@ -44,10 +54,12 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
     leaseMs: config.RESTART_LEASE_MS,
     activityTtlMs: config.RESTART_ACTIVITY_TTL_MS,
     replication: { minReplicas: config.RESTART_MIN_REPLICAS, timeoutMs: config.RESTART_REPLICA_TIMEOUT_MS },
+    observer: metrics.observer,
   };
   const cycles = new Cycles({ ...shared, worker: name });
   const coordinator = new RestartCoordinator(shared);
   const hints = new HintQueues(redis, cycles.keys);
+  metrics.watch({ redis, coordinator, hints });
   const wake = (hint: Hint): Promise<void> => hints.enqueue(hint);
   const closing = new AbortController();
   const handover = new AbortController();
@@ -62,6 +74,7 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
     wake,
     deleteTraces: (id) => coordinator.registry.deleteTraces(id, coordinator.sources),
     closing: closing.signal,
+    metrics,
     logger,
   };
 
@@ -80,11 +93,18 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
     );
     return worker;
   });
+  notReady = async () => {
+    if (closing.signal.aborted) return "it is going down";
+    if (!workers.every((worker) => worker.isRunning())) return "it takes no hints";
+    const pong = redis.status === "ready" && (await within(ANSWER_WITHIN_MS, redis.ping()));
+    return pong === "PONG" ? undefined : "Redis is away";
+  };
   const sweeper = new Sweeper({
     cycles,
     intervalMs: config.RESTART_SWEEP_MS,
     wake: turnTaker === undefined ? wake : ({ workspaceId }) => turnTaker.enter(workspaceId),
     onPass: () => turnTaker?.look(),
+    onHinted: () => metrics.sweepHinted(),
     logger,
   });
   sweeper.start();
@@ -124,6 +144,7 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
     patience.abort();
     redis.disconnect();
     await closeProvisioner();
+    await health?.stop();
   };
   return { service: { stop: () => (stopping ??= stop()) }, logger };
 }

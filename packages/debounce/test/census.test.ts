@@ -1,4 +1,5 @@
 /** Workspaces are counted by phase without looking at any: the counts must be those that looking at each would give. */
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
 import { PHASES, type Phase } from "../src/vocabulary.ts";
@@ -113,6 +114,13 @@ test("a hold that runs out with nothing owed leaves nothing behind after a sweep
   await one.transitions.sweep({ shard: 0, offset: 0, count: 10, rehintMs: 1_000, now: at(1_000) });
   expect(await own.redis.exists(own.keys.forShard("phases", 0))).toBe(0);
   await one.forget();
+});
+
+test("a count looks at no workspace, so that a scrape costs the same whether there are ten or 100,000", () => {
+  const lua = readFileSync(new URL("../lua/census.lua", import.meta.url), "utf8").replace(/--.*$/gm, "");
+  const commands = [...lua.matchAll(/redis\.call\('(\w+)'/g)].map(([, command]) => command);
+  expect(new Set(commands)).toEqual(new Set(["ZCOUNT", "ZCARD", "ZRANGE"]));
+  expect(lua).toContain("'LIMIT', 0, 1");
 });
 
 test("a coordinator counts over all shards", async () => {

@@ -8,7 +8,7 @@ import { z } from "zod";
 
 const milliseconds = (defaultMs: number, least = 0) =>
   z.coerce.number().int().min(least).max(2_592_000_000).default(defaultMs);
-const port = (defaultPort: number) => z.coerce.number().int().min(0).max(65_535).default(defaultPort);
+const port = z.coerce.number().int().min(0).max(65_535);
 const json = <Schema extends z.ZodType>(schema: Schema) =>
   z
     .string()
@@ -94,7 +94,7 @@ const api = {
   /** The workers' provisioner, if specs shall be checked when they come in. */
   PROVISIONER: z.enum(PROVISIONERS).optional(),
   HOST: z.string().default("127.0.0.1"),
-  PORT: port(8_080),
+  PORT: port.default(8_080),
   /** Comma-separated name:scope:token. */
   API_TOKENS: z.string().optional(),
   /** Directories in it are templates that can be imported by name. */
@@ -113,6 +113,14 @@ const worker = {
   RESTART_TENANT_TAG: z.string().min(1).max(64).default("tenant"),
   /** A cycle that takes longer has failed, ms. */
   CYCLE_DEADLINE_MS: milliseconds(600_000, 100),
+  /** Health and metrics are served here; without it, nowhere. 0 = any free port. */
+  METRICS_PORT: port.optional(),
+  METRICS_HOST: z.string().default("127.0.0.1"),
+  /** What /metrics asks for: Authorization: Bearer …; needed on any address but loopback. */
+  METRICS_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]{16,}$/, "expected 16 or more characters that a header can carry, and no space")
+    .optional(),
   /** How long a worker that was told to stop may finish its cycles before it hands them over, ms. */
   SHUTDOWN_GRACE_MS: milliseconds(10_000),
   /** Names this coordinator in an AWS account that several may share. */

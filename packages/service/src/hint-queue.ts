@@ -3,7 +3,7 @@
  * interval, a second one finds nothing to do, wiping the queue is harmless.
  */
 import type { Hint, KeySpace } from "@restart-coordinator/debounce";
-import { type ConnectionOptions, Queue } from "bullmq";
+import { type ConnectionOptions, type JobType, Queue } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
 export const HINT_QUEUE = "restarts";
@@ -63,6 +63,13 @@ export class HintQueues {
     const jobId = jobIdOf(hint.workspaceId, hint.hintId);
     const data = { workspaceId: hint.workspaceId };
     await queue.add(HINT_JOB, data, { ...JOB_OPTIONS, jobId, ...(hint.delayMs > 0 && { delay: hint.delayMs }) });
+  }
+
+  /** Over all shards. */
+  async countJobs<State extends JobType>(states: readonly State[]): Promise<Record<State, number>> {
+    const counted = await Promise.all(this.#queues.map((queue) => queue.getJobCounts(...states)));
+    const sums = states.map((state) => [state, counted.reduce((sum, counts) => sum + (counts[state] ?? 0), 0)]);
+    return Object.fromEntries(sums) as Record<State, number>;
   }
 
   async close(): Promise<void> {

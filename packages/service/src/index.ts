@@ -13,5 +13,10 @@ export {
 export { HINT_JOB, HINT_QUEUE, type HintData, HintQueues, jobIdOf, workspaceOfJob } from "./hint-queue.ts";
 export { runService, type Service } from "./lifecycle.ts";
 export { createLogger } from "./logger.ts";
+export { isLoopback } from "./loopback.ts";
+export { ApiMetrics } from "./metrics/api-metrics.ts";
+export type { Exposition } from "./metrics/process-metrics.ts";
+export { WorkerMetrics } from "./metrics/worker-metrics.ts";
 export { loadPolicy, type PolicyFile } from "./policy-file.ts";
 export { connectRedis, type Patience } from "./redis.ts";
+export { within } from "./within.ts";

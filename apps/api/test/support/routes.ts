@@ -50,6 +50,7 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", pattern: "/workspaces/:id/files/*path", scope: "read", status: 404 },
   { method: "PUT", pattern: "/workspaces/:id/files/*path", scope: "trigger", body: "text" },
   { method: "DELETE", pattern: "/workspaces/:id/files/*path", scope: "trigger", status: 404 },
+  { method: "GET", pattern: "/metrics", scope: "read", withoutRedis: true },
   { method: "GET", pattern: "/openapi.json", scope: "read", withoutRedis: true },
   { method: "POST", pattern: "/workspaces/:id/template", scope: "trigger", body: { files: {} } },
 ];

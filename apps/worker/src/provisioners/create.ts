@@ -4,7 +4,7 @@ import {
   processDefaults,
   simulatedDefaults,
 } from "@restart-coordinator/provisioner-specs";
-import type { WorkerEnvironment } from "@restart-coordinator/service";
+import type { WorkerEnvironment, WorkerMetrics } from "@restart-coordinator/service";
 import { ConfigurationError, connectRedis } from "@restart-coordinator/service";
 import type { Logger } from "pino";
 import { CommandProvisioner } from "./command/index.ts";
@@ -24,9 +24,13 @@ export interface CreatedProvisioner {
 }
 
 /** The provisioner that PROVISIONER names, with its own options. @throws Error naming an option that cannot work */
-export function createProvisioner(config: WorkerEnvironment, logger: Logger): CreatedProvisioner {
+export function createProvisioner(
+  config: WorkerEnvironment,
+  metrics: WorkerMetrics,
+  logger: Logger,
+): CreatedProvisioner {
   if (config.PROVISIONER === "simulated") return createSimulated(config, logger);
-  if (config.PROVISIONER === "ec2") return createEc2(config, logger);
+  if (config.PROVISIONER === "ec2") return createEc2(config, metrics, logger);
   if (config.PROVISIONER === "command") return createCommand(config);
   const provisioner = new ProcessProvisioner({
     workspacesDir: config.WORKSPACES_DIR,
@@ -36,7 +40,7 @@ export function createProvisioner(config: WorkerEnvironment, logger: Logger): Cr
 }
 
 /** Calls to EC2 are merged across workspaces, and wait for their turn in buckets that all workers share. */
-function createEc2(config: WorkerEnvironment, logger: Logger): CreatedProvisioner {
+function createEc2(config: WorkerEnvironment, metrics: WorkerMetrics, logger: Logger): CreatedProvisioner {
   const { EC2_OWNER: owner, EC2_ENDPOINT: endpoint } = config;
   if (owner === undefined) {
     throw new ConfigurationError([
@@ -50,8 +54,14 @@ function createEc2(config: WorkerEnvironment, logger: Logger): CreatedProvisione
     redis,
     prefix: config.RESTART_PREFIX,
     limits: ownLimits(AWS_LIMITS, { share: config.EC2_SHARE }),
-    onWait: (action, waitMs) => logger.debug({ action, waitMs }, "waited for a turn at EC2"),
-    onThrottled: (action) => logger.warn({ action }, "EC2 throttled a call: slowing down"),
+    onWait: (action, waitMs) => {
+      metrics.ec2Waited(action, waitMs);
+      logger.debug({ action, waitMs }, "waited for a turn at EC2");
+    },
+    onThrottled: (action) => {
+      metrics.ec2Throttled(action);
+      logger.warn({ action }, "EC2 throttled a call: slowing down");
+    },
     onTrouble: (error) => logger.warn({ err: error }, "the pacing of EC2 calls has trouble"),
   });
   const api = new BatchedEc2Api(paced);

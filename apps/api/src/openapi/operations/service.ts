@@ -25,6 +25,15 @@ export const SERVICE_OPERATIONS: readonly Operation[] = [
     },
   },
   {
+    route: "GET /metrics",
+    id: "getMetrics",
+    tag: "Service",
+    summary: "Metrics for Prometheus",
+    scope: "read",
+    withoutRedis: true,
+    answers: { 200: { description: "The text format", content: "text/plain" } },
+  },
+  {
     route: "GET /openapi.json",
     id: "getOpenApi",
     tag: "Service",

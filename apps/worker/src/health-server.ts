@@ -1,0 +1,101 @@
+/** What the worker serves over HTTP: whether it lives, whether it takes restarts, and its metrics. */
+import { createHash, timingSafeEqual } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { ConfigurationError, type Exposition, isLoopback, type WorkerEnvironment } from "@restart-coordinator/service";
+
+const MOST_CONNECTIONS = 100;
+
+export interface HealthParts {
+  /** Why it takes no restarts; undefined = it does. */
+  readonly notReady: () => Promise<string | undefined>;
+  readonly metrics: () => Promise<Exposition>;
+}
+
+export interface HealthServer {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Serves where METRICS_PORT says; undefined without one.
+ * @throws ConfigurationError when the port is taken, or when anybody could read the metrics
+ */
+export async function serveHealth(config: WorkerEnvironment, parts: HealthParts): Promise<HealthServer | undefined> {
+  const { METRICS_PORT: port, METRICS_HOST: host, METRICS_TOKEN: token } = config;
+  if (port === undefined) return undefined;
+  if (token === undefined && !isLoopback(host)) {
+    throw new ConfigurationError([
+      `METRICS_HOST is ${host}, which others can reach, but there is no METRICS_TOKEN: set one, or listen on 127.0.0.1`,
+    ]);
+  }
+  const server = createServer((request, response) => {
+    answer(request, response, parts, token).catch((error: Error) => {
+      if (response.headersSent) response.destroy();
+      else sendJson(response, 500, { status: "error", reason: error.message });
+    });
+  });
+  server.maxConnections = MOST_CONNECTIONS;
+  await listen(server, port, host);
+  const bound = (server.address() as AddressInfo).port;
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}`,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { notReady, metrics }: HealthParts,
+  token: string | undefined,
+): Promise<void> {
+  const [path] = (request.url ?? "").split("?");
+  const route = { "/healthz": "alive", "/readyz": "ready", "/metrics": "metrics" }[path ?? ""];
+  if (route === undefined) return sendJson(response, 404, { status: "not found" });
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    response.setHeader("Allow", "GET, HEAD");
+    return sendJson(response, 405, { status: "method not allowed" });
+  }
+  if (route === "alive") return sendJson(response, 200, { status: "ok" });
+  if (route === "ready") {
+    const reason = await notReady();
+    return reason === undefined
+      ? sendJson(response, 200, { status: "ready" })
+      : sendJson(response, 503, { status: "not ready", reason });
+  }
+  if (token !== undefined && !isAllowed(request, token)) {
+    response.setHeader("WWW-Authenticate", "Bearer");
+    return sendJson(response, 401, { status: "unauthorized", reason: "send METRICS_TOKEN: Authorization: Bearer …" });
+  }
+  const { contentType, text } = await metrics();
+  response.writeHead(200, { "Content-Type": contentType }).end(text);
+}
+
+function sendJson(response: ServerResponse, status: number, body: Readonly<Record<string, string>>): void {
+  response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(body));
+}
+
+/** In constant time, whatever was sent. */
+function isAllowed(request: IncomingMessage, token: string): boolean {
+  const [, given = ""] = /^bearer +(\S+)$/i.exec(request.headers.authorization ?? "") ?? [];
+  return timingSafeEqual(digestOf(given), digestOf(token));
+}
+
+function digestOf(secret: string): Buffer {
+  return createHash("sha256").update(secret).digest();
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const isTaken = error.code === "EADDRINUSE";
+      reject(isTaken ? new ConfigurationError([`METRICS_PORT ${port} on ${host} is taken: choose another`]) : error);
+    });
+    server.listen(port, host, resolve);
+  });
+}

@@ -1,0 +1,36 @@
+import type { JudgedTriggers, Observer } from "@restart-coordinator/debounce";
+import { Counter } from "prom-client";
+import { ProcessMetrics } from "./process-metrics.ts";
+
+/** What the API counts: decisions, each once Redis has made it. */
+export class ApiMetrics extends ProcessMetrics {
+  readonly #triggers = new Counter({
+    name: "restart_triggers_total",
+    help: "Triggers judged, every one of a batch counted. Sources are those of the policy.",
+    labelNames: ["source", "decision", "rule"],
+    registers: [this.registry],
+  });
+  readonly #cycles = new Counter({
+    name: "restart_cycles_total",
+    help: "Restart cycles that are over, by outcome. The API knows those that end without a worker.",
+    labelNames: ["outcome"],
+    registers: [this.registry],
+  });
+
+  /** For the coordinator. */
+  readonly observer: Observer = {
+    answered: (script, tookMs) => this.answered(script, tookMs),
+    judged: (judged) => this.#judged(judged),
+    ended: (outcome) => this.#cycles.inc({ outcome }),
+  };
+
+  constructor() {
+    super();
+    for (const outcome of ["superseded", "canceled"]) this.#cycles.inc({ outcome }, 0);
+  }
+
+  #judged({ source, count, first, rest }: JudgedTriggers): void {
+    this.#triggers.inc({ source, decision: first.decision, rule: first.rule });
+    if (count > 1) this.#triggers.inc({ source, decision: rest.decision, rule: rest.rule }, count - 1);
+  }
+}

@@ -1,0 +1,52 @@
+import type { RestartCoordinator } from "@restart-coordinator/debounce";
+import type { Cluster, Redis } from "ioredis";
+import { collectDefaultMetrics, Histogram, Registry } from "prom-client";
+import type { HintQueues } from "../hint-queue.ts";
+import { RedisGauges } from "./redis-gauges.ts";
+
+/** What a process exposes for Prometheus, and in which form. */
+export interface Exposition {
+  readonly contentType: string;
+  readonly text: string;
+}
+
+export interface RedisSide {
+  readonly redis: Redis | Cluster;
+  readonly coordinator: RestartCoordinator;
+  readonly hints: HintQueues;
+}
+
+const ROUND_TRIP_BUCKETS = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+
+/** What both processes count. docs/metrics.md lists every metric; a test holds it against what is exposed. */
+export abstract class ProcessMetrics {
+  protected readonly registry = new Registry();
+  readonly #roundTrips: Histogram<"script">;
+  #gauges: RedisGauges | undefined;
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+    this.#roundTrips = new Histogram({
+      name: "restart_redis_round_trip_seconds",
+      help: "From sending a script to Redis to its answer, replicas that are waited for included.",
+      labelNames: ["script"],
+      buckets: ROUND_TRIP_BUCKETS,
+      registers: [this.registry],
+    });
+  }
+
+  /** From now on what only Redis knows is exposed, too: asked for at every scrape, and never in between. */
+  watch(side: RedisSide): void {
+    this.#gauges = new RedisGauges(this.registry, side);
+  }
+
+  /** Always answers, within about a second: when Redis does not, what only Redis knows is left out. */
+  async expose(): Promise<Exposition> {
+    await this.#gauges?.refresh();
+    return { contentType: this.registry.contentType, text: await this.registry.metrics() };
+  }
+
+  protected answered(script: string, tookMs: number): void {
+    this.#roundTrips.observe({ script }, tookMs / 1_000);
+  }
+}

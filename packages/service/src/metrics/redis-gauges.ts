@@ -1,0 +1,66 @@
+import { Gauge, type Registry } from "prom-client";
+import { within } from "../within.ts";
+import type { RedisSide } from "./process-metrics.ts";
+
+/** A scrape does not wait longer for Redis, ms. */
+const ANSWER_WITHIN_MS = 1_000;
+const JOB_STATES = ["waiting", "active", "delayed", "failed"] as const;
+
+/**
+ * What only Redis knows, of all processes together: every process exposes the same. Costs a script and a count of jobs a
+ * shard, however many workspaces there are.
+ */
+export class RedisGauges {
+  readonly #side: RedisSide;
+  readonly #up: Gauge;
+  readonly #workspaces: Gauge<"phase">;
+  readonly #oldestDueAge: Gauge;
+  readonly #jobs: Gauge<"state">;
+
+  constructor(registry: Registry, side: RedisSide) {
+    this.#side = side;
+    const registers = [registry];
+    this.#up = new Gauge({
+      name: "restart_redis_up",
+      help: "1 when Redis answered this scrape; without it the metrics below are left out.",
+      registers,
+    });
+    this.#workspaces = new Gauge({
+      name: "restart_workspaces",
+      help: "Registered workspaces by the phase of their restart.",
+      labelNames: ["phase"],
+      registers,
+    });
+    this.#oldestDueAge = new Gauge({
+      name: "restart_oldest_due_age_seconds",
+      help: "How long the oldest due workspace without a live worker has been waiting.",
+      registers,
+    });
+    this.#jobs = new Gauge({
+      name: "restart_queue_jobs",
+      help: "Hints in the BullMQ queues.",
+      labelNames: ["state"],
+      registers,
+    });
+  }
+
+  async refresh(): Promise<void> {
+    const { redis, coordinator, hints } = this.#side;
+    const answer =
+      redis.status === "ready"
+        ? await within(ANSWER_WITHIN_MS, Promise.all([coordinator.census(), hints.countJobs(JOB_STATES)]))
+        : undefined;
+    this.#up.set(answer === undefined ? 0 : 1);
+    if (answer === undefined) {
+      // What was true when Redis last answered would look as if it were true now.
+      this.#oldestDueAge.remove();
+      this.#workspaces.reset();
+      this.#jobs.reset();
+      return;
+    }
+    const [{ phases, oldestDueAgeMs }, jobs] = answer;
+    for (const [phase, count] of Object.entries(phases)) this.#workspaces.set({ phase }, count);
+    for (const [state, count] of Object.entries(jobs)) this.#jobs.set({ state }, count);
+    this.#oldestDueAge.set(oldestDueAgeMs / 1_000);
+  }
+}

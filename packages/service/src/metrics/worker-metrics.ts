@@ -1,0 +1,128 @@
+import type { BegunReply, EndReply, Observer } from "@restart-coordinator/debounce";
+import { Counter, Histogram } from "prom-client";
+import { ProcessMetrics } from "./process-metrics.ts";
+
+/** From a tenth of a second to half an hour. */
+const CYCLE_BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1_800];
+const TRIGGERS_BUCKETS = [1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1_000];
+const EC2_WAIT_BUCKETS = [0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
+
+const ENDS = ["ok", "failed", "declined", "canceled"] as const;
+const ATTEMPT_ENDS = [...ENDS, "handover", "lost"] as const;
+
+type Begun = Pick<BegunReply, "how" | "action" | "askedAt" | "startedAt" | "covers">;
+
+/** What a worker counts: attempts at cycles, each once Redis has taken note of it. */
+export class WorkerMetrics extends ProcessMetrics {
+  readonly #cycles = this.#counter("restart_cycles_total", "Restart cycles that are over, by outcome.", ["outcome"]);
+  readonly #attempts = this.#counter(
+    "restart_attempts_total",
+    "Attempts at restart cycles that are over, by how they ended.",
+    ["result"],
+  );
+  readonly #stops = this.#counter(
+    "restart_stop_attempts_total",
+    "Attempts at cycles that stop a workspace (pause, hibernate, DELETE), by how they ended.",
+    ["result"],
+  );
+  readonly #duration = this.#histogram(
+    "restart_cycle_duration_seconds",
+    "Good restart cycles, from the start of the first attempt to the end.",
+    CYCLE_BUCKETS,
+  );
+  readonly #triggerToStart = this.#histogram(
+    "restart_trigger_to_start_seconds",
+    "From the first trigger that a restart cycle covers to its start.",
+    CYCLE_BUCKETS,
+  );
+  readonly #triggersPerCycle = this.#histogram(
+    "restart_triggers_per_cycle",
+    "Triggers that a restart cycle covers, counted when it begins.",
+    TRIGGERS_BUCKETS,
+  );
+  readonly #leasesLost = this.#counter("restart_leases_lost_total", "Leases that went while a worker acted.");
+  readonly #fencingRejections = this.#counter(
+    "restart_fencing_rejections_total",
+    "Writes that Redis refused because their fencing token was not the newest.",
+  );
+  readonly #sweepHints = this.#counter(
+    "restart_sweep_hints_total",
+    "Due workspaces without a live worker that the sweep has found and hinted.",
+  );
+  readonly #ec2Waits = this.#histogram(
+    "restart_ec2_wait_seconds",
+    "How long calls to EC2 waited for their turn.",
+    EC2_WAIT_BUCKETS,
+    ["action"],
+  );
+  readonly #ec2Throttled = this.#counter(
+    "restart_ec2_throttled_total",
+    "Calls that EC2 throttled although they had waited for their turn.",
+    ["action"],
+  );
+
+  /** For the coordinator's worker side. */
+  readonly observer: Observer = {
+    answered: (script, tookMs) => this.answered(script, tookMs),
+    fenced: () => this.#fencingRejections.inc(),
+  };
+
+  constructor() {
+    super();
+    for (const outcome of ENDS) this.#cycles.inc({ outcome }, 0);
+    for (const result of ATTEMPT_ENDS) {
+      this.#attempts.inc({ result }, 0);
+      if (result !== "declined") this.#stops.inc({ result }, 0);
+    }
+  }
+
+  attemptBegan({ how, action, askedAt, startedAt, covers }: Begun): void {
+    if (how !== "new" || action !== "restart") return;
+    this.#triggerToStart.observe(Math.max(0, startedAt - askedAt) / 1_000);
+    this.#triggersPerCycle.observe(covers.reduce((sum, { count }) => sum + count, 0));
+  }
+
+  /** Redis has taken the end of an attempt. */
+  attemptEnded({ action }: Pick<Begun, "action">, { what, durationMs }: EndReply & { readonly kind: "ended" }): void {
+    const outcome = what === "retry" ? "failed" : what === "removed" ? "ok" : what;
+    if (action !== "restart") {
+      this.#stops.inc({ result: outcome });
+      return;
+    }
+    this.#attempts.inc({ result: outcome });
+    // The cycle goes on.
+    if (what === "retry" || what === "handover") return;
+    this.#cycles.inc({ outcome });
+    if (what === "ok") this.#duration.observe(durationMs / 1_000);
+  }
+
+  leaseLost({ action }: Pick<Begun, "action">): void {
+    this.#leasesLost.inc();
+    (action === "restart" ? this.#attempts : this.#stops).inc({ result: "lost" });
+  }
+
+  sweepHinted(): void {
+    this.#sweepHints.inc();
+  }
+
+  ec2Waited(action: string, waitMs: number): void {
+    this.#ec2Waits.observe({ action }, waitMs / 1_000);
+  }
+
+  ec2Throttled(action: string): void {
+    this.#ec2Throttled.inc({ action });
+  }
+
+  #counter<Label extends string>(name: string, help: string, labelNames: readonly Label[] = []): Counter<Label> {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  #histogram<Label extends string>(
+    name: string,
+    help: string,
+    buckets: number[],
+    labelNames: readonly Label[] = [],
+  ): Histogram<Label> {
+    return new Histogram({ name, help, buckets, labelNames, registers: [this.registry] });
+  }
+}
