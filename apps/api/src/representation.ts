@@ -55,6 +55,7 @@ function showCovered(covered: CoveredSource) {
     lastAt: iso(covered.lastAt),
     reasons: covered.reasons ?? [],
     actors: covered.actors ?? [],
+    files: covered.files ?? [],
   };
 }
 

@@ -72,7 +72,18 @@ async function withFile(): Promise<string> {
   return id;
 }
 
-describe.each(CALL_SITES)("%s", (_, source, reason, change) => {
+/** The paths that each of them writes. */
+const FILES: Readonly<Record<string, readonly string[]>> = {
+  "a new file": ["new.txt"],
+  "a file in a new directory": ["d/e.txt"],
+  "all files": ["b"],
+  "no files": [],
+  "a template": ["index.js"],
+  "inline files": ["c"],
+  "inline bytes": ["c"],
+};
+
+describe.each(CALL_SITES)("%s", (name, source, reason, change) => {
   test("asks for a restart, and answers its receipt", async () => {
     const id = await withFile();
     const { status, json } = await ask(change, id);
@@ -85,7 +96,7 @@ describe.each(CALL_SITES)("%s", (_, source, reason, change) => {
       dueAt: expect.any(String),
     });
     expect((await api.state(id)).restart.why).toMatchObject([
-      { source, count: 1, reasons: [reason], actors: ["admin"] },
+      { source, count: 1, reasons: [reason], actors: ["admin"], files: FILES[name] ?? ["a.txt"] },
     ]);
   });
 

@@ -181,8 +181,11 @@ local function emit(id, event, now, payload, streamOnly)
   redis.call('PEXPIRE', K.activity, A.activityTtlMs)
 end
 
--- The why of a cycle is a hash: `<source>|count`, `|first`, `|last`, and for each distinct reason and actor
--- `<source>|reason|<text>` = when it was last given; `|moreReasons` counts those that no longer fit.
+-- The why of a cycle is a hash: `<source>|count`, `|first`, `|last`, and for each distinct reason, actor and file
+-- `<source>|reason|<text>` = when it was last given; `|more-reasons` counts those that no longer fit.
+local TEXT_KINDS = { reason = 'reasons', actor = 'actors', file = 'files' }
+local MORE = { ['more-reasons'] = 'moreReasons', ['more-actors'] = 'moreActors', ['more-files'] = 'moreFiles' }
+
 local function addDistinct(key, source, kind, texts, now)
   for _, text in ipairs(texts) do
     local field = source .. '|' .. kind .. '|' .. text
@@ -204,12 +207,16 @@ local function addDistinct(key, source, kind, texts, now)
   end
 end
 
-local function addWhy(key, source, count, firstAt, lastAt, reasons, actors)
+-- `texts`: per kind those that are kept, and under `more` how many were left out.
+local function addWhy(key, source, count, firstAt, lastAt, texts)
   redis.call('HINCRBY', key, source .. '|count', count)
   redis.call('HSETNX', key, source .. '|first', firstAt)
   redis.call('HSET', key, source .. '|last', lastAt)
-  addDistinct(key, source, 'reason', reasons, lastAt)
-  addDistinct(key, source, 'actor', actors, lastAt)
+  for kind, name in pairs(TEXT_KINDS) do
+    addDistinct(key, source, kind, texts[kind], lastAt)
+    local more = texts.more[kind] or 0
+    if more > 0 then redis.call('HINCRBY', key, source .. '|more-' .. name, more) end
+  end
 end
 
 -- The why of an unfinished cycle goes back to what is owed.
@@ -220,7 +227,7 @@ local function owe(from, to)
     if kind == 'count' then redis.call('HINCRBY', to, field, value)
     elseif kind == 'first' then redis.call('HSET', to, field, math.min(tonumber(value), tonumber(merged[field] or value)))
     elseif kind == 'last' then redis.call('HSET', to, field, math.max(tonumber(value), tonumber(merged[field] or value)))
-    elseif kind == 'reason' or kind == 'actor' then
+    elseif TEXT_KINDS[kind] then
       if not merged[field] then addDistinct(to, source, kind, { text }, tonumber(value)) end
     elseif kind:sub(1, 5) == 'more-' then redis.call('HINCRBY', to, field, value)
     end
@@ -228,28 +235,27 @@ local function owe(from, to)
   redis.call('DEL', from)
 end
 
--- Per source: count, first and last time, reasons and actors, as an array for records and events.
+-- Per source: count, first and last time, reasons, actors and files, as an array for records and events.
 local function whyList(key)
   local bySource, list = {}, {}
   for field, value in pairs(readHash(key)) do
     local source, kind, text = field:match('^([^|]+)|([^|]+)|?(.*)$')
     local entry = bySource[source]
     if not entry then
-      entry = { source = source, texts = { reason = {}, actor = {} } }
+      entry = { source = source, texts = { reason = {}, actor = {}, file = {} } }
       bySource[source] = entry
       list[#list + 1] = entry
     end
     if kind == 'count' then entry.count = tonumber(value)
     elseif kind == 'first' then entry.firstAt = tonumber(value)
     elseif kind == 'last' then entry.lastAt = tonumber(value)
-    elseif kind == 'more-reasons' then entry.moreReasons = tonumber(value)
-    elseif kind == 'more-actors' then entry.moreActors = tonumber(value)
+    elseif MORE[kind] then entry[MORE[kind]] = tonumber(value)
     elseif entry.texts[kind] and text ~= '' then
       table.insert(entry.texts[kind], { text = text, at = tonumber(value) })
     end
   end
   for _, entry in ipairs(list) do
-    for kind, name in pairs({ reason = 'reasons', actor = 'actors' }) do
+    for kind, name in pairs(TEXT_KINDS) do
       table.sort(entry.texts[kind], function(a, b) return a.at > b.at or (a.at == b.at and a.text < b.text) end)
       for i, item in ipairs(entry.texts[kind]) do
         entry[name] = entry[name] or {}

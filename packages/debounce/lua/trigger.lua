@@ -1,11 +1,12 @@
 -- Judges `count` triggers of one source that arrived together, and records what they are owed.
 -- KEYS: workspace state startedAt window due phases why covers lastCycle events activity recent idempotency
--- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic alternatives count reasons actors firstReason
--- ARGV: firstActor moreReasons moreActors write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
+-- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic alternatives count texts firstTexts
+-- ARGV: write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
 -- Reply: {'judged', decision, rule, restDecision, restRule, generation, dueAt|'', hintId|'', running 0|1, now, nonce,
 -- Reply:  superseded 0|1}
 -- Reply: the first receipt again, with 'replayed' for 'judged' and no hint, when `nonce` or `idempotencyKey` is known
 -- Reply: {'conflict'} when `idempotencyKey` was used with another body
+-- `texts`: JSON of the reasons, actors and files of all, see addWhy; `firstTexts`: of the first, which may be the only one owed.
 -- `alternatives`: what to put in place of the seven before it, see chooseArguments.
 -- Events: WORKSPACE_RESTART_COALESCED (first of an owed cycle), WORKSPACE_RESTART_DROPPED (first per window),
 -- Events: WORKSPACE_RESTART_REFUSED (now and then), WORKSPACE_RESTARTING_MID_WRITE, WORKSPACE_RESTART_CANCELED (a waiting retry is superseded)
@@ -39,6 +40,7 @@ local state = readHash(K.state)
 chooseArguments(workspace)
 
 local windowMs, maxWaitMs, count = tonumber(A.windowMs), tonumber(A.maxWaitMs), tonumber(A.count)
+local texts = cjson.decode(A.texts)
 local leading, trailing = A.leading == '1', A.trailing == '1'
 local refusal = refusalOf(workspace)
 local held = ahead(state.heldUntil, now) and A.onHold ~= 'override'
@@ -130,13 +132,10 @@ local dueAt, hintId = '', ''
 if isOwed(decision) then
   change('generation', nextNumber(state.generation, now))
   if isOwed(restDecision) then
-    addWhy(K.why, A.source, count, now, now, cjson.decode(A.reasons), cjson.decode(A.actors))
-    for kind, more in pairs({ reasons = A.moreReasons, actors = A.moreActors }) do
-      if more ~= '0' then redis.call('HINCRBY', K.why, A.source .. '|more-' .. kind, more) end
-    end
+    addWhy(K.why, A.source, count, now, now, texts)
   else
     -- The others were dropped: the cycle covers the first alone.
-    addWhy(K.why, A.source, 1, now, now, { A.firstReason }, { A.firstActor })
+    addWhy(K.why, A.source, 1, now, now, cjson.decode(A.firstTexts))
   end
   local coalesced = decision == 'coalesced' or restDecision == 'coalesced'
   local tell = coalesced and not state.coalescedTold
@@ -170,7 +169,7 @@ if decision == 'dropped' or restDecision == 'dropped' then
 end
 
 -- An empty list would be written as an empty object.
-local function reasonsOrNil() return A.reasons ~= '[]' and cjson.decode(A.reasons) or nil end
+local function listOrNil(list) return #list > 0 and list or nil end
 
 -- A workspace that may not be restarted says so now and then; one nobody registered has nobody to tell.
 if decision == 'refused' and workspace.desired and refusal ~= 'removed' then
@@ -180,7 +179,7 @@ if decision == 'refused' and workspace.desired and refusal ~= 'removed' then
     set(state, { [field] = now + 15000 })
     if isNew then redis.call('PEXPIRE', K.state, A.activityTtlMs) end
     emit(A.id, 'WORKSPACE_RESTART_REFUSED', now, { source = A.source, rule = refusal, count = count,
-      reasons = reasonsOrNil() })
+      reasons = listOrNil(texts.reason) })
   end
 end
 
@@ -189,7 +188,8 @@ if A.write == '1' and running then
   local told = state['midWrites:' .. A.source]
   redis.call('HINCRBY', K.state, 'midWrites:' .. A.source, count)
   emit(A.id, 'WORKSPACE_RESTARTING_MID_WRITE', now, { source = A.source, rule = rule, decision = decision,
-    generation = tonumber(state.generation), cycle = state.cycle, count = count, reasons = reasonsOrNil() }, told)
+    generation = tonumber(state.generation), cycle = state.cycle, count = count,
+    reasons = listOrNil(texts.reason), files = listOrNil(texts.file) }, told)
 end
 
 local reply = { 'judged', decision, rule, restDecision, restRule, tonumber(state.generation) or 0, dueAt, hintId,

@@ -19,7 +19,7 @@ import { Transitions } from "./transitions.ts";
 import { formatTriggerId } from "./trigger-id.ts";
 import { Verbs } from "./verbs.ts";
 import { type Decision, PHASES, type Rule } from "./vocabulary.ts";
-import { keptText } from "./why.ts";
+import { distinctTexts, keptText } from "./why.ts";
 import { describeWorkspace, type WorkspaceState } from "./workspace-state.ts";
 
 export interface CoordinatorOptions {
@@ -52,6 +52,8 @@ export interface TriggerRequest {
   readonly reason?: string;
   /** Who asked. */
   readonly actor?: string;
+  /** The paths that were written; the newest 32 distinct are kept, 200 bytes each. */
+  readonly files?: readonly string[];
   /** The trigger reports a write: one that lands while a cycle runs is told as such. */
   readonly write?: boolean;
   /** What a hold does to it: let it pile up (default), refuse it, or be overridden by it. */
@@ -193,19 +195,25 @@ export class RestartCoordinator {
     // Again: the policies may have been exchanged while it waited for its turn.
     this.#assertSource(source);
     const nonce = randomBytes(9).toString("base64url");
-    const reasons = distinct(requests.map(({ reason }) => reason));
-    const actors = distinct(requests.map(({ actor }) => actor));
+    const reasons = distinctTexts(requests.map(({ reason }) => reason));
+    const actors = distinctTexts(requests.map(({ actor }) => actor));
+    const files = distinctTexts(requests.flatMap(({ files }) => files ?? []));
+    const firstFiles = distinctTexts(first.files ?? []);
     const reply = await this.transitions.trigger({
       id,
       source,
       choice: choiceFor(this.#provider.policies, id),
       count: requests.length,
-      reasons: reasons.slice(-DISTINCT_SENT),
-      actors: actors.slice(-DISTINCT_SENT),
+      reasons: reasons.kept,
+      actors: actors.kept,
+      files: files.kept,
+      moreReasons: reasons.more,
+      moreActors: actors.more,
+      moreFiles: files.more,
       firstReason: keptText(first.reason ?? ""),
       firstActor: keptText(first.actor ?? ""),
-      moreReasons: Math.max(0, reasons.length - DISTINCT_SENT),
-      moreActors: Math.max(0, actors.length - DISTINCT_SENT),
+      firstFiles: firstFiles.kept,
+      firstMoreFiles: firstFiles.more,
       write: first.write === true,
       onHold: first.onHold ?? "queue",
       nonce,
@@ -268,17 +276,4 @@ function receiptOf(
     dueAt: reply.dueAt,
     duringCycle: reply.running,
   };
-}
-
-const DISTINCT_SENT = 32;
-
-/** The distinct texts as they are kept, in the order in which they were given last. */
-function distinct(texts: readonly (string | undefined)[]): string[] {
-  const kept = new Set<string>();
-  for (const text of texts) {
-    const line = keptText(text ?? "");
-    kept.delete(line);
-    if (line !== "") kept.add(line);
-  }
-  return [...kept];
 }

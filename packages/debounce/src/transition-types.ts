@@ -15,12 +15,16 @@ export interface TriggerCall {
   readonly count: number;
   readonly reasons: readonly string[];
   readonly actors: readonly string[];
+  readonly files?: readonly string[];
   /** Those of the first, which may be the only one that is owed. */
   readonly firstReason?: string;
   readonly firstActor?: string;
+  readonly firstFiles?: readonly string[];
   /** How many distinct ones are left out. */
   readonly moreReasons?: number;
   readonly moreActors?: number;
+  readonly moreFiles?: number;
+  readonly firstMoreFiles?: number;
   /** The triggers are writes, reported as such when a cycle runs. */
   readonly write: boolean;
   readonly onHold: "queue" | "refuse" | "override";

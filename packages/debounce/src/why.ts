@@ -7,42 +7,66 @@ export interface CoveredSource {
   /** The newest distinct reasons, newest first, at most 32, each at most 200 bytes. */
   readonly reasons?: readonly string[];
   readonly actors?: readonly string[];
-  /** How many further distinct reasons and actors there were. */
+  /** The files that were written, in the same way. */
+  readonly files?: readonly string[];
+  /** How many further distinct reasons, actors and files there were. */
   readonly moreReasons?: number;
   readonly moreActors?: number;
+  readonly moreFiles?: number;
 }
 
 /** Reads the hash the scripts keep (`lua/prelude.lua`, addWhy). */
 export function parseWhy(fields: Readonly<Record<string, string>>): CoveredSource[] {
-  const bySource = new Map<
-    string,
-    { numbers: Record<string, number>; reason: [string, number][]; actor: [string, number][] }
-  >();
+  const bySource = new Map<string, { numbers: Record<string, number> } & Record<TextKind, [string, number][]>>();
   for (const [field, value] of Object.entries(fields)) {
     const [source = "", kind = "", ...rest] = field.split("|");
-    const entry = bySource.get(source) ?? { numbers: {}, reason: [], actor: [] };
+    const entry = bySource.get(source) ?? { numbers: {}, reason: [], actor: [], file: [] };
     bySource.set(source, entry);
-    if (kind === "reason" || kind === "actor") entry[kind].push([rest.join("|"), Number(value)]);
+    if (isTextKind(kind)) entry[kind].push([rest.join("|"), Number(value)]);
     else entry.numbers[kind] = Number(value);
   }
   const newestFirst = (texts: [string, number][]) => texts.sort((a, b) => b[1] - a[1]).map(([text]) => text);
   return [...bySource]
-    .map(([source, { numbers, reason, actor }]) => ({
+    .map(([source, { numbers, reason, actor, file }]) => ({
       source,
       count: numbers.count ?? 0,
       firstAt: numbers.first ?? 0,
       lastAt: numbers.last ?? 0,
       reasons: newestFirst(reason),
       actors: newestFirst(actor),
+      files: newestFirst(file),
       moreReasons: numbers["more-reasons"] ?? 0,
       moreActors: numbers["more-actors"] ?? 0,
+      moreFiles: numbers["more-files"] ?? 0,
     }))
     .sort((a, b) => a.firstAt - b.firstAt || (a.source < b.source ? -1 : 1));
 }
 
+const TEXT_KINDS = ["reason", "actor", "file"] as const;
+type TextKind = (typeof TEXT_KINDS)[number];
+
+function isTextKind(kind: string): kind is TextKind {
+  return (TEXT_KINDS as readonly string[]).includes(kind);
+}
+
+/** As many distinct texts of a kind are kept per source. */
+export const DISTINCT_KEPT = 32;
+
+/** The distinct texts as they are kept, in the order in which they were given last, and how many are left out. */
+export function distinctTexts(texts: readonly (string | undefined)[]): { kept: readonly string[]; more: number } {
+  const distinct = new Set<string>();
+  for (const text of texts) {
+    const line = keptText(text ?? "");
+    distinct.delete(line);
+    if (line !== "") distinct.add(line);
+  }
+  const all = [...distinct];
+  return { kept: all.slice(-DISTINCT_KEPT), more: Math.max(0, all.length - DISTINCT_KEPT) };
+}
+
 export const TEXT_BYTES_KEPT = 200;
 
-/** A reason or actor as it is kept: well-formed, one line, at most 200 bytes, cut between characters. */
+/** A reason, actor or path as it is kept: well-formed, one line, at most 200 bytes, cut between characters. */
 export function keptText(text: string): string {
   const wellFormed = text.toWellFormed();
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced

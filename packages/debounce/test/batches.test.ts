@@ -67,11 +67,17 @@ describe("seed drops all but the first of a batch", () => {
     const { coordinator } = coordinatorOf("seed");
     await coordinator.registry.register("burst", {});
     const write = (_: unknown, i: number) =>
-      coordinator.trigger("burst", { source: "file-write", reason: `file ${i}`, actor: `user ${i}` });
+      coordinator.trigger("burst", {
+        source: "file-write",
+        reason: `file ${i}`,
+        actor: `user ${i}`,
+        files: [`${i}.txt`],
+      });
     const receipts = await Promise.all(Array.from({ length: 50 }, write));
     expect(receipts.filter(({ decision }) => isOwed(decision))).toHaveLength(1);
     const [why] = (await coordinator.workspace("burst"))?.restart.why ?? [];
     expect(why).toMatchObject({ count: 1, reasons: ["file 0"], actors: ["user 0"], moreReasons: 0 });
+    expect(why?.files).toEqual(["0.txt"]);
     const events = await coordinator.activity("burst");
     expect(events.map(({ event }) => event)).toEqual(["WORKSPACE_RESTART_DROPPED"]);
   });

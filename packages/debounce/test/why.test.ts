@@ -70,6 +70,20 @@ describe("the why of what is owed", () => {
     expect(why).toMatchObject({ reasons: ["same"], moreReasons: 0, actors: numbered(34, 3), moreActors: 2 });
   });
 
+  test("keeps the newest 32 distinct files in the same way, and says how many more there were", async () => {
+    const one = await workspace();
+    for (let i = 1; i <= 34; i += 1) await one.at(i).trigger("file-write", { files: [`reason ${i}`, "again.txt"] });
+    await one.at(35).trigger("file-write", { files: ["last.txt"], moreFiles: 168 });
+    const files = ["last.txt", "again.txt", ...numbered(34, 5)];
+    const [why] = (await one.state()).restart.why;
+    expect({ ...why, files: [...(why?.files ?? [])].sort() }).toMatchObject({ files: files.sort(), moreFiles: 172 });
+    const [covered] = (await one.at(200_000).begun()).covers;
+    expect(covered).toMatchObject({ moreFiles: 172 });
+    expect([...(covered?.files ?? [])].sort()).toEqual(files);
+    await one.end("failed", { retryable: false });
+    expect((await one.state()).restart.why).toMatchObject([{ moreFiles: 172, files: { length: 32 } }]);
+  });
+
   test("knows no reason where none was given", async () => {
     const one = await workspace();
     await one.trigger("file-write");

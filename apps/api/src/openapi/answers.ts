@@ -48,8 +48,10 @@ const covered = name(
     lastAt: time,
     reasons: z.array(z.string()).describe("The newest 32 distinct ones, newest first"),
     actors: z.array(z.string()),
+    files: z.array(z.string()).describe("What was written, in the same way"),
     moreReasons: count.optional(),
     moreActors: count.optional(),
+    moreFiles: count.optional(),
   }),
 );
 

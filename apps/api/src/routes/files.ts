@@ -14,8 +14,8 @@ import { decisionOf } from "./triggers.ts";
 export function fileRoutes(context: ApiContext): Router {
   const { files, templates } = context;
   const router = Router();
-  const changed = (request: Request, response: Response, source: string, reason: string) =>
-    triggerFor(context, request, response, { source, reason });
+  const changed = (request: Request, response: Response, source: string, reason: string, files: readonly string[]) =>
+    triggerFor(context, request, response, { source, reason, files });
 
   router.get("/workspaces/:id/files", allow("read"), async (request, response) => {
     const id = idOf(request);
@@ -28,7 +28,13 @@ export function fileRoutes(context: ApiContext): Router {
     const set = decoded(filesBody.parse(request.body).files);
     await assertTakesFiles(context, id);
     const written = await files.replaceAll(id, set);
-    const restart = await changed(request, response, "file-write", `replaced all files (${written.length})`);
+    const restart = await changed(
+      request,
+      response,
+      "file-write",
+      `replaced all files (${written.length})`,
+      pathsOf(written),
+    );
     response.json({ files: written, restart });
   });
 
@@ -52,7 +58,7 @@ export function fileRoutes(context: ApiContext): Router {
     const path = pathOf(request);
     await assertTakesFiles(context, id);
     const written = await files.write(id, path, request);
-    const restart = await changed(request, response, "file-write", `wrote ${path}`);
+    const restart = await changed(request, response, "file-write", `wrote ${path}`, [path]);
     response.json({ ...written, restart });
   });
 
@@ -61,7 +67,7 @@ export function fileRoutes(context: ApiContext): Router {
     const path = pathOf(request);
     await assertTakesFiles(context, id);
     if (!(await files.remove(id, path))) throw new FileError("not-found", `no file ${JSON.stringify(path)}`);
-    const restart = await changed(request, response, "file-write", `deleted ${path}`);
+    const restart = await changed(request, response, "file-write", `deleted ${path}`, [path]);
     response.json({ path, restart });
   });
 
@@ -73,7 +79,7 @@ export function fileRoutes(context: ApiContext): Router {
     const set = body.files !== undefined ? decoded(body.files) : await templates.load(named ?? "");
     const written = await files.writeMany(id, set);
     const what = `${named === undefined ? "inline files" : `template ${named}`} (${written.length})`;
-    const restart = await changed(request, response, "template-import", `imported ${what}`);
+    const restart = await changed(request, response, "template-import", `imported ${what}`, pathsOf(written));
     response.json({ template: named ?? null, files: written, restart });
   });
   return router;
@@ -83,11 +89,15 @@ async function triggerFor(
   { coordinator }: ApiContext,
   request: Request,
   response: Response,
-  why: { source: string; reason: string },
+  why: { source: string; reason: string; files: readonly string[] },
 ) {
   const receipt = await coordinator.trigger(idOf(request), { ...why, actor: actorOf(response), write: true });
   request.log.info(decisionOf(receipt), `${why.reason}: ${receipt.decision} by ${receipt.rule}`);
   return showReceipt(receipt);
+}
+
+function pathsOf(written: readonly { readonly path: string }[]): string[] {
+  return written.map(({ path }) => path);
 }
 
 /** Express decodes each segment; the store judges what comes of it. */
