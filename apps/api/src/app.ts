@@ -17,6 +17,7 @@ import { fileRoutes } from "./routes/files.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
+import { policyRoutes } from "./routes/policies.ts";
 import { triggerOutcomeRoutes } from "./routes/trigger-outcomes.ts";
 import { triggerRoutes } from "./routes/triggers.ts";
 import { verbRoutes } from "./routes/verbs.ts";
@@ -74,6 +75,7 @@ export function createApp(parts: AppParts): Express {
   app.use(
     workspaceRoutes(parts),
     desiredStateRoutes(parts),
+    policyRoutes(parts),
     triggerRoutes(parts),
     triggerOutcomeRoutes(parts, parts.feed),
     verbRoutes(parts),

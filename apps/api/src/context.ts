@@ -1,5 +1,6 @@
 import type { RestartCoordinator } from "@restart-coordinator/debounce";
 import type { SpecCheck } from "@restart-coordinator/provisioner-specs";
+import type { LivePolicies } from "@restart-coordinator/service";
 import type { Request, Response } from "express";
 import type { Templates, WorkspaceFiles } from "./files/index.ts";
 import { workspaceId } from "./input.ts";
@@ -8,6 +9,7 @@ import { conflict, unknownWorkspace } from "./problem.ts";
 /** What the routes work with. */
 export interface ApiContext {
   readonly coordinator: RestartCoordinator;
+  readonly policies: LivePolicies;
   readonly files: WorkspaceFiles;
   readonly templates: Templates;
   /** What a worker would say of a workspace's spec, as far as it is known here. */

@@ -1,5 +1,6 @@
 /** How the API shows what the coordinator knows: the same fields, times as ISO 8601. */
 import type { CoveredSource, Receipt, RestartEvent, Restarting, WorkspaceState } from "@restart-coordinator/debounce";
+import type { LivePolicies, PolicyFileStatus } from "@restart-coordinator/service";
 
 export function showReceipt(receipt: Receipt) {
   return { ...receipt, dueAt: iso(receipt.dueAt) };
@@ -7,6 +8,31 @@ export function showReceipt(receipt: Receipt) {
 
 export function showRestarting({ restarting, cooling, startedAt, cooldownEndsAt }: Restarting) {
   return { restarting, cooling, startedAt: iso(startedAt), cooldownEndsAt: iso(cooldownEndsAt) };
+}
+
+export function showPolicy(
+  workspaceId: string,
+  { profile, override, policy, origins }: ReturnType<LivePolicies["explain"]>,
+  { revision, loadedAt, rejected }: PolicyFileStatus,
+) {
+  const explained = (path: string, values: object) =>
+    Object.fromEntries(
+      Object.entries(values).map(([name, value]) => [name, { value, from: origins[`${path}.${name}`] ?? null }]),
+    );
+  const sources = Object.entries(policy.sources).map(([name, source]) => [name, explained(`sources.${name}`, source)]);
+  return {
+    workspaceId,
+    profile,
+    override: override ?? null,
+    cooldownMs: { value: policy.cooldownMs, from: origins.cooldownMs ?? null },
+    retry: explained("retry", policy.retry),
+    sources: Object.fromEntries(sources),
+    file: {
+      revision,
+      loadedAt: loadedAt.toISOString(),
+      rejected: rejected === undefined ? null : { at: rejected.at.toISOString(), reason: rejected.reason },
+    },
+  };
 }
 
 export function showEvent(event: RestartEvent) {

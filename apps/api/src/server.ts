@@ -12,7 +12,7 @@ import {
   createLogger,
   HintQueues,
   isLoopback,
-  loadPolicy,
+  LivePolicies,
   type Service,
 } from "@restart-coordinator/service";
 import type { Cluster, Redis } from "ioredis";
@@ -27,7 +27,7 @@ const CONNECT_WITHIN_MS = 1_000;
 
 export async function startApi(config: ApiEnvironment): Promise<{ service: Service; logger: Logger; port: number }> {
   const logger = createLogger("api", config.LOG_LEVEL);
-  const policy = loadPolicy(config);
+  const policies = new LivePolicies(config);
   const { tokens, secret } = tokensFor(config);
   const checkSpec = specCheck(config);
   const limits = { maxFileBytes: config.MAX_FILE_BYTES };
@@ -43,7 +43,7 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
     redis,
     prefix: config.RESTART_PREFIX,
     shards: config.SHARDS,
-    policy,
+    policy: policies,
     activityTtlMs: config.RESTART_ACTIVITY_TTL_MS,
     leaseMs: config.RESTART_LEASE_MS,
     replication: { minReplicas: config.RESTART_MIN_REPLICAS, timeoutMs: config.RESTART_REPLICA_TIMEOUT_MS },
@@ -61,7 +61,7 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
   const feed = new EventFeed({ redis, keys: coordinator.keys, logger });
 
   const server = createServer(
-    createApp({ coordinator, files, templates, checkSpec, redis, hints, tokens, feed, metrics, logger }),
+    createApp({ coordinator, policies, files, templates, checkSpec, redis, hints, tokens, feed, metrics, logger }),
   );
   const close = closing(server);
   const disconnect = async (): Promise<void> => {
@@ -74,12 +74,14 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
     throw error;
   });
   const url = `http://${config.HOST.includes(":") ? `[${config.HOST}]` : config.HOST}:${port}`;
+  policies.watch(logger, (isLoaded) => metrics.policyReloaded(isLoaded));
   logger.info({ url, shards: config.SHARDS }, `listening on ${url}`);
   // Told to the person who started it, not to the log.
   if (secret !== undefined) process.stderr.write(`No API_TOKENS: use this token until I stop: ${secret}\n`);
 
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
+    policies.stop();
     feed.stop();
     await close();
     await disconnect();

@@ -9,7 +9,7 @@ import {
   HINT_QUEUE,
   type HintData,
   HintQueues,
-  loadPolicy,
+  LivePolicies,
   type Service,
   type WorkerEnvironment,
   WorkerMetrics,
@@ -39,7 +39,7 @@ const HANDOVER_WITHIN_MS = 3_000;
 export async function startWorker(config: WorkerEnvironment): Promise<{ service: Service; logger: Logger }> {
   const name = `${hostname()}:${process.pid}`;
   const logger = createLogger("worker", config.LOG_LEVEL);
-  const policy = loadPolicy(config);
+  const policies = new LivePolicies(config);
   const metrics = new WorkerMetrics();
   let notReady = async (): Promise<string | undefined> => "it is starting";
   const health = await serveHealth(config, { metrics: () => metrics.expose(), notReady: () => notReady() });
@@ -50,7 +50,7 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
     redis,
     prefix: config.RESTART_PREFIX,
     shards: config.SHARDS,
-    policy,
+    policy: policies,
     leaseMs: config.RESTART_LEASE_MS,
     activityTtlMs: config.RESTART_ACTIVITY_TTL_MS,
     replication: { minReplicas: config.RESTART_MIN_REPLICAS, timeoutMs: config.RESTART_REPLICA_TIMEOUT_MS },
@@ -108,6 +108,7 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
     logger,
   });
   sweeper.start();
+  policies.watch(logger, (isLoaded) => metrics.policyReloaded(isLoaded));
   const reconciler =
     reconcile && new Reconciler({ reconcile, coordinator, intervalMs: config.EC2_RECONCILE_MS, logger });
   reconciler?.start();
@@ -131,6 +132,7 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
     await redis.quit();
   };
   const stop = async (): Promise<void> => {
+    policies.stop();
     closing.abort();
     reconciler?.stop();
     const patience = new AbortController();

@@ -17,6 +17,13 @@ export { isLoopback } from "./loopback.ts";
 export { ApiMetrics } from "./metrics/api-metrics.ts";
 export type { Exposition } from "./metrics/process-metrics.ts";
 export { WorkerMetrics } from "./metrics/worker-metrics.ts";
-export { loadPolicy, type PolicyFile } from "./policy-file.ts";
+export {
+  type ExplainedPolicy,
+  type ExplainedPolicySet,
+  LivePolicies,
+  loadPolicies,
+  type PolicyFileStatus,
+  type PolicySettings,
+} from "./policy-file/index.ts";
 export { connectRedis, type Patience } from "./redis.ts";
 export { within } from "./within.ts";

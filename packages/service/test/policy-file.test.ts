@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { POLICIES, type Policy } from "@restart-coordinator/debounce";
+import { POLICIES, type Policy, policyFor } from "@restart-coordinator/debounce";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ConfigurationError, loadPolicy } from "../src/index.ts";
+import { ConfigurationError, LivePolicies, loadPolicies } from "../src/index.ts";
 
 let directory = "";
 beforeAll(() => {
@@ -11,7 +11,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-type Settings = Omit<Parameters<typeof loadPolicy>[0], "RESTART_POLICY_FILE">;
+type Settings = Omit<Parameters<typeof loadPolicies>[0], "RESTART_POLICY_FILE">;
 
 function write(content: string, name = "policy.yaml"): string {
   const path = join(directory, name);
@@ -21,14 +21,14 @@ function write(content: string, name = "policy.yaml"): string {
 
 /** The policy that a file gives. */
 function policyOf(content: string, settings: Settings = {}): Policy {
-  return loadPolicy({ ...settings, RESTART_POLICY_FILE: write(content) });
+  return loadPolicies({ ...settings, RESTART_POLICY_FILE: write(content) }).common;
 }
 
 /** What is wrong with a file, a line for each problem; the file's name is left out. */
 function problemsOf(content: string): string[] {
   const path = write(content);
   try {
-    loadPolicy({ RESTART_POLICY_FILE: path });
+    loadPolicies({ RESTART_POLICY_FILE: path });
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     const lines = error.message.split("\n  - ").slice(1);
@@ -40,7 +40,7 @@ function problemsOf(content: string): string[] {
 
 describe("where a setting comes from", () => {
   test.each(["default", "seed", "settle"] as const)("the profile %s alone is that profile", (profile) => {
-    expect(loadPolicy({ RESTART_PROFILE: profile })).toEqual(POLICIES[profile]);
+    expect(loadPolicies({ RESTART_PROFILE: profile }).common).toEqual(POLICIES[profile]);
     expect(policyOf(`profile: ${profile}`)).toEqual(POLICIES[profile]);
   });
 
@@ -61,7 +61,7 @@ describe("where a setting comes from", () => {
     expect(policyOf("cooldownMs: 5000", { RESTART_COOLDOWN_MS: 0 }).cooldownMs).toBe(0);
     expect(policyOf("cooldownMs: 5000").cooldownMs).toBe(5_000);
     expect(policyOf("profile: seed").cooldownMs).toBe(60_000);
-    expect(loadPolicy({ RESTART_COOLDOWN_MS: 1 }).cooldownMs).toBe(1);
+    expect(loadPolicies({ RESTART_COOLDOWN_MS: 1 }).common.cooldownMs).toBe(1);
   });
 });
 
@@ -90,16 +90,75 @@ describe("overrides", () => {
   });
 
   test("a source of one's own is, where the file does not say, as plugin-change by default", () => {
-    const policy = policyOf("profile: seed\nsources:\n  git-push: {windowMs: 5000, maxWaitMs: 30000}\n  webhook: {}");
+    const policy = policyOf(
+      "profile: seed\ncustomSources:\n  git-push: {windowMs: 5000, maxWaitMs: 30000}\n  webhook: {}",
+    );
     const likePlugins = POLICIES.default.sources["plugin-change"];
     expect(policy.sources["git-push"]).toEqual({ ...likePlugins, windowMs: 5_000, maxWaitMs: 30_000 });
     expect(policy.sources.webhook).toEqual(likePlugins);
   });
 
   test("a source of one's own may have any name, those of objects' methods too", () => {
-    expect(policyOf("sources:\n  constructor: {}").sources.constructor).toEqual(
+    expect(policyOf("customSources:\n  constructor: {}").sources.constructor).toEqual(
       POLICIES.default.sources["plugin-change"],
     );
+  });
+});
+
+describe("overrides for some workspaces", () => {
+  const content = `
+profile: settle
+cooldownMs: 30000
+sources: {file-write: {windowMs: 5000}}
+customSources: {git-push: {like: file-write, windowMs: 100}}
+workspaces:
+  - name: prod
+    match: {tags: {tier: prod}, runtime: docker}
+    profile: default
+    cooldownMs: 120000
+    sources: {git-push: {trailing: false}}
+  - match: {ids: [demo, other]}
+    retry: {breakerAfter: 2}
+`;
+  const facts = (more: object) => ({ id: "w", tags: {}, runtime: undefined, ...more });
+
+  test("are laid over what the file says in general, the first that matches", () => {
+    const policies = loadPolicies({ RESTART_POLICY_FILE: write(content) });
+    const prod = policyFor(policies, facts({ id: "demo", tags: { tier: "prod", x: "y" }, runtime: "docker" }));
+    expect(prod).toEqual({
+      ...POLICIES.default,
+      cooldownMs: 120_000,
+      sources: {
+        ...POLICIES.default.sources,
+        "file-write": { ...POLICIES.default.sources["file-write"], windowMs: 5_000 },
+        "git-push": { ...POLICIES.default.sources["file-write"], windowMs: 100, trailing: false },
+      },
+    });
+    const demo = policyFor(policies, facts({ id: "demo", tags: { tier: "prod" } }));
+    expect(demo).toEqual({ ...policies.common, retry: { ...policies.common.retry, breakerAfter: 2 } });
+    expect(policyFor(policies, facts({}))).toBe(policies.common);
+  });
+
+  test("go before RESTART_COOLDOWN_MS, which goes before what the file says in general", () => {
+    const policies = loadPolicies({ RESTART_POLICY_FILE: write(content), RESTART_COOLDOWN_MS: 1 });
+    expect(policies.common.cooldownMs).toBe(1);
+    expect(policies.overrides.map(({ policy }) => policy.cooldownMs)).toEqual([120_000, 1]);
+  });
+
+  test("say where each value comes from", () => {
+    const live = new LivePolicies({ RESTART_POLICY_FILE: write(content, "mine.yaml"), RESTART_COOLDOWN_MS: 1 });
+    const { override, origins, profile } = live.explain(facts({ tags: { tier: "prod" }, runtime: "docker" }));
+    expect({ override, profile }).toEqual({ override: "workspaces.0 (prod)", profile: "default" });
+    expect(origins).toMatchObject({
+      cooldownMs: "mine.yaml: workspaces.0 (prod)",
+      "retry.backoffMs": "profile default",
+      "sources.file-write.windowMs": "mine.yaml",
+      "sources.file-write.trailing": "profile default",
+      "sources.git-push.windowMs": "mine.yaml: customSources",
+      "sources.git-push.maxWaitMs": "like file-write of profile default",
+      "sources.git-push.trailing": "mine.yaml: workspaces.0 (prod)",
+    });
+    expect(live.explain(facts({})).origins.cooldownMs).toBe("RESTART_COOLDOWN_MS");
   });
 });
 
@@ -151,8 +210,33 @@ describe("a file that cannot work is told in plain words", () => {
     ],
     ["retry: {maxBackoffMs: 1}", /^retry\.maxBackoffMs \(1\) must not be below retry\.backoffMs \(5000\)$/],
     ["retry: {breakerAfter: 0}", /^retry\.breakerAfter must be a whole number from 1, got 0$/],
-    ["sources: {File_Write: {}}", /^the source name "File_Write" must be lower-case letters, digits and hyphens/],
+    ["customSources: {File_Write: {}}", /^the source name "File_Write" must be lower-case letters, digits and hyphens/],
   ])("an impossible combination says why: %s", (content, expected) => {
+    expect(problemsOf(content)).toEqual([expect.stringMatching(expected)]);
+  });
+
+  test.each([
+    [
+      "sources: {file-writes: {windowMs: 1}}",
+      /^sources\.file-writes: unknown source "file-writes", did you mean "file-write"\? A source of your own is declared under customSources$/,
+    ],
+    [
+      "customSources: {git-push: {}}\nworkspaces: [{match: {ids: [a]}, sources: {git-puhs: {}}}]",
+      /^workspaces\.0\.sources\.git-puhs: unknown source "git-puhs", did you mean "git-push"\?/,
+    ],
+    ["customSources: {manual: {}}", /^customSources\.manual: this source is built in; override it under sources$/],
+    ["customSources: {git-push: {like: plugin}}", /^customSources\.git-push\.like: .*"plugin-change"/],
+    ["workspaces: [{match: {}, cooldownMs: 1}]", /^workspaces\.0\.match: expected ids, tags or runtime$/],
+    ["workspaces: [{cooldownMs: 1}]", /^workspaces\.0\.match: .*object/],
+    [
+      "workspaces: [{match: {tag: {a: b}, ids: [a]}}]",
+      /^workspaces\.0\.match: unknown field "tag", did you mean "tags"\?$/,
+    ],
+    [
+      "workspaces: [{name: prod, match: {ids: [a]}, sources: {manual: {leading: false}}}]",
+      /^workspaces\.0 \(prod\): sources\.manual is neither leading nor trailing/,
+    ],
+  ])("what is said of sources and of some workspaces: %s", (content, expected) => {
     expect(problemsOf(content)).toEqual([expect.stringMatching(expected)]);
   });
 
@@ -162,7 +246,7 @@ describe("a file that cannot work is told in plain words", () => {
 
   test("a file that is not there", () => {
     const path = join(directory, "nowhere.yaml");
-    const load = () => loadPolicy({ RESTART_POLICY_FILE: path });
+    const load = () => loadPolicies({ RESTART_POLICY_FILE: path });
     expect(load).toThrow(ConfigurationError);
     expect(load).toThrow(`RESTART_POLICY_FILE ${path} cannot be read as YAML or JSON: ENOENT`);
   });

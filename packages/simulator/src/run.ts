@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { POLICIES, PROFILES, type Profile } from "@restart-coordinator/debounce";
-import { loadPolicy } from "@restart-coordinator/service";
+import { loadPolicies } from "@restart-coordinator/service";
 import { readRecording } from "./recordings/read.ts";
 import { SimulationError } from "./recordings/recording.ts";
 import { type NamedPolicy, recordOf, simulate } from "./simulate.ts";
@@ -34,10 +34,10 @@ const DEFAULT_WIDTH = 120;
 /** `notes` say what was left out of a recording. @throws SimulationError, ConfigurationError (a policy file) */
 export async function runSimulation(options: SimulateOptions): Promise<{ output: string; notes: readonly string[] }> {
   const policies: NamedPolicy[] = [
-    ...options.profiles.map((name) => ({ name, policy: POLICIES[name] })),
+    ...options.profiles.map((name) => ({ name, policies: { common: POLICIES[name], overrides: [] } })),
     ...(options.policyFiles ?? []).map((file) => ({
       name: basename(file),
-      policy: loadPolicy({ RESTART_POLICY_FILE: file }),
+      policies: loadPolicies({ RESTART_POLICY_FILE: file }),
     })),
   ];
   if (policies.length === 0) throw new SimulationError(`expected a profile (${PROFILES.join(", ")}) or a policy file`);
@@ -51,7 +51,13 @@ export async function runSimulation(options: SimulateOptions): Promise<{ output:
   const notes = recordings.flatMap(({ name, notes, triggers }) =>
     [...notes, ...(triggers.length === 0 ? ["no triggers in it"] : [])].map((note) => `${name}: ${note}`),
   );
-  return { output, notes };
+  return { output, notes: [...notes, ...policies.flatMap(byRegistry)] };
+}
+
+/** A recording does not tell a workspace's tags and runtime. */
+function byRegistry({ name, policies }: NamedPolicy): string[] {
+  const unsure = policies.overrides.filter(({ match }) => match.tags !== undefined || match.runtime !== undefined);
+  return unsure.map((override) => `${name}: ${override.name} is left out: it goes by tags or runtime`);
 }
 
 async function writePicture(file: string, svg: string): Promise<void> {

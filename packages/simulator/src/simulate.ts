@@ -1,12 +1,12 @@
 /** Replays recordings through policies, workspace by workspace, and counts what each would have cost. */
-import { type Policy, type Replayed, replay, VirtualWorkspace } from "@restart-coordinator/debounce";
+import { type PolicySet, policyFor, type Replayed, replay, VirtualWorkspace } from "@restart-coordinator/debounce";
 import { nearestTo } from "@restart-coordinator/service";
 import { type RecordedTrigger, type Recording, SimulationError } from "./recordings/recording.ts";
 
-/** A policy under a name to compare it by. */
+/** Policies under a name to compare them by. */
 export interface NamedPolicy {
   readonly name: string;
-  readonly policy: Policy;
+  readonly policies: PolicySet;
 }
 
 /** One workspace of one recording under one policy. Times are ms since the recording's zero. */
@@ -28,9 +28,10 @@ export async function simulate(
   const simulations: Simulation[] = [];
   for (const { name: trace, triggers } of recordings) {
     const byWorkspace = groupByWorkspace(triggers);
-    for (const { name: profile, policy } of policies) {
-      assertKnown(triggers, profile, policy);
+    for (const { name: profile, policies: set } of policies) {
+      assertKnown(triggers, profile, set);
       for (const [workspace, own] of byWorkspace) {
+        const policy = policyFor(set, { id: workspace, tags: {}, runtime: undefined });
         const replayed = await replay(new VirtualWorkspace(policy), own, cycleMs);
         simulations.push({ trace, profile, workspace, cycleMs, cooldownMs: policy.cooldownMs, replayed });
       }
@@ -95,7 +96,7 @@ function groupByWorkspace(triggers: readonly RecordedTrigger[]): Map<string, Rec
   return groups;
 }
 
-function assertKnown(triggers: readonly RecordedTrigger[], profile: string, { sources }: Policy): void {
+function assertKnown(triggers: readonly RecordedTrigger[], profile: string, { common: { sources } }: PolicySet): void {
   const unknown = triggers.find(({ source }) => !Object.hasOwn(sources, source));
   if (unknown === undefined) return;
   const known = Object.keys(sources);

@@ -6,6 +6,7 @@ import {
   EVENTS,
   OUTCOMES,
   PHASES,
+  PROFILES,
   RULES,
   STATUSES,
 } from "@restart-coordinator/debounce";
@@ -126,6 +127,36 @@ export const restarting = z.object({
   cooling: z.boolean(),
   startedAt: time.nullable(),
   cooldownEndsAt: time.nullable(),
+});
+
+const valued = <Value extends z.ZodType>(value: Value) =>
+  z.object({ value, from: z.string().nullable().describe("Where the value comes from, such as a place of the file") });
+export const effectivePolicy = z.object({
+  workspaceId: z.string(),
+  profile: z.enum(PROFILES),
+  override: z.string().nullable().describe("The file's override that matches the workspace"),
+  cooldownMs: valued(count),
+  retry: z.object({ backoffMs: valued(count), maxBackoffMs: valued(count), breakerAfter: valued(count) }),
+  sources: z.record(
+    z.string(),
+    z.object({
+      windowMs: valued(count),
+      leading: valued(z.boolean()),
+      trailing: valued(z.boolean()),
+      maxWaitMs: valued(count),
+      cooldown: valued(z.enum(["defer", "drop", "ignore"])),
+      running: valued(z.enum(["follow-up", "drop"])),
+      automatic: valued(z.boolean()),
+    }),
+  ),
+  file: z.object({
+    revision: z.string().describe("Names the content in force"),
+    loadedAt: time,
+    rejected: z
+      .object({ at: time, reason: z.string() })
+      .nullable()
+      .describe("Why the file that is there is not in force"),
+  }),
 });
 
 const outcome = { triggerId: z.string(), workspaceId: z.string() };

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type AttemptResult, type CycleLease, Cycles } from "@restart-coordinator/debounce";
-import { type ApiEnvironment, apiEnvironment, loadPolicy } from "@restart-coordinator/service";
+import { type ApiEnvironment, apiEnvironment, LivePolicies } from "@restart-coordinator/service";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, inject, vi } from "vitest";
 import type { Scope } from "../../src/authentication.ts";
@@ -157,7 +157,7 @@ export class TestApi {
 
   get cycles(): Cycles {
     const { RESTART_PREFIX: prefix, SHARDS: shards } = this.config;
-    const policy = loadPolicy(this.config);
+    const policy = new LivePolicies(this.config);
     this.#cycles ??= new Cycles({ redis: this.redis, prefix, shards, policy, worker: "test" });
     return this.#cycles;
   }

@@ -1,6 +1,6 @@
 import type { RestartCoordinator } from "@restart-coordinator/debounce";
 import type { Cluster, Redis } from "ioredis";
-import { collectDefaultMetrics, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { HintQueues } from "../hint-queue.ts";
 import { RedisGauges } from "./redis-gauges.ts";
 
@@ -22,6 +22,8 @@ const ROUND_TRIP_BUCKETS = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 
 export abstract class ProcessMetrics {
   protected readonly registry = new Registry();
   readonly #roundTrips: Histogram<"script">;
+  readonly #policyReloads: Counter<"result">;
+  readonly #policyInForce: Gauge;
   #gauges: RedisGauges | undefined;
 
   constructor() {
@@ -33,6 +35,19 @@ export abstract class ProcessMetrics {
       buckets: ROUND_TRIP_BUCKETS,
       registers: [this.registry],
     });
+    this.#policyReloads = new Counter({
+      name: "restart_policy_reloads_total",
+      help: "How often the policy file was read again.",
+      labelNames: ["result"],
+      registers: [this.registry],
+    });
+    for (const result of ["loaded", "rejected"]) this.#policyReloads.inc({ result }, 0);
+    this.#policyInForce = new Gauge({
+      name: "restart_policy_in_force",
+      help: "1 when the policy file that is there is the one in force, 0 when it cannot be used.",
+      registers: [this.registry],
+    });
+    this.#policyInForce.set(1);
   }
 
   /** From now on what only Redis knows is exposed, too: asked for at every scrape, and never in between. */
@@ -44,6 +59,12 @@ export abstract class ProcessMetrics {
   async expose(): Promise<Exposition> {
     await this.#gauges?.refresh();
     return { contentType: this.registry.contentType, text: await this.registry.metrics() };
+  }
+
+  /** The policy file was read again: what it says is in force now, or cannot be used. */
+  policyReloaded(isLoaded: boolean): void {
+    this.#policyReloads.inc({ result: isLoaded ? "loaded" : "rejected" });
+    this.#policyInForce.set(isLoaded ? 1 : 0);
   }
 
   protected answered(script: string, tookMs: number): void {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { activityQuery, cascadeQuery, listQuery, noQuery, removeQuery, verbBody, workspaceBody } from "../../input.ts";
-import { activityPage, desired, restarting, workspace, workspacePage } from "../answers.ts";
+import { activityPage, desired, effectivePolicy, restarting, workspace, workspacePage } from "../answers.ts";
 import type { Operation } from "../operation.ts";
 
 const desire = (verb: "pause" | "resume" | "hibernate" | "wake", summary: string): Operation => ({
@@ -79,6 +79,14 @@ export const WORKSPACE_OPERATIONS: readonly Operation[] = [
     summary: "The gate for probes: whether it is being restarted or cools down",
     scope: "read",
     answers: { 200: { description: "The gate", content: restarting } },
+  },
+  {
+    route: "GET /workspaces/{id}/policy",
+    id: "getPolicy",
+    tag: "Workspaces",
+    summary: "The policy of a workspace, and the origin of each value",
+    scope: "read",
+    answers: { 200: { description: "The policy in force", content: effectivePolicy } },
   },
   {
     route: "GET /workspaces/{id}/activity",

@@ -1,0 +1,80 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, describe, expect, test, vi } from "vitest";
+import { useApi } from "./support/api.ts";
+
+const RESTART_POLICY_FILE = join(mkdtempSync(join(tmpdir(), "api-policy-")), "policy.yaml");
+const write = (text: string) => writeFileSync(RESTART_POLICY_FILE, text);
+const BEFORE = `
+cooldownMs: 1000
+customSources: {git-push: {windowMs: 7}}
+workspaces:
+  - name: prod
+    match: {tags: {tier: prod}}
+    profile: settle
+    cooldownMs: 3600000
+  - match: {runtime: vm}
+    sources: {file-write: {windowMs: 99}}
+`;
+write(BEFORE);
+afterAll(() => rmSync(dirname(RESTART_POLICY_FILE), { recursive: true, force: true }));
+const api = useApi({ settings: { RESTART_POLICY_FILE } });
+
+interface Value {
+  value: unknown;
+  from: string;
+}
+interface PolicyBody {
+  profile: string;
+  override: string | null;
+  cooldownMs: Value;
+  sources: Record<string, Record<string, Value>>;
+  file: { revision: string; rejected: { reason: string } | null };
+}
+const policyOf = async (id: string) => (await api.ask<PolicyBody>("GET", `/workspaces/${id}/policy`)).json;
+
+describe("GET /workspaces/{id}/policy", () => {
+  test("says what counts for a workspace and where each value comes from", async () => {
+    const plain = await policyOf(await api.workspace());
+    expect(plain).toMatchObject({ profile: "default", override: null });
+    expect(plain.cooldownMs).toEqual({ value: 1_000, from: "policy.yaml" });
+    expect(plain.sources["git-push"]?.windowMs).toEqual({ value: 7, from: "policy.yaml: customSources" });
+    const vm = await policyOf(await api.workspace({ runtime: "vm" }));
+    expect(vm.override).toBe("workspaces.1");
+    expect(vm.sources["file-write"]?.windowMs).toEqual({ value: 99, from: "policy.yaml: workspaces.1" });
+    expect(vm.sources["file-write"]?.maxWaitMs).toEqual({ value: 120_000, from: "profile default" });
+  });
+
+  test("follows the registry: a tag that is set counts from the next trigger on", async () => {
+    const id = await api.workspace();
+    await api.ask("PUT", `/workspaces/${id}`, { body: { tags: { tier: "prod" } } });
+    expect(await policyOf(id)).toMatchObject({ override: "workspaces.0 (prod)", profile: "settle" });
+    // Under `default` the first write of an idle workspace fires.
+    const { json } = await api.trigger(id, { source: "file-write" });
+    expect(json).toMatchObject({ decision: "coalesced", rule: "window" });
+    await api.trigger(id, { source: "manual" });
+    await api.cycle(id);
+    const { restart } = await api.state(id);
+    const cooldownMs = Date.parse(String(restart.cooldownEndsAt)) - Date.parse(String(restart.lastCycle?.startedAt));
+    expect(cooldownMs).toBe(3_600_000);
+  });
+});
+
+test("a source the file declares is taken, and one that it no longer declares is refused after a reload", async () => {
+  const id = await api.workspace();
+  expect((await api.trigger(id, { source: "git-push" })).status).toBe(202);
+  write("cooldownMs: 2000\n");
+  process.kill(process.pid, "SIGHUP");
+  await vi.waitFor(async () => expect((await policyOf(id)).cooldownMs.value).toBe(2_000), { interval: 10 });
+  expect((await api.trigger(id, { source: "git-push" })).status).toBe(400);
+
+  write("cooldown: 3000\n");
+  process.kill(process.pid, "SIGHUP");
+  const told = () => policyOf(id).then(({ file }) => file.rejected?.reason);
+  await vi.waitFor(async () => expect(await told()).toMatch(/did you mean "cooldownMs"\?/), { interval: 10 });
+  expect((await policyOf(id)).cooldownMs.value).toBe(2_000);
+  const { text } = await api.ask("GET", "/metrics");
+  expect(text).toMatch(/^restart_policy_in_force 0$/m);
+  expect(text).toMatch(/^restart_policy_reloads_total\{result="rejected"\} [1-9]/m);
+});

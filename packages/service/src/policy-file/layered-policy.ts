@@ -1,0 +1,86 @@
+/** A policy made in layers, each laid over the one before, that remembers which layer each value comes from. */
+import {
+  checkPolicy,
+  ImpossiblePolicyError,
+  POLICIES,
+  type Policy,
+  type Profile,
+  type SourcePolicy,
+} from "@restart-coordinator/debounce";
+import type { PolicyFields } from "./schema.ts";
+
+/** A policy, and by the path of each value (`sources.file-write.windowMs`) where it comes from. */
+export interface ExplainedPolicy {
+  readonly profile: Profile;
+  readonly policy: Policy;
+  readonly origins: Readonly<Record<string, string>>;
+}
+
+export class LayeredPolicy {
+  readonly #profile: Profile;
+  readonly #origins: Record<string, string> = {};
+  #cooldownMs: number;
+  #retry: Policy["retry"];
+  readonly #sources: Record<string, SourcePolicy> = {};
+
+  constructor(profile: Profile) {
+    const { cooldownMs, retry, sources } = POLICIES[profile];
+    const origin = `profile ${profile}`;
+    this.#profile = profile;
+    this.#cooldownMs = cooldownMs;
+    this.#origins.cooldownMs = origin;
+    this.#retry = retry;
+    this.#note("retry", retry, origin);
+    for (const [name, source] of Object.entries(sources)) this.addSource(name, source, origin);
+  }
+
+  knows(source: string): boolean {
+    return Object.hasOwn(this.#sources, source);
+  }
+
+  get sources(): readonly string[] {
+    return Object.keys(this.#sources);
+  }
+
+  addSource(name: string, source: SourcePolicy, origin: string): void {
+    this.#sources[name] = source;
+    this.#note(`sources.${name}`, source, origin);
+  }
+
+  /** Sources it does not know are left out: the caller says so. */
+  lay({ cooldownMs, retry, sources }: Omit<PolicyFields, "profile">, origin: string): void {
+    if (cooldownMs !== undefined) {
+      this.#cooldownMs = cooldownMs;
+      this.#origins.cooldownMs = origin;
+    }
+    this.#retry = { ...this.#retry, ...this.#note("retry", retry ?? {}, origin) };
+    for (const [name, fields] of Object.entries(sources ?? {})) {
+      if (!this.knows(name)) continue;
+      const known = this.#sources[name] as SourcePolicy;
+      this.#sources[name] = { ...known, ...this.#note(`sources.${name}`, fields, origin) };
+    }
+  }
+
+  explained(): ExplainedPolicy {
+    const policy = { cooldownMs: this.#cooldownMs, retry: this.#retry, sources: { ...this.#sources } };
+    return { profile: this.#profile, policy, origins: { ...this.#origins } };
+  }
+
+  /** Leaves out what was not given, so that it overrides nothing, and notes where the rest comes from. */
+  #note<Fields extends object>(path: string, fields: Fields, origin: string) {
+    const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
+    for (const [name] of entries) this.#origins[`${path}.${name}`] = origin;
+    return Object.fromEntries(entries) as { [Field in keyof Fields]-?: NonNullable<Fields[Field]> };
+  }
+}
+
+/** What makes it impossible, if anything does. */
+export function impossibilityOf(policy: Policy): string | undefined {
+  try {
+    checkPolicy(policy);
+    return undefined;
+  } catch (error) {
+    if (error instanceof ImpossiblePolicyError) return error.message;
+    throw error;
+  }
+}

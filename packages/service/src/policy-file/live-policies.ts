@@ -1,0 +1,105 @@
+/**
+ * The policies of a running process. The file is read again when it changes and on SIGHUP, all or nothing: one that cannot
+ * work is told with its reason, and the policies in force stay.
+ */
+import { createHash } from "node:crypto";
+import { type Stats, unwatchFile, watchFile } from "node:fs";
+import { overrideFor, type PolicyProvider, type RegistryFacts } from "@restart-coordinator/debounce";
+import type { Logger } from "pino";
+import { ConfigurationError } from "../environment.ts";
+import type { ExplainedPolicy } from "./layered-policy.ts";
+import { type ExplainedPolicySet, type PolicySettings, policiesOf } from "./load.ts";
+import { readText } from "./read.ts";
+
+/** Whether the file that is there is the one in force. */
+export interface PolicyFileStatus {
+  /** Undefined without a file. */
+  readonly file: string | undefined;
+  /** Names the content in force; the same at every process that reads the same file. */
+  readonly revision: string;
+  readonly loadedAt: Date;
+  /** Why the file that is there now cannot be used; undefined when it is in force. */
+  readonly rejected: { readonly at: Date; readonly reason: string } | undefined;
+}
+
+/** A change of the file is seen this late at most, ms. Its name is looked at, so that a file put in its place counts. */
+const LOOK_EVERY_MS = 1_000;
+
+export class LivePolicies implements PolicyProvider {
+  readonly #settings: PolicySettings;
+  #current: ExplainedPolicySet;
+  #status: PolicyFileStatus;
+  #onReload: ((loaded: boolean) => void) | undefined;
+  #unwatch: (() => void) | undefined;
+
+  /** @throws ConfigurationError */
+  constructor(settings: PolicySettings) {
+    const { RESTART_POLICY_FILE: file } = settings;
+    this.#settings = settings;
+    const text = file === undefined ? "" : readText(file);
+    this.#current = policiesOf(text, settings);
+    this.#status = { file, revision: revisionOf(text), loadedAt: new Date(), rejected: undefined };
+  }
+
+  get policies(): ExplainedPolicySet {
+    return this.#current;
+  }
+
+  get status(): PolicyFileStatus {
+    return this.#status;
+  }
+
+  /** What a workspace's policy is, value by value, and the override it comes by. */
+  explain(facts: RegistryFacts): ExplainedPolicy & { readonly override: string | undefined } {
+    const override = overrideFor(this.#current, facts);
+    const explained = this.#current.overrides.find(({ name }) => name === override?.name)?.explained;
+    return { ...(explained ?? this.#current.explainedCommon), override: override?.name };
+  }
+
+  /** Reads the file again; tells whether what it says is in force now. */
+  reload(logger: Logger): boolean {
+    const { RESTART_POLICY_FILE: file } = this.#settings;
+    if (file === undefined) return true;
+    try {
+      const text = readText(file);
+      this.#current = policiesOf(text, this.#settings);
+      this.#status = { file, revision: revisionOf(text), loadedAt: new Date(), rejected: undefined };
+      logger.info({ file, revision: this.#status.revision }, "the policy file was read again");
+    } catch (error) {
+      if (!(error instanceof ConfigurationError)) throw error;
+      this.#status = { ...this.#status, rejected: { at: new Date(), reason: error.message } };
+      const { revision } = this.#status;
+      logger.error({ file, revision, reason: error.message }, "the policy file cannot be used: the old policies stay");
+    }
+    const isLoaded = this.#status.rejected === undefined;
+    this.#onReload?.(isLoaded);
+    return isLoaded;
+  }
+
+  /** From now on the file is read again when it changes, and on SIGHUP. Without a file nothing is watched. */
+  watch(logger: Logger, onReload?: (loaded: boolean) => void): void {
+    const { RESTART_POLICY_FILE: file } = this.#settings;
+    if (file === undefined || this.#unwatch !== undefined) return;
+    this.#onReload = onReload;
+    const reload = (): void => void this.reload(logger);
+    const look = (now: Stats, before: Stats): void => {
+      // Reading it counts as a change, too.
+      if (now.mtimeMs !== before.mtimeMs || now.ino !== before.ino || now.size !== before.size) reload();
+    };
+    watchFile(file, { interval: LOOK_EVERY_MS, persistent: false }, look);
+    process.on("SIGHUP", reload);
+    this.#unwatch = () => {
+      unwatchFile(file, look);
+      process.off("SIGHUP", reload);
+    };
+  }
+
+  stop(): void {
+    this.#unwatch?.();
+    this.#unwatch = undefined;
+  }
+}
+
+function revisionOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 12);
+}

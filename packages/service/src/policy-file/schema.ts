@@ -1,0 +1,102 @@
+/** The form of a policy file. schema/policy.schema.json is made from it. */
+import { BUILT_IN_SOURCES, PROFILES } from "@restart-coordinator/debounce";
+import { z } from "zod";
+
+const duration = (what: string) => z.number().int().min(0).describe(`${what}, milliseconds`);
+
+const sourceFields = {
+  windowMs: duration("The debounce window; 0 = none").optional(),
+  leading: z.boolean().describe("The trigger that claims the window on an idle workspace fires at once").optional(),
+  trailing: z.boolean().describe("The others are owed a follow-up, windowMs after the last of them").optional(),
+  maxWaitMs: duration("… but no later than this after the first uncovered one; only with trailing").optional(),
+  cooldown: z.enum(["defer", "drop", "ignore"]).describe("Inside the cooldown: wait, be dropped, ignore it").optional(),
+  running: z.enum(["follow-up", "drop"]).describe("While a cycle runs: be owed a follow-up, or be dropped").optional(),
+  automatic: z
+    .boolean()
+    .describe("Fires without a person or a change behind it: cannot bring back a workspace whose breaker is open")
+    .optional(),
+};
+const sourceOverride = z.strictObject(sourceFields);
+export type SourceFields = z.infer<typeof sourceOverride>;
+
+const customSource = z.strictObject({
+  like: z
+    .enum(BUILT_IN_SOURCES)
+    .describe("What it leaves out is as in this source of the profile default; plugin-change without it")
+    .optional(),
+  ...sourceFields,
+});
+
+const policyFields = {
+  profile: z.enum(PROFILES).describe("Where everything starts that is not said here").optional(),
+  cooldownMs: duration("After a cycle's start no new one starts for this long, unless a person asked").optional(),
+  retry: z
+    .strictObject({
+      backoffMs: duration("Wait before the first retry; doubled for each further one").optional(),
+      maxBackoffMs: duration("The longest such wait").optional(),
+      breakerAfter: z
+        .number()
+        .int()
+        .min(0)
+        .describe("After so many failures in a row no retry starts by itself")
+        .optional(),
+    })
+    .describe("What happens to a cycle that failed")
+    .optional(),
+  sources: z
+    .record(z.string(), sourceOverride)
+    .describe("Overrides of known sources: built-in ones, and those under customSources")
+    .optional(),
+};
+const common = z.strictObject(policyFields);
+export type PolicyFields = z.infer<typeof common>;
+
+const workspaceOverride = z.strictObject({
+  name: z.string().min(1).max(100).describe("For people: what it is called where a value's origin is told").optional(),
+  match: z
+    .strictObject({
+      ids: z.array(z.string()).min(1).describe("Its id is one of these").optional(),
+      tags: z.record(z.string(), z.string()).describe("Each of these tags has this value").optional(),
+      runtime: z.string().min(1).describe("Its runtime is this").optional(),
+    })
+    .refine((match) => Object.values(match).some((given) => given !== undefined), "expected ids, tags or runtime")
+    .describe("For which workspaces it is; all that is given must hold"),
+  ...policyFields,
+});
+export type WorkspaceOverride = z.infer<typeof workspaceOverride>;
+
+export const policyFile = z
+  .strictObject({
+    $schema: z.string().describe("For editors; not read").optional(),
+    ...policyFields,
+    customSources: z
+      .record(z.string(), customSource)
+      .describe("Sources of your own: lower-case letters, digits and hyphens")
+      .optional(),
+    workspaces: z
+      .array(workspaceOverride)
+      .max(1_000)
+      .describe("Overrides for some workspaces; the first that matches one counts, laid over what is said above")
+      .optional(),
+  })
+  .describe("How triggers of restarts are judged: docs/policies.md");
+export type PolicyFile = z.infer<typeof policyFile>;
+
+/** The names that may stand at a place of the file. */
+export function fieldsAt(path: readonly PropertyKey[]): string[] {
+  let at: z.core.$ZodType = policyFile;
+  for (const part of path) at = childOf(unwrapped(at), part);
+  const found = unwrapped(at);
+  return found instanceof z.ZodObject ? Object.keys(found.shape) : [];
+}
+
+function childOf(schema: z.core.$ZodType, part: PropertyKey): z.core.$ZodType {
+  if (schema instanceof z.ZodObject) return schema.shape[String(part)] as z.core.$ZodType;
+  if (schema instanceof z.ZodRecord) return schema.valueType as z.core.$ZodType;
+  if (schema instanceof z.ZodArray) return schema.element as z.core.$ZodType;
+  return schema;
+}
+
+function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
+  return schema instanceof z.ZodOptional ? (schema.unwrap() as z.core.$ZodType) : schema;
+}
