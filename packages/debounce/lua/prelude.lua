@@ -154,6 +154,12 @@ local function notePhaseOf(id, state, workspace, wake, now)
   notePhase(id, 'held', heldUntil, phase)
 end
 
+-- Owed, and nothing but time holds it back: a further trigger can only move the wake-up.
+local function isScheduled(state, now)
+  return state.owedSince and not state.cycle and not state.desireAt and not state.breaker
+    and not ahead(state.backoffEndsAt, now) and not ahead(state.heldUntil, now)
+end
+
 -- Puts the wake-up into the due set and returns it. A state nobody waits for is left to expire.
 local function schedule(id, state, workspace, cooldownEndsAt, now)
   local wake = wakeOf(state, workspace, cooldownEndsAt, now)
@@ -207,13 +213,32 @@ local function addDistinct(key, source, kind, texts, now)
   end
 end
 
--- `texts`: per kind those that are kept, and under `more` how many were left out.
-local function addWhy(key, source, count, firstAt, lastAt, texts)
-  redis.call('HINCRBY', key, source .. '|count', count)
-  redis.call('HSETNX', key, source .. '|first', firstAt)
-  redis.call('HSET', key, source .. '|last', lastAt)
+-- What a why already has of a source: its first time, its count, and whether all of these texts are in it.
+local function knownWhy(key, source, texts)
+  local fields = { source .. '|first', source .. '|count' }
+  for kind in pairs(TEXT_KINDS) do
+    for _, text in ipairs(texts[kind]) do
+      if text ~= '' then fields[#fields + 1] = source .. '|' .. kind .. '|' .. text end
+    end
+  end
+  local values = redis.call('HMGET', key, unpack(fields))
+  local known = { firstAt = tonumber(values[1] or nil), count = tonumber(values[2] or nil), fields = fields, hasAll = true }
+  for i = 3, #fields do known.hasAll = known.hasAll and values[i] end
+  return known
+end
+
+-- `texts`: per kind those that are kept, and under `more` how many were left out; `known`: see knownWhy.
+local function addWhy(key, source, count, now, texts, known)
+  local flat = { source .. '|count', (known.count or 0) + count, source .. '|first', known.firstAt or now,
+    source .. '|last', now }
+  -- Most triggers say what others said before: all of it in one call.
+  for i = 3, known.hasAll and #known.fields or 0 do
+    flat[#flat + 1] = known.fields[i]
+    flat[#flat + 1] = now
+  end
+  redis.call('HSET', key, unpack(flat))
   for kind, name in pairs(TEXT_KINDS) do
-    addDistinct(key, source, kind, texts[kind], lastAt)
+    if not known.hasAll then addDistinct(key, source, kind, texts[kind], now) end
     local more = texts.more[kind] or 0
     if more > 0 then redis.call('HINCRBY', key, source .. '|more-' .. name, more) end
   end

@@ -6,10 +6,13 @@
 -- Reply:  superseded 0|1}
 -- Reply: the first receipt again, with 'replayed' for 'judged' and no hint, when `nonce` or `idempotencyKey` is known
 -- Reply: {'conflict'} when `idempotencyKey` was used with another body
--- `texts`: JSON of the reasons, actors and files of all, see addWhy; `firstTexts`: of the first, which may be the only one owed.
+-- `texts`: JSON of the reasons, actors and files of all, see addWhy; `firstTexts`: of the first of several, which may be the
+-- only one that is owed.
 -- `alternatives`: what to put in place of the seven before it, see chooseArguments.
 -- Events: WORKSPACE_RESTART_COALESCED (first of an owed cycle), WORKSPACE_RESTART_DROPPED (first per window),
 -- Events: WORKSPACE_RESTART_REFUSED (now and then), WORKSPACE_RESTARTING_MID_WRITE, WORKSPACE_RESTART_CANCELED (a waiting retry is superseded)
+-- Shared: due phases events recent source windowMs leading trailing maxWaitMs cooldown running automatic alternatives
+-- Shared: write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
 
 local IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
 local IDEMPOTENCY_KEPT = 1000
@@ -39,23 +42,33 @@ workspace.tags = fields[4] or nil
 local state = readHash(K.state)
 chooseArguments(workspace)
 
+local ends = redis.call('MGET', K.window, K.startedAt)
+local windowEndsAt, cooldownEndsAt = tonumber(ends[1] or nil), tonumber(ends[2] or nil)
+local running = isRunning(state)
+local refusal = refusalOf(workspace)
+
+-- Most triggers of a source without a follow-up find its window claimed, and everybody told: nothing changes. `judge`
+-- says the same, and so it does of any others that came together.
+if A.trailing == '0' and A.running ~= 'drop' and not refusal and not running and ahead(windowEndsAt, now)
+  and ahead(state['toldDropped:' .. A.source], now) and A.onHold == 'queue' and A.nonce == '' and A.idempotencyKey == '' then
+  return { 'judged', 'dropped', 'window', 'dropped', 'window', state.generation or 0, '', '', 0, A.now, '', 0 }
+end
+
 local windowMs, maxWaitMs, count = tonumber(A.windowMs), tonumber(A.maxWaitMs), tonumber(A.count)
 local texts = cjson.decode(A.texts)
 local leading, trailing = A.leading == '1', A.trailing == '1'
-local refusal = refusalOf(workspace)
 local held = ahead(state.heldUntil, now) and A.onHold ~= 'override'
 if not refusal and held and A.onHold == 'refuse' then refusal = 'held' end
 
-local windowEndsAt = tonumber(redis.call('GET', K.window) or nil)
-local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
 local cooling = ahead(cooldownEndsAt, now)
-local running = isRunning(state)
 local byPerson = A.cooldown == 'ignore'
 local claimed, superseded = false, 0
 local changes = {}
-local firstAt = not refusal and tonumber(redis.call('HGET', K.why, A.source .. '|first') or nil)
+local known
+local wasScheduled = isScheduled(state, now)
 
 local function change(field, value)
+  if tonumber(state[field]) == tonumber(value) then return end
   state[field] = value
   changes[field] = value
 end
@@ -76,7 +89,8 @@ local function judge()
   local wasDue = not state.cycle and dueBefore and dueBefore <= now
   local idle = not wasOwed and not state.cycle and not cooling
   local stuck = state.breaker and A.automatic == '1' and not running
-  firstAt = firstAt or now
+  known = known or knownWhy(K.why, A.source, texts)
+  local firstAt = known.firstAt or now
   change('owedSince', wasOwed or now)
   if A.onHold == 'override' then change('overrideHold', 1) end
   if A.automatic ~= '1' then change('deliberate', 1) end
@@ -132,10 +146,12 @@ local dueAt, hintId = '', ''
 if isOwed(decision) then
   change('generation', nextNumber(state.generation, now))
   if isOwed(restDecision) then
-    addWhy(K.why, A.source, count, now, now, texts)
+    if superseded == 1 then known = knownWhy(K.why, A.source, texts) end
+    addWhy(K.why, A.source, count, now, texts, known)
   else
     -- The others were dropped: the cycle covers the first alone.
-    addWhy(K.why, A.source, 1, now, now, cjson.decode(A.firstTexts))
+    local own = cjson.decode(A.firstTexts)
+    addWhy(K.why, A.source, 1, now, own, knownWhy(K.why, A.source, own))
   end
   local coalesced = decision == 'coalesced' or restDecision == 'coalesced'
   local tell = coalesced and not state.coalescedTold
@@ -147,7 +163,11 @@ if isOwed(decision) then
     hintId = state.generation
   end
   set(state, changes)
-  schedule(A.id, state, workspace, cooldownEndsAt, now)
+  if wasScheduled and isScheduled(state, now) and due then
+    redis.call('ZADD', K.due, due, A.id)
+  else
+    schedule(A.id, state, workspace, cooldownEndsAt, now)
+  end
   dueAt = due or ''
   if tell then
     emit(A.id, 'WORKSPACE_RESTART_COALESCED', now, { source = A.source,

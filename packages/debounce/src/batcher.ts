@@ -32,7 +32,7 @@ export class Batcher<Item, Result> {
     while (batch.length > 0) {
       try {
         const results = await this.#send(batch.map(({ item }) => item));
-        for (const [i, { resolve }] of batch.entries()) resolve(results[i] as Result);
+        for (let i = 0; i < batch.length; i += 1) (batch[i] as Waiting<Item, Result>).resolve(results[i] as Result);
       } catch (error) {
         for (const { reject } of batch) reject(error);
       }

@@ -98,7 +98,10 @@ export class RestartCoordinator {
   readonly #redis: Redis | Cluster;
   readonly #provider: PolicyProvider;
   readonly #onDue: ((hint: Hint) => unknown) | undefined;
-  readonly #batches: Batcher<TriggerRequest & { id: string }, Receipt>;
+  readonly #batches: Batcher<RequestFor, Receipt>;
+  /** Names every call of this coordinator, with a number behind it. */
+  readonly #nonce = randomBytes(9).toString("base64url");
+  #calls = 0;
 
   constructor(options: CoordinatorOptions) {
     this.keys = createKeySpace(options.prefix ?? "rc", options.shards ?? 1);
@@ -124,11 +127,16 @@ export class RestartCoordinator {
    * @throws CoordinatorUnavailableError when Redis did not answer: the trigger may or may not have been recorded
    * @throws NotReplicatedError, one of those: too few replicas have it
    */
-  async trigger(workspaceId: string, request: TriggerRequest): Promise<Receipt> {
-    assertWorkspaceId(workspaceId);
-    this.#assertSource(request.source);
-    const call = { ...request, id: workspaceId };
-    if (request.idempotency !== undefined) return (await this.#triggerTogether([call]))[0] as Receipt;
+  trigger(workspaceId: string, request: TriggerRequest): Promise<Receipt> {
+    // Not async: of a herd, every further promise counts.
+    try {
+      assertWorkspaceId(workspaceId);
+      this.#assertSource(request.source);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const call = { id: workspaceId, request };
+    if (request.idempotency !== undefined) return this.#triggerTogether([call]).then(([receipt]) => receipt as Receipt);
     const key = `${workspaceId} ${request.source} ${request.write === true} ${request.onHold ?? ""}`;
     return this.#batches.call(key, call);
   }
@@ -189,21 +197,22 @@ export class RestartCoordinator {
     }
   }
 
-  async #triggerTogether(requests: readonly (TriggerRequest & { id: string })[]): Promise<Receipt[]> {
-    const first = requests[0] as TriggerRequest & { id: string };
-    const { id, source } = first;
+  async #triggerTogether(calls: readonly RequestFor[]): Promise<Receipt[]> {
+    const { id, request: first } = calls[0] as RequestFor;
+    const { source } = first;
     // Again: the policies may have been exchanged while it waited for its turn.
     this.#assertSource(source);
-    const nonce = randomBytes(9).toString("base64url");
-    const reasons = distinctTexts(requests.map(({ reason }) => reason));
-    const actors = distinctTexts(requests.map(({ actor }) => actor));
-    const files = distinctTexts(requests.flatMap(({ files }) => files ?? []));
-    const firstFiles = distinctTexts(first.files ?? []);
+    const reasons = distinctTexts(calls.map(({ request }) => request.reason));
+    const actors = distinctTexts(calls.map(({ request }) => request.actor));
+    const files = distinctTexts(calls.flatMap(({ request }) => request.files ?? []));
+    const firstFiles = calls.length === 1 ? files : distinctTexts(first.files ?? []);
+    this.#calls += 1;
+    const nonce = `${this.#nonce}${this.#calls.toString(36)}`;
     const reply = await this.transitions.trigger({
       id,
       source,
       choice: choiceFor(this.#provider.policies, id),
-      count: requests.length,
+      count: calls.length,
       reasons: reasons.kept,
       actors: actors.kept,
       files: files.kept,
@@ -228,7 +237,7 @@ export class RestartCoordinator {
         hintId: reply.hintId,
       });
     }
-    return requests.map((_, i) => receiptOf(id, source, i, reply));
+    return calls.map((_, i) => receiptOf(id, source, i, reply));
   }
 
   #hint(hint: Hint): void {
@@ -276,4 +285,9 @@ function receiptOf(
     dueAt: reply.dueAt,
     duringCycle: reply.running,
   };
+}
+
+interface RequestFor {
+  readonly id: string;
+  readonly request: TriggerRequest;
 }

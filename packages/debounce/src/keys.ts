@@ -45,6 +45,8 @@ export interface KeySpace {
   tagOf(shard: number): string;
   /** A key of the workspace, or of its shard. */
   forWorkspace(role: Exclude<KeyRole, "window">, workspaceId: string): string;
+  /** The same for several keys of one workspace: its shard is found once. */
+  keysOf(workspaceId: string): (role: Exclude<KeyRole, "window">) => string;
   /** The debounce window of one source. */
   window(source: string, workspaceId: string): string;
   /** A key that all workspaces of a shard share. */
@@ -59,17 +61,21 @@ export function createKeySpace(prefix: string, shards: number): KeySpace {
     return tag;
   };
   const shardOf = (workspaceId: string): number => (shards === 1 ? 0 : fnv1a(workspaceId) % shards);
+  const keysOf: KeySpace["keysOf"] = (workspaceId) => {
+    const tag = tagOf(shardOf(workspaceId));
+    return (role) => {
+      const name = OF_WORKSPACE[role];
+      return name === undefined ? `${tag}:${role}` : `${tag}:${name}:${workspaceId}`;
+    };
+  };
   return {
     shards,
     shardOf,
     tagOf,
     forShard: (role, shard) => `${tagOf(shard)}:${role}`,
     window: (source, workspaceId) => `${tagOf(shardOf(workspaceId))}:window:${source}:${workspaceId}`,
-    forWorkspace(role, workspaceId) {
-      const tag = tagOf(shardOf(workspaceId));
-      const name = OF_WORKSPACE[role];
-      return name === undefined ? `${tag}:${role}` : `${tag}:${name}:${workspaceId}`;
-    },
+    forWorkspace: (role, workspaceId) => keysOf(workspaceId)(role),
+    keysOf,
   };
 }
 

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import type { Cluster, Redis } from "ioredis";
 import { type Acknowledged, ReplicatedScripts, type Replication } from "./replication.ts";
+import { type BatchParts, batchedLua, batchParts, ScriptBatches } from "./script-batches.ts";
 
 /** Scripts that belong together: `<directory>/<name>.lua`, each with `prelude.lua` in front. */
 export interface ScriptSet<Name extends string> {
@@ -12,6 +13,8 @@ export interface ScriptSet<Name extends string> {
   readonly names: readonly Name[];
   /** In front of the commands' names; no other set on the same connection may have it. */
   readonly commandPrefix: string;
+  /** Those that `together` takes: their headers say what the calls of a batch share, a `nonce` and `now` among it. */
+  readonly batched?: readonly Name[];
 }
 
 export interface Script<Role extends string = string> {
@@ -22,6 +25,10 @@ export interface Script<Role extends string = string> {
   readonly args: readonly string[];
   /** The whole text as sent to Redis. */
   readonly lua: string;
+  /** The same keys and arguments, those apart that all calls of a batch have in common. */
+  readonly parts: BatchParts<Role>;
+  /** The text that runs it for several calls, one after the other. */
+  readonly batchedLua: string;
 }
 
 export function readScript<Role extends string>(directory: URL, name: string): Script<Role> {
@@ -32,7 +39,8 @@ export function readScript<Role extends string>(directory: URL, name: string): S
   const table = (names: readonly string[], array: string) =>
     `{ ${names.map((word, i) => `${word} = ${array}[${i + 1}]`).join(", ")} }`;
   const lua = `local K = ${table(keys, "KEYS")}\nlocal A = ${table(args, "ARGV")}\n${prelude}\n${body}`;
-  return { name, keys, args, lua };
+  const parts = batchParts({ keys, args, shared: new Set(headerWords(body, "Shared")) });
+  return { name, keys, args, lua, parts, batchedLua: batchedLua({ prelude, body, parts }) };
 }
 
 function headerWords(body: string, label: string): string[] {
@@ -46,6 +54,17 @@ export interface RunScriptOf<Name extends string, Role extends string> {
   (name: Name, keyOf: (role: Role) => string, args: ScriptArguments): Promise<unknown[]>;
   /** … and waits for replicas to have what it wrote, if `replication` asks for any. */
   replicated(name: Name, keyOf: (role: Role) => string, args: ScriptArguments): Promise<Acknowledged>;
+  /** … and shares the round trip with what else is asked of the shard in this turn of the event loop. */
+  together(name: Name, call: CallInBatch<Role>): Promise<Acknowledged>;
+}
+
+/** A call as part of a batch: the arguments that the header calls shared, and its own. */
+export interface CallInBatch<Role extends string> {
+  readonly keyOf: (role: Role) => string;
+  /** Quickest when those who have the same give the same object. */
+  readonly shared: ScriptArguments;
+  readonly own: ScriptArguments;
+  readonly nonce: string;
 }
 export type ScriptArguments = Readonly<Record<string, string | number>>;
 
@@ -69,15 +88,46 @@ export function bindScriptSet<Name extends string, Role extends string>(
   const replicated: RunScriptOf<Name, Role>["replicated"] = async (name, keyOf, args) => {
     if (pipelines === undefined) return { reply: await run(name, keyOf, args), isReplicated: true };
     const script = scripts.get(name) as Script<Role>;
-    return pipelines.run({ script, keys: script.keys.map(keyOf), args: valuesOf(script, args) });
+    return pipelines.run({ lua: script.lua, keys: script.keys.map(keyOf), args: valuesOf(script, args) });
   };
-  return Object.assign(run, { replicated });
+
+  const batches = new Map<Name, ScriptBatches>();
+  for (const name of set.batched ?? []) {
+    const { batchedLua: lua } = scripts.get(name) as Script<Role>;
+    const command = `${commandOf(name)}_batch`;
+    redis.defineCommand(command, { lua });
+    const send = async (keys: readonly string[], args: readonly (string | number)[]): Promise<Acknowledged> => {
+      if (pipelines !== undefined) return pipelines.run({ lua, keys, args });
+      const reply = await (commands[command] as (typeof commands)[string]).call(redis, keys.length, ...keys, ...args);
+      return { reply, isReplicated: true };
+    };
+    batches.set(name, new ScriptBatches(send));
+  }
+  const sharedValues = new WeakMap<ScriptArguments, readonly (string | number)[]>();
+  const together: RunScriptOf<Name, Role>["together"] = (name, { keyOf, shared, own, nonce }) => {
+    const { parts } = scripts.get(name) as Script<Role>;
+    let sharedArgs = sharedValues.get(shared);
+    if (sharedArgs === undefined) {
+      sharedArgs = parts.sharedArgs.map((arg) => valueIn(shared, arg, name));
+      sharedValues.set(shared, sharedArgs);
+    }
+    return (batches.get(name) as ScriptBatches).run({
+      sharedKeys: parts.sharedKeys.map(keyOf),
+      sharedArgs,
+      keys: parts.keys.map(keyOf),
+      args: parts.args.map((arg) => valueIn(own, arg, name)),
+      nonce,
+    });
+  };
+  return Object.assign(run, { replicated, together });
 }
 
 function valuesOf(script: Script, args: ScriptArguments): (string | number)[] {
-  return script.args.map((arg) => {
-    const value = args[arg];
-    if (value === undefined) throw new TypeError(`the script ${script.name} expects the argument ${arg}`);
-    return value;
-  });
+  return script.args.map((arg) => valueIn(args, arg, script.name));
+}
+
+function valueIn(args: ScriptArguments, arg: string, script: string): string | number {
+  const value = args[arg];
+  if (value === undefined) throw new TypeError(`the script ${script} expects the argument ${arg}`);
+  return value;
 }

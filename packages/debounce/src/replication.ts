@@ -10,7 +10,6 @@
  */
 import type { Cluster, Redis } from "ioredis";
 import { Batcher } from "./batcher.ts";
-import type { Script } from "./lua-scripts.ts";
 
 export interface Replication {
   /** As many replicas must have a write before it counts; 0 = do not ask. */
@@ -20,7 +19,7 @@ export interface Replication {
 }
 
 export interface ScriptCall {
-  readonly script: Script;
+  readonly lua: string;
   readonly keys: readonly string[];
   readonly args: readonly (string | number)[];
 }
@@ -29,6 +28,8 @@ export interface Acknowledged {
   readonly reply: unknown[];
   /** As many replicas as were asked for have it. */
   readonly isReplicated: boolean;
+  /** The first answer, to a command that was sent again. */
+  readonly isAgain?: boolean;
 }
 
 /** A script is sent whole, 10 KB: no more than 1 MB at a time. */
@@ -56,7 +57,7 @@ export class ReplicatedScripts {
     const redis = this.#redis;
     const server = isCluster(redis) ? await masterOf(redis, calls[0]?.keys[0] as string) : redis;
     const pipeline = server.pipeline();
-    for (const { script, keys, args } of calls) pipeline.eval(script.lua, keys.length, ...keys, ...args);
+    for (const { lua, keys, args } of calls) pipeline.eval(lua, keys.length, ...keys, ...args);
     const results = (await pipeline.call("WAIT", minReplicas, timeoutMs).exec()) ?? [];
     // The slot may have moved: unlike the cluster's own commands, a pipeline to one node does not find that out.
     if (isCluster(redis) && results.some(([error]) => error !== null)) redis.refreshSlotsCache();

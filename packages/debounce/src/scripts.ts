@@ -35,6 +35,11 @@ export function loadScript(name: ScriptName): Script<KeyRole> {
 }
 
 export function bindScripts(redis: Redis | Cluster, replication?: Replication): RunScript {
-  const set = { directory: LUA_DIRECTORY, names: SCRIPT_NAMES, commandPrefix: "restart" };
+  const set = {
+    directory: LUA_DIRECTORY,
+    names: SCRIPT_NAMES,
+    commandPrefix: "restart",
+    batched: ["trigger"] as const,
+  };
   return bindScriptSet(redis, set, replication);
 }

@@ -31,6 +31,7 @@ export class Transitions {
   readonly keys: KeySpace;
   readonly #script: RunScript;
   readonly #settings: TransitionSettings;
+  readonly #shared = new WeakMap<Policy, Map<string, ScriptArguments>>();
 
   constructor(redis: Redis | Cluster, keys: KeySpace, settings: TransitionSettings) {
     this.keys = keys;
@@ -40,54 +41,61 @@ export class Transitions {
 
   /** @throws NotReplicatedError when too few replicas have it: it may be carried out, or lost */
   async trigger(call: TriggerCall): Promise<TriggerReply> {
-    const keyOf = (role: KeyRole) =>
-      role === "window" ? this.keys.window(call.source, call.id) : this.#of(call.id, role);
-    const { reply, isReplicated } = await this.#runReplicated("trigger", keyOf, {
-      id: call.id,
-      source: call.source,
-      ...chosenFrom(call.choice, (policy) => sourceArguments(policy.sources[call.source] as SourcePolicy)),
-      count: call.count,
-      texts: JSON.stringify({
-        reason: call.reasons,
-        actor: call.actors,
-        file: call.files ?? [],
-        more: { reason: call.moreReasons, actor: call.moreActors, file: call.moreFiles },
-      }),
-      firstTexts: JSON.stringify({
-        reason: [call.firstReason ?? ""],
-        actor: [call.firstActor ?? ""],
-        file: call.firstFiles ?? [],
-        more: { file: call.firstMoreFiles },
-      }),
-      write: flag(call.write),
-      onHold: call.onHold,
-      nonce: call.nonce,
-      idempotencyKey: call.idempotencyKey ?? "",
-      idempotencyBody: call.idempotencyBody ?? "",
-      activityTtlMs: this.#settings.activityTtlMs,
-      now: call.now ?? "",
-    });
+    const keys = this.keys.keysOf(call.id);
+    const keyOf = (role: KeyRole) => (role === "window" ? this.keys.window(call.source, call.id) : keys(role));
+    const own = ownArguments(call);
+    const shared = this.#sharedArguments(call);
+    // One that is remembered for a day is remembered by itself.
+    const isAlone = call.idempotencyKey !== undefined;
+    const { reply, isReplicated, isAgain } = await this.#answered("trigger", () =>
+      isAlone
+        ? this.#script.replicated("trigger", keyOf, { ...shared, ...own, nonce: call.nonce })
+        : this.#script.together("trigger", { keyOf, shared, own, nonce: call.nonce }),
+    );
+    const nonce = String(reply[10]) || call.nonce;
     if (!isReplicated) throw new NotReplicatedError();
     if (reply[0] === "conflict") return { kind: "conflict" };
     const first = { decision: reply[1] as Decision, rule: reply[2] as Rule };
     const rest = { decision: reply[3] as Decision, rule: reply[4] as Rule };
     // A resent command finds its own receipt: that is its first answer. Another call's was told when that was answered.
-    if (String(reply[10]) === call.nonce) {
+    if (nonce === call.nonce) {
       const { observer } = this.#settings;
       observer?.judged?.({ source: call.source, count: call.count, first, rest });
-      if (reply[11] === 1) observer?.ended?.("superseded");
+      if (Number(reply[11]) === 1) observer?.ended?.("superseded");
     }
     return {
-      kind: reply[0] as "judged" | "replayed",
+      kind: isAgain ? "replayed" : (reply[0] as "judged" | "replayed"),
       first,
       rest,
       generation: Number(reply[5]),
       dueAt: optionalNumber(reply[6]),
-      hintId: reply[7] === "" ? undefined : String(reply[7]),
-      running: reply[8] === 1,
+      hintId: isAgain || reply[7] === "" ? undefined : String(reply[7]),
+      running: Number(reply[8]) === 1,
       now: Number(reply[9]),
-      nonce: String(reply[10]),
+      nonce,
     };
+  }
+
+  /** What triggers of a source have in common; the same object for the same, which makes it quick to see. */
+  #sharedArguments(call: TriggerCall): ScriptArguments {
+    const { choice, source, now, idempotencyKey, idempotencyBody } = call;
+    const isUsual = choice.alternatives.length === 0 && now === undefined && idempotencyKey === undefined;
+    const known = isUsual ? this.#shared.get(choice.otherwise) : undefined;
+    const name = `${source} ${call.write} ${call.onHold}`;
+    const found = known?.get(name);
+    if (found !== undefined) return found;
+    const shared = {
+      source,
+      ...chosenFrom(choice, (policy) => sourceArguments(policy.sources[source] as SourcePolicy)),
+      write: flag(call.write),
+      onHold: call.onHold,
+      idempotencyKey: idempotencyKey ?? "",
+      idempotencyBody: idempotencyBody ?? "",
+      activityTtlMs: this.#settings.activityTtlMs,
+      now: now ?? "",
+    };
+    if (isUsual) this.#shared.set(choice.otherwise, (known ?? new Map()).set(name, shared));
+    return shared;
   }
 
   async begin(call: { id: string; owner: string; choice: Choice; now?: number }): Promise<BeginReply> {
@@ -451,6 +459,28 @@ function sourceArguments(policy: SourcePolicy) {
 /** Who did it and why, as it is kept. */
 function byOf(call: { actor: string; reason?: string | undefined }): { actor: string; reason: string } {
   return { actor: keptText(call.actor), reason: keptText(call.reason ?? "") };
+}
+
+function ownArguments(call: TriggerCall): ScriptArguments {
+  const texts = {
+    reason: call.reasons,
+    actor: call.actors,
+    file: call.files ?? [],
+    more: { reason: call.moreReasons, actor: call.moreActors, file: call.moreFiles },
+  };
+  const first = {
+    reason: [call.firstReason ?? ""],
+    actor: [call.firstActor ?? ""],
+    file: call.firstFiles ?? [],
+    more: { file: call.firstMoreFiles },
+  };
+  return {
+    id: call.id,
+    count: call.count,
+    texts: JSON.stringify(texts),
+    // Of one, the first are all.
+    firstTexts: call.count === 1 ? "" : JSON.stringify(first),
+  };
 }
 
 function wokenOf(reply: unknown[]): Woken {

@@ -54,13 +54,16 @@ export const DISTINCT_KEPT = 32;
 
 /** The distinct texts as they are kept, in the order in which they were given last, and how many are left out. */
 export function distinctTexts(texts: readonly (string | undefined)[]): { kept: readonly string[]; more: number } {
-  const distinct = new Set<string>();
-  for (const text of texts) {
-    const line = keptText(text ?? "");
-    distinct.delete(line);
-    if (line !== "") distinct.add(line);
+  // Compared as they came before they are cut: of a herd, few differ. From the last, which is the one that counts.
+  const given = new Set<string>();
+  for (let i = texts.length - 1; i >= 0; i -= 1) {
+    const text = texts[i];
+    if (text !== undefined) given.add(text);
   }
-  const all = [...distinct];
+  const distinct = new Set<string>();
+  for (const text of given) distinct.add(keptText(text));
+  distinct.delete("");
+  const all = [...distinct].reverse();
   return { kept: all.slice(-DISTINCT_KEPT), more: Math.max(0, all.length - DISTINCT_KEPT) };
 }
 
