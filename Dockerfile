@@ -9,6 +9,7 @@ COPY packages/debounce/package.json packages/debounce/
 COPY packages/fleet/package.json packages/fleet/
 COPY packages/service/package.json packages/service/
 COPY packages/provisioner-specs/package.json packages/provisioner-specs/
+COPY packages/webhooks/package.json packages/webhooks/
 COPY apps/api/package.json apps/api/
 COPY apps/worker/package.json apps/worker/
 # The pnpm that package.json names. The compiler is a dependency of the root.

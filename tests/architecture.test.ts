@@ -29,17 +29,18 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
     /^(ioredis|bullmq|pino|prom-client|zod|yaml|fastest-levenshtein)$/,
     /^@restart-coordinator\/debounce$/,
   ],
+  "packages/webhooks": [/^(ioredis|pino|standardwebhooks|ipaddr\.js)$/, /^@restart-coordinator\/debounce$/],
   "packages/simulator": [/^(commander|csv-parse\/sync|zod)$/, /^@restart-coordinator\/(debounce|service)$/],
   // What both processes check a spec by knows neither a worker nor AWS.
   "packages/provisioner-specs": [/^zod$/],
   "apps/api": [
     /^(ioredis|bullmq|pino|pino-http|zod|express)$/,
     /^@bull-board\//,
-    /^@restart-coordinator\/(debounce|provisioner-specs|service)$/,
+    /^@restart-coordinator\/(debounce|provisioner-specs|service|webhooks)$/,
   ],
   "apps/worker": [
     /^(ioredis|bullmq|pino|zod|@aws-sdk\/client-ec2)$/,
-    /^@restart-coordinator\/(debounce|fleet|provisioner-specs|service)$/,
+    /^@restart-coordinator\/(debounce|fleet|provisioner-specs|service|webhooks)$/,
   ],
 };
 

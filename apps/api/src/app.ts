@@ -21,6 +21,7 @@ import { policyRoutes } from "./routes/policies.ts";
 import { triggerOutcomeRoutes } from "./routes/trigger-outcomes.ts";
 import { triggerRoutes } from "./routes/triggers.ts";
 import { verbRoutes } from "./routes/verbs.ts";
+import { type WebhookContext, webhookRoutes } from "./routes/webhooks.ts";
 import { workspaceRoutes } from "./routes/workspaces.ts";
 
 export interface AppParts extends ApiContext {
@@ -29,6 +30,7 @@ export interface AppParts extends ApiContext {
   readonly tokens: Tokens;
   readonly feed: EventFeed;
   readonly metrics: ApiMetrics;
+  readonly webhooks: WebhookContext;
   readonly logger: Logger;
 }
 
@@ -80,6 +82,7 @@ export function createApp(parts: AppParts): Express {
     triggerOutcomeRoutes(parts, parts.feed),
     verbRoutes(parts),
     fileRoutes(parts),
+    webhookRoutes(parts.webhooks),
     openApiRoutes(),
     metricsRoutes(parts.metrics),
   );

@@ -17,11 +17,11 @@ export interface ApiContext {
 }
 
 /** The id in the path. @throws ZodError naming it */
-export function idOf(request: Request): string {
-  const { id } = request.params;
+export function idOf(request: Request, name = "id"): string {
+  const id = request.params[name];
   const result = workspaceId.safeParse(id);
   if (result.success) return result.data;
-  for (const issue of result.error.issues) issue.path.unshift("id");
+  for (const issue of result.error.issues) issue.path.unshift(name);
   throw result.error;
 }
 

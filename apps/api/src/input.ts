@@ -1,5 +1,7 @@
 /** What may come in, by route; everything is bounded. */
+
 import { EVENTS, PHASES, WORKSPACE_ID } from "@restart-coordinator/debounce";
+import { assertPublicHost, WEBHOOK_FORMATS } from "@restart-coordinator/webhooks";
 import { z } from "zod";
 
 const LONE_SURROGATE = /\p{Cs}/u;
@@ -53,6 +55,42 @@ export const templateBody = z
   .strictObject({ name: oneLine(128).optional(), files: fileSet.optional() })
   .refine(({ name, files }) => (name === undefined) !== (files === undefined), "expected either name or files");
 
+const eventName = z.string().refine((name) => (EVENTS as readonly string[]).includes(name), {
+  error: ({ input }) => `unknown event "${String(input).slice(0, 100)}"; expected some of ${EVENTS.join(", ")}`,
+});
+
+/** 24 to 64 bytes, as Standard Webhooks has it. */
+const WEBHOOK_SECRET = /^whsec_[A-Za-z0-9+/]{32,86}={0,2}$/;
+export const webhookBody = (allowPrivate: boolean) =>
+  z.strictObject({
+    url: z
+      .url({ protocol: /^https?$/, error: "expected an https:// or http:// URL" })
+      .max(2_000)
+      .refine(
+        (url) => new URL(url).username === "" && new URL(url).password === "",
+        "expected no user and password in it",
+      )
+      .refine(
+        (url) => allowPrivate || isPublic(new URL(url)),
+        "the address is private, and WEBHOOK_ALLOW_PRIVATE is not true",
+      ),
+    events: z.array(eventName).min(1).max(EVENTS.length).optional(),
+    workspaces: z.array(workspaceId).min(1).max(100).optional(),
+    format: z.enum(WEBHOOK_FORMATS).default("standard"),
+    secret: z.string().regex(WEBHOOK_SECRET, "expected whsec_ and the base64 of 24 to 64 bytes").optional(),
+    enabled: z.boolean().default(true),
+  });
+
+/** Only what shows already: a name is looked up when it is connected to. */
+function isPublic(url: URL): boolean {
+  try {
+    assertPublicHost(url);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export const listQuery = z.object({
   cursor: workspaceId.optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
@@ -73,9 +111,6 @@ export const outcomeQuery = z.object({
     .transform((text) => Number.parseInt(text, 10) * (text.endsWith("ms") ? 1 : 1_000))
     .refine((ms) => ms <= 60_000, "at most 60s")
     .prefault("0s"),
-});
-const eventName = z.string().refine((name) => (EVENTS as readonly string[]).includes(name), {
-  error: ({ input }) => `unknown event "${String(input).slice(0, 100)}"; expected some of ${EVENTS.join(", ")}`,
 });
 /** `?event=A,B` or `?event=A&event=B`: only those; undefined = all. */
 export const eventsQuery = z.object({

@@ -1,6 +1,7 @@
 /** How the API shows what the coordinator knows: the same fields, times as ISO 8601. */
 import type { CoveredSource, Receipt, RestartEvent, Restarting, WorkspaceState } from "@restart-coordinator/debounce";
 import type { LivePolicies, PolicyFileStatus } from "@restart-coordinator/service";
+import type { Webhook } from "@restart-coordinator/webhooks";
 
 export function showReceipt(receipt: Receipt) {
   return { ...receipt, dueAt: iso(receipt.dueAt) };
@@ -37,6 +38,26 @@ export function showPolicy(
 
 export function showEvent(event: RestartEvent) {
   return { ...event, timestamp: new Date(event.timestamp).toISOString() };
+}
+
+/** Without what is secret: of the URL, too, only where it leads to is shown. */
+export function showWebhook(webhook: Webhook) {
+  const { id, url, events, workspaces, format, createdAt, delivered, lastDeliveredAt, failure, disabled } = webhook;
+  const { origin, pathname, search } = new URL(url);
+  const running = failure === undefined ? "active" : "failing";
+  return {
+    id,
+    url: pathname === "/" && search === "" ? origin : `${origin}/…`,
+    events: events ?? null,
+    workspaces: workspaces ?? null,
+    format,
+    status: disabled === undefined ? running : "disabled",
+    createdAt: iso(createdAt),
+    delivered,
+    lastDeliveredAt: iso(lastDeliveredAt),
+    failure: failure === undefined ? null : { ...failure, since: iso(failure.since), retryAt: iso(failure.retryAt) },
+    disabled: disabled === undefined ? null : { ...disabled, at: iso(disabled.at) },
+  };
 }
 
 export function showWorkspace(workspace: WorkspaceState) {

@@ -15,6 +15,7 @@ import {
   LivePolicies,
   type Service,
 } from "@restart-coordinator/service";
+import { WebhookRegistry } from "@restart-coordinator/webhooks";
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 import { createApp } from "./app.ts";
@@ -60,9 +61,25 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
   metrics.watch({ redis, coordinator, hints });
   const feed = new EventFeed({ redis, keys: coordinator.keys, logger });
 
-  const server = createServer(
-    createApp({ coordinator, policies, files, templates, checkSpec, redis, hints, tokens, feed, metrics, logger }),
-  );
+  const webhooks = {
+    registry: new WebhookRegistry({ redis, prefix: config.RESTART_PREFIX, keys: coordinator.keys }),
+    sending: { timeoutMs: config.WEBHOOK_TIMEOUT_MS, allowPrivate: config.WEBHOOK_ALLOW_PRIVATE },
+  };
+  const parts = {
+    coordinator,
+    policies,
+    files,
+    templates,
+    checkSpec,
+    redis,
+    hints,
+    tokens,
+    feed,
+    webhooks,
+    metrics,
+    logger,
+  };
+  const server = createServer(createApp(parts));
   const close = closing(server);
   const disconnect = async (): Promise<void> => {
     await hints.close();

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Cycles, type Hint, RestartCoordinator } from "@restart-coordinator/debounce";
 import { Turns } from "@restart-coordinator/fleet";
 import {
+  blockingConnection,
   connectRedis,
   createLogger,
   HINT_QUEUE,
@@ -15,6 +16,7 @@ import {
   WorkerMetrics,
   within,
 } from "@restart-coordinator/service";
+import { WebhookDispatcher } from "@restart-coordinator/webhooks";
 import { type ConnectionOptions, type Job, Worker } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
@@ -122,11 +124,28 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
     `worker ${name} takes restarts`,
   );
 
+  const webhooks = new WebhookDispatcher({
+    redis,
+    connect: () => blockingConnection(redis),
+    prefix: config.RESTART_PREFIX,
+    keys: cycles.keys,
+    owner: name,
+    leaseMs: config.RESTART_LEASE_MS,
+    settings: {
+      timeoutMs: config.WEBHOOK_TIMEOUT_MS,
+      allowPrivate: config.WEBHOOK_ALLOW_PRIVATE,
+      firstRetryMs: config.WEBHOOK_RETRY_MS,
+      giveUpMs: config.WEBHOOK_GIVE_UP_MS,
+    },
+    logger,
+  });
+  webhooks.start();
+
   let stopping: Promise<void> | undefined;
   const finish = async (): Promise<void> => {
     const grace = setTimeout(() => handover.abort(new Error("the worker is going down")), config.SHUTDOWN_GRACE_MS);
     // Takes no further hint and waits for the cycles under way; past the grace time they are handed over.
-    await Promise.all([sweeper.stop(), turnTaker?.stop(), ...workers.map((worker) => worker.close())]);
+    await Promise.all([sweeper.stop(), webhooks.stop(), turnTaker?.stop(), ...workers.map((worker) => worker.close())]);
     clearTimeout(grace);
     await hints.close();
     await redis.quit();

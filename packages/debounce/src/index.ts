@@ -33,6 +33,7 @@ export {
   NotReplicatedError,
   UnknownSourceError,
 } from "./errors.ts";
+export { isBefore, parseEventEntry } from "./event-stream.ts";
 export type { Hint } from "./hint.ts";
 export { dueOf, type Facts, type Judgement, judge, type Owed } from "./judge.ts";
 export { createKeySpace, type KeySpace } from "./keys.ts";

@@ -9,6 +9,11 @@ import { z } from "zod";
 const milliseconds = (defaultMs: number, least = 0) =>
   z.coerce.number().int().min(least).max(2_592_000_000).default(defaultMs);
 const port = z.coerce.number().int().min(0).max(65_535);
+const flag = (usual: "true" | "false") =>
+  z
+    .enum(["true", "false"])
+    .default(usual)
+    .transform((text) => text === "true");
 const json = <Schema extends z.ZodType>(schema: Schema) =>
   z
     .string()
@@ -52,6 +57,10 @@ const shared = {
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
   /** One directory shared by all API replicas and all workers with the process provisioner. */
   WORKSPACES_DIR: z.string().default("workspaces"),
+  /** "true": webhooks may lead to this machine and its network. */
+  WEBHOOK_ALLOW_PRIVATE: flag("false"),
+  /** How long an endpoint may take to answer, ms. */
+  WEBHOOK_TIMEOUT_MS: z.coerce.number().int().min(1).max(60_000).default(10_000),
 };
 
 const PROVISIONERS = ["process", "ec2", "command", "simulated"] as const;
@@ -123,6 +132,10 @@ const worker = {
     .optional(),
   /** How long a worker that was told to stop may finish its cycles before it hands them over, ms. */
   SHUTDOWN_GRACE_MS: milliseconds(10_000),
+  /** The pause after a webhook's first failed attempt, ms; it doubles up to an hour. */
+  WEBHOOK_RETRY_MS: milliseconds(5_000, 1),
+  /** A webhook that takes nothing for this long is disabled, ms. */
+  WEBHOOK_GIVE_UP_MS: milliseconds(86_400_000, 1),
   /** Names this coordinator in an AWS account that several may share. */
   EC2_OWNER: z
     .string()
@@ -135,10 +148,7 @@ const worker = {
   /** How often instances that leaked are looked for, ms; 0 = never. */
   EC2_RECONCILE_MS: milliseconds(300_000),
   /** "true": leaked instances are terminated after their grace period, not only reported. */
-  EC2_TERMINATE_ORPHANS: z
-    .enum(["true", "false"])
-    .default("false")
-    .transform((text) => text === "true"),
+  EC2_TERMINATE_ORPHANS: flag("false"),
   /** Keep the ledger of simulated side effects in Redis under this name. */
   SIMULATED_LEDGER: z.string().optional(),
   /** The server that keeps it; REDIS_URL without it. */

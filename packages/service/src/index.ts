@@ -25,5 +25,5 @@ export {
   type PolicyFileStatus,
   type PolicySettings,
 } from "./policy-file/index.ts";
-export { connectRedis, type Patience } from "./redis.ts";
+export { blockingConnection, connectRedis, type Patience } from "./redis.ts";
 export { within } from "./within.ts";

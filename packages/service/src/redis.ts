@@ -34,6 +34,14 @@ export function connectRedis(url: string, patience: Patience, logger: Logger): R
   return redis;
 }
 
+/** A further connection like the given one, for commands that block: it waits for Redis, however long it is away. */
+export function blockingConnection(redis: Redis | Cluster): Redis | Cluster {
+  const waiting = { maxRetriesPerRequest: null, enableOfflineQueue: true, commandTimeout: undefined };
+  if (!(redis instanceof Cluster)) return redis.duplicate(waiting);
+  const redisOptions = { ...redis.options.redisOptions, ...waiting };
+  return redis.duplicate([], { enableOfflineQueue: true, redisOptions });
+}
+
 function reconnectAfter(times: number): number {
   return Math.min(RECONNECT_MS.least * times, RECONNECT_MS.most);
 }

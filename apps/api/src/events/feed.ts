@@ -3,7 +3,8 @@
  * blocking connection, and nobody listening costs none.
  */
 import { setMaxListeners } from "node:events";
-import { CoordinatorUnavailableError, type KeySpace } from "@restart-coordinator/debounce";
+import { CoordinatorUnavailableError, isBefore, type KeySpace } from "@restart-coordinator/debounce";
+import { blockingConnection } from "@restart-coordinator/service";
 import { Cluster, type Redis } from "ioredis";
 import type { Logger } from "pino";
 import { type Position, parseEntry, type RawEntry, type StreamedEvent } from "./position.ts";
@@ -135,15 +136,7 @@ class StreamReader {
     this.#options = options;
     this.#shards = shards;
     this.#publish = publish;
-    const { redis } = options;
-    const waiting = { maxRetriesPerRequest: null, enableOfflineQueue: true };
-    this.#connection =
-      redis instanceof Cluster
-        ? redis.duplicate([], {
-            enableOfflineQueue: true,
-            redisOptions: { ...redis.options.redisOptions, ...waiting, commandTimeout: undefined },
-          })
-        : redis.duplicate({ ...waiting, commandTimeout: undefined });
+    this.#connection = blockingConnection(options.redis);
     // The process' own connection reports that Redis is away.
     this.#connection.on("error", () => {});
     this.reading = this.#locate();
@@ -196,11 +189,4 @@ async function inTime(work: Promise<unknown>): Promise<void> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** Compares stream ids. */
-export function isBefore(a: string, b: string): boolean {
-  const [aMs = 0, aSeq = 0] = a.split("-").map(Number);
-  const [bMs = 0, bSeq = 0] = b.split("-").map(Number);
-  return aMs < bMs || (aMs === bMs && aSeq < bSeq);
 }

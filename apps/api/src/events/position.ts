@@ -1,5 +1,5 @@
 /** Where a reader stands: the last id it has seen of every shard's stream. */
-import type { RestartEvent } from "@restart-coordinator/debounce";
+import { parseEventEntry, type RestartEvent } from "@restart-coordinator/debounce";
 
 /** One stream id per shard, by shard number. */
 export type Position = readonly string[];
@@ -24,18 +24,6 @@ export function formatPosition(position: Position): string {
   return position.join(",");
 }
 
-export function parseEntry(shard: number, [id, flat]: RawEntry): StreamedEvent {
-  const fields: Record<string, string> = {};
-  for (let i = 0; i < flat.length; i += 2) fields[flat[i] as string] = flat[i + 1] as string;
-  return {
-    shard,
-    id,
-    event: {
-      id,
-      event: fields.event ?? "",
-      workspace_id: fields.workspace_id ?? "",
-      timestamp: Number(fields.timestamp),
-      payload: JSON.parse(fields.payload ?? "{}") as Record<string, unknown>,
-    },
-  };
+export function parseEntry(shard: number, entry: RawEntry): StreamedEvent {
+  return { shard, id: entry[0], event: parseEventEntry(entry) };
 }

@@ -1,8 +1,8 @@
 /** One reader's server-sent events: first what it has missed, then what happens. */
 import type { ServerResponse } from "node:http";
-import type { RestartEvent } from "@restart-coordinator/debounce";
+import { isBefore, type RestartEvent } from "@restart-coordinator/debounce";
 import { showEvent } from "../representation.ts";
-import { type EventFeed, isBefore } from "./feed.ts";
+import type { EventFeed } from "./feed.ts";
 import { formatPosition, type Position, type StreamedEvent } from "./position.ts";
 
 export interface StreamOptions {

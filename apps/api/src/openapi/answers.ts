@@ -10,6 +10,7 @@ import {
   RULES,
   STATUSES,
 } from "@restart-coordinator/debounce";
+import { WEBHOOK_FORMATS } from "@restart-coordinator/webhooks";
 import { z } from "zod";
 
 /** Schemas that have a name in the document. */
@@ -193,6 +194,27 @@ export const templateImported = z.object({
   files: z.array(written),
   restart: receipt,
 });
+
+export const webhook = name(
+  "Webhook",
+  z.object({
+    id: z.string(),
+    url: z.string().describe("Only where it leads to: the rest may be a secret"),
+    events: z.array(z.enum(EVENTS)).nullable().describe("null: all"),
+    workspaces: z.array(z.string()).nullable().describe("null: all"),
+    format: z.enum(WEBHOOK_FORMATS),
+    status: z.enum(["active", "failing", "disabled"]),
+    createdAt: time,
+    delivered: count,
+    lastDeliveredAt: time.nullable(),
+    failure: z
+      .object({ since: time, attempts: count, error: z.string(), retryAt: time.nullable() })
+      .nullable()
+      .describe("The event that comes next was not taken yet"),
+    disabled: z.object({ at: time, reason: z.string() }).nullable(),
+  }),
+);
+export const newWebhook = webhook.extend({ secret: z.string() });
 
 export const problem = name(
   "Problem",

@@ -1,8 +1,8 @@
+import { isBefore } from "@restart-coordinator/debounce";
 import { Router } from "express";
 import type { z } from "zod";
 import { allow, assertMay } from "../authentication.ts";
 import { type ApiContext, actorOf, assertRegistered, idOf } from "../context.ts";
-import { isBefore } from "../events/feed.ts";
 import { activityQuery, listQuery, removeQuery, workspaceBody } from "../input.ts";
 import { badFields, conflict, Problem, unknownWorkspace } from "../problem.ts";
 import { showEvent, showRestarting, showWorkspace } from "../representation.ts";

@@ -52,6 +52,11 @@ export const ROUTES: readonly Route[] = [
   { method: "PUT", pattern: "/workspaces/:id/files/*path", scope: "trigger", body: "text" },
   { method: "DELETE", pattern: "/workspaces/:id/files/*path", scope: "trigger", status: 404 },
   { method: "GET", pattern: "/metrics", scope: "read", withoutRedis: true },
+  { method: "GET", pattern: "/webhooks", scope: "admin" },
+  { method: "GET", pattern: "/webhooks/:webhookId", scope: "admin", status: 404 },
+  { method: "PUT", pattern: "/webhooks/:webhookId", scope: "admin", body: { url: "https://example.com" }, status: 201 },
+  { method: "DELETE", pattern: "/webhooks/:webhookId", scope: "admin", status: 404 },
+  { method: "POST", pattern: "/webhooks/:webhookId/test", scope: "admin", status: 404 },
   { method: "GET", pattern: "/openapi.json", scope: "read", withoutRedis: true },
   { method: "POST", pattern: "/workspaces/:id/template", scope: "trigger", body: { files: {} } },
 ];
@@ -67,6 +72,7 @@ export const named = (routes: readonly Route[]) =>
 export function pathOf({ pattern }: Route, id: string): string {
   return pattern
     .replace(":id", id)
+    .replace(":webhookId", id)
     .replace(":triggerId", `dropped.window.1.nonce.${id}`)
     .replace("*path", "no/such.txt");
 }

@@ -4,6 +4,7 @@ import { EVENT_OPERATIONS } from "./events.ts";
 import { FILE_OPERATIONS } from "./files.ts";
 import { RESTART_OPERATIONS } from "./restarts.ts";
 import { SERVICE_OPERATIONS } from "./service.ts";
+import { WEBHOOK_OPERATIONS } from "./webhooks.ts";
 import { WORKSPACE_OPERATIONS } from "./workspaces.ts";
 
 export const OPERATIONS: readonly Operation[] = [
@@ -11,5 +12,6 @@ export const OPERATIONS: readonly Operation[] = [
   ...RESTART_OPERATIONS,
   ...FILE_OPERATIONS,
   ...EVENT_OPERATIONS,
+  ...WEBHOOK_OPERATIONS,
   ...SERVICE_OPERATIONS,
 ];

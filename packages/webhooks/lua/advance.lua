@@ -1,0 +1,14 @@
+-- The events of a shard up to the cursor are done with: delivered, or not asked for.
+-- KEYS: webhook
+-- ARGV: fence shard cursor delivered leaseMs now
+-- Reply: 'lost' | 'kept'
+local now = clock()
+if not isOwner(readHash(K.webhook)) then return { 'lost' } end
+redis.call('HSET', K.webhook, 'cursor:' .. A.shard, A.cursor)
+if A.delivered == 'true' then
+  redis.call('HINCRBY', K.webhook, 'delivered', 1)
+  redis.call('HSET', K.webhook, 'lastDeliveredAt', now)
+  redis.call('HDEL', K.webhook, unpack(FAILURE))
+end
+extend(now)
+return { 'kept' }

@@ -1,0 +1,24 @@
+-- A delivery was not taken: it is tried again later, or, after long enough, no more.
+-- KEYS: webhook
+-- ARGV: fence error delayMs giveUpMs isGone leaseMs now
+-- Reply: 'lost' | 'retry' | 'disabled' reason
+local now = clock()
+local hook = readHash(K.webhook)
+if not isOwner(hook) then return { 'lost' } end
+local since = tonumber(hook.failingSince) or now
+local attempts = redis.call('HINCRBY', K.webhook, 'attempts', 1)
+redis.call('HSET', K.webhook, 'failingSince', since, 'lastError', A.error)
+
+local reason = nil
+if A.isGone == 'true' then reason = 'the endpoint says that it is gone: ' .. A.error
+elseif now + tonumber(A.delayMs) - since > tonumber(A.giveUpMs) then
+  reason = 'given up after ' .. attempts .. ' attempts: ' .. A.error
+end
+if reason then
+  redis.call('HSET', K.webhook, 'disabledAt', now, 'disabledReason', reason)
+  redis.call('HDEL', K.webhook, 'owner', 'leaseEndsAt', 'retryAt')
+  return { 'disabled', reason }
+end
+redis.call('HSET', K.webhook, 'retryAt', now + tonumber(A.delayMs))
+extend(now)
+return { 'retry' }

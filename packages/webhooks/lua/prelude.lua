@@ -1,0 +1,32 @@
+-- Shared by the scripts of the webhooks. All their keys are in one slot, {<prefix>:webhooks}.
+--
+-- A webhook is one hash:
+--   url events workspaces format secret createdAt   what was registered
+--   revision                                        rises with every change of it
+--   cursor:<shard>                                  the last entry of the shard's events that is done with
+--   owner fence leaseEndsAt                         who delivers, until when
+--   delivered lastDeliveredAt                       how often and when it went well
+--   attempts failingSince retryAt lastError         of the event that comes next and was not taken
+--   disabledAt disabledReason                       nothing is delivered until somebody registers it again
+
+local function clock()
+  if A.now ~= '' then return tonumber(A.now) end
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function readHash(key)
+  local flat, fields = redis.call('HGETALL', key), {}
+  for i = 1, #flat, 2 do fields[flat[i]] = flat[i + 1] end
+  return fields
+end
+
+local FAILURE = { 'attempts', 'failingSince', 'retryAt', 'lastError' }
+
+-- Wakes every process that waits for something to do.
+local function tellChange(id) redis.call('XADD', K.changes, 'MAXLEN', 1, '*', 'webhook', id) end
+
+-- Whether the caller may still write: nobody has taken over, and nobody has removed it.
+local function isOwner(hook) return hook.url and hook.fence == A.fence end
+
+local function extend(now) redis.call('HSET', K.webhook, 'leaseEndsAt', now + tonumber(A.leaseMs)) end

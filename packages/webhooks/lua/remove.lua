@@ -1,0 +1,8 @@
+-- Forgets a webhook; who delivers for it finds its lease lost.
+-- KEYS: webhook webhooks changes
+-- ARGV: id now
+-- Reply: 'removed' | 'unknown'
+if redis.call('DEL', K.webhook) == 0 then return { 'unknown' } end
+redis.call('SREM', K.webhooks, A.id)
+tellChange(A.id)
+return { 'removed' }

@@ -1,0 +1,18 @@
+/**
+ * Webhooks: registered URLs are told what happens.
+ *
+ * - **At least once.** Every event that happens after the registration, and that the events stream still holds, is delivered
+ *   until it is taken; what was trimmed before is told as a gap. `webhook-id` is the same for every attempt.
+ * - **In order** within a shard, so also for one workspace: an event that is not taken holds up those after it.
+ * - **Given up in sight.** What is not taken for long enough disables the webhook, which says so and why.
+ * - Nothing is told to private addresses unless that is allowed, no redirect is followed, nothing waits for ever.
+ *
+ * The API has a `WebhookRegistry`, workers a `WebhookDispatcher` each; Redis is the only truth between them.
+ */
+export { assertPublicHost, PrivateAddressError } from "./addresses.ts";
+export type { Attempt, DeliverySettings } from "./delivery.ts";
+export { type DispatcherOptions, WebhookDispatcher } from "./dispatcher.ts";
+export { testNotice } from "./message.ts";
+export { MOST_WEBHOOKS, type PutResult, type WebhookChange, WebhookRegistry } from "./registry.ts";
+export { type SendOptions, type Sent, send } from "./send.ts";
+export { WEBHOOK_FORMATS, type Webhook, type WebhookFormat } from "./webhook.ts";

@@ -1,0 +1,26 @@
+/**
+ * The only file that knows how the webhooks' keys are named. One hash tag, `{<prefix>:webhooks}`, puts everything a script
+ * touches into one slot.
+ */
+export type WebhookKeyRole =
+  /** Hash: what was registered, and where its deliveries stand (lua/prelude.lua lists the fields). */
+  | "webhook"
+  /** Set: the ids. */
+  | "webhooks"
+  /** Stream of one entry: the last change, for who waits. */
+  | "changes";
+
+export interface WebhookKeys {
+  /** `id` names the webhook where the role is one webhook's. */
+  of(role: WebhookKeyRole, id?: string): string;
+}
+
+export function createWebhookKeys(prefix: string): WebhookKeys {
+  const tag = `{${prefix}:webhooks}`;
+  return {
+    of: (role, id = "") => {
+      if (role === "webhook") return `${tag}:webhook:${id}`;
+      return role === "webhooks" ? `${tag}:ids` : `${tag}:changes`;
+    },
+  };
+}

@@ -1,0 +1,104 @@
+/** The right to deliver for a webhook for a while. Every write carries its fence: who was taken over writes nothing. */
+import type { Cluster, Redis } from "ioredis";
+import { createWebhookKeys, type WebhookKeyRole, type WebhookKeys } from "./keys.ts";
+import { bindWebhookScripts, fieldsOf, type RunWebhookScript } from "./scripts.ts";
+import { readWebhook, type Webhook } from "./webhook.ts";
+
+export type Claim =
+  | { readonly kind: "unknown" | "disabled" }
+  | { readonly kind: "busy"; readonly leaseEndsInMs: number }
+  | { readonly kind: "claimed"; readonly lease: WebhookLease };
+
+/** How a webhook stands. */
+export interface Standing {
+  readonly webhook: Webhook;
+  /** Until the next attempt at what was not taken, ms. */
+  readonly retryInMs: number;
+}
+
+export type Kept = { readonly kind: "lost" | "disabled" } | ({ readonly kind: "kept" } & Standing);
+export type Failed =
+  | { readonly kind: "lost" }
+  | { readonly kind: "retry" }
+  | { readonly kind: "disabled"; readonly reason: string };
+
+export interface LeaseOptions {
+  readonly redis: Redis | Cluster;
+  readonly prefix: string;
+  /** Who delivers, for people who look. */
+  readonly owner: string;
+  /** How long a process may be silent before another takes over, ms; longer than a delivery may take. */
+  readonly leaseMs: number;
+}
+
+export class WebhookLeases {
+  readonly #options: LeaseOptions;
+  readonly #keys: WebhookKeys;
+  readonly #script: RunWebhookScript;
+
+  constructor(options: LeaseOptions) {
+    this.#options = options;
+    this.#keys = createWebhookKeys(options.prefix);
+    this.#script = bindWebhookScripts(options.redis);
+  }
+
+  /** Of every webhook there is. */
+  ids(): Promise<string[]> {
+    return this.#options.redis.smembers(this.#keys.of("webhooks"));
+  }
+
+  async claim(id: string): Promise<Claim> {
+    const { owner, leaseMs } = this.#options;
+    const keyOf = (role: WebhookKeyRole) => this.#keys.of(role, id);
+    const [kind, value, now, ...flat] = await this.#script("claim", keyOf, { owner, leaseMs, now: "" });
+    if (kind === "busy") return { kind, leaseEndsInMs: Number(value) };
+    if (kind !== "claimed") return { kind: kind as "unknown" | "disabled" };
+    const own = { id, fence: String(value), leaseMs, now: "" };
+    const run: RunOwn = (name, args) => this.#script(name, keyOf, { ...own, ...args });
+    return { kind, lease: new WebhookLease(id, standing(id, Number(now), flat), run) };
+  }
+}
+
+type RunOwn = (
+  name: "renew" | "advance" | "fail" | "release",
+  args?: Readonly<Record<string, string | number>>,
+) => Promise<unknown[]>;
+
+export class WebhookLease {
+  readonly id: string;
+  /** When it was claimed. */
+  readonly first: Standing;
+  readonly #run: RunOwn;
+
+  constructor(id: string, first: Standing, run: RunOwn) {
+    this.id = id;
+    this.first = first;
+    this.#run = run;
+  }
+
+  async renew(): Promise<Kept> {
+    const [kind, now, ...flat] = await this.#run("renew");
+    return kind === "kept" ? { kind, ...standing(this.id, Number(now), flat) } : { kind: kind as "lost" | "disabled" };
+  }
+
+  /** False when the lease is lost. */
+  async advance(shard: number, cursor: string, { delivered }: { delivered: boolean }): Promise<boolean> {
+    const [kind] = await this.#run("advance", { shard, cursor, delivered: String(delivered) });
+    return kind === "kept";
+  }
+
+  async fail(failure: { error: string; delayMs: number; giveUpMs: number; isGone: boolean }): Promise<Failed> {
+    const { isGone, ...rest } = failure;
+    const [kind, reason] = await this.#run("fail", { ...rest, isGone: String(isGone) });
+    return kind === "disabled" ? { kind, reason: String(reason) } : { kind: kind === "retry" ? "retry" : "lost" };
+  }
+
+  async release(): Promise<void> {
+    await this.#run("release");
+  }
+}
+
+function standing(id: string, now: number, flat: readonly unknown[]): Standing {
+  const webhook = readWebhook(id, fieldsOf(flat)) as Webhook;
+  return { webhook, retryInMs: Math.max(0, (webhook.failure?.retryAt ?? 0) - now) };
+}

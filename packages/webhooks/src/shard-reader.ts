@@ -1,0 +1,73 @@
+/** Reads one shard's events from a webhook's place on, a page at a time. */
+import { isBefore, type KeySpace, parseEventEntry, type RestartEvent } from "@restart-coordinator/debounce";
+import type { Cluster, Redis } from "ioredis";
+import { fieldsOf } from "./scripts.ts";
+
+export type Item =
+  | { readonly kind: "event"; readonly event: RestartEvent }
+  /** Older events were trimmed: what is left begins at `oldest`. */
+  | { readonly kind: "gap"; readonly after: string; readonly oldest: RestartEvent };
+
+const PAGE = 100;
+
+export class ShardReader {
+  readonly shard: number;
+  readonly #redis: Redis | Cluster;
+  readonly #key: string;
+  #cursor: string;
+  #page: Item[] = [];
+  /** How many pages were read. */
+  pages = 0;
+
+  constructor(redis: Redis | Cluster, keys: KeySpace, shard: number, cursor: string) {
+    this.shard = shard;
+    this.#redis = redis;
+    this.#key = keys.forShard("events", shard);
+    this.#cursor = cursor;
+  }
+
+  /** What comes next; undefined when there is nothing yet. */
+  async peek(): Promise<Item | undefined> {
+    if (this.#page.length === 0) this.#page = await this.#read();
+    return this.#page[0];
+  }
+
+  /** Where the webhook stands once what `peek` gave is done with. */
+  get next(): string {
+    const [item] = this.#page;
+    if (item === undefined) return this.#cursor;
+    return item.kind === "event" ? item.event.id : justBefore(item.oldest.id);
+  }
+
+  drop(): void {
+    this.#cursor = this.next;
+    this.#page.shift();
+  }
+
+  async #read(): Promise<Item[]> {
+    const entries = await this.#redis.xrange(this.#key, `(${this.#cursor}`, "+", "COUNT", PAGE);
+    const events = entries.map(parseEventEntry);
+    const [first] = events;
+    if (first === undefined) return [];
+    this.pages += 1;
+    const items = events.map((event): Item => ({ kind: "event", event }));
+    const after = this.#cursor;
+    const isTold = after === justBefore(first.id);
+    return !isTold && (await this.#isTrimmedBefore(first.id))
+      ? [{ kind: "gap", after, oldest: first }, ...items]
+      : items;
+  }
+
+  /** The stream begins right here and has lost entries: those between the cursor and here may be among them. */
+  async #isTrimmedBefore(id: string): Promise<boolean> {
+    const info = fieldsOf<unknown>((await this.#redis.xinfo("STREAM", this.#key)) as unknown[]);
+    const [oldest = id] = (info["first-entry"] as [string] | null) ?? [];
+    return !isBefore(oldest, id) && Number(info["entries-added"] ?? 0) > Number(info.length);
+  }
+}
+
+/** The largest id below an entry's. */
+export function justBefore(id: string): string {
+  const [ms = "0", sequence = "0"] = id.split("-");
+  return sequence === "0" ? `${BigInt(ms) - 1n}-18446744073709551615` : `${ms}-${BigInt(sequence) - 1n}`;
+}

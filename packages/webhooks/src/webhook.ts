@@ -1,0 +1,88 @@
+/** A webhook as it is kept, read from its hash. Times are ms of Redis' clock. */
+
+export const WEBHOOK_FORMATS = [
+  /** Standard Webhooks: `{type, timestamp, data}`. */
+  "standard",
+  /** `{text}`, as chat channels take it. */
+  "slack",
+] as const;
+export type WebhookFormat = (typeof WEBHOOK_FORMATS)[number];
+
+/** What an operator registers. */
+export interface WebhookEntry {
+  readonly url: string;
+  /** Names of events; undefined = all. */
+  readonly events?: readonly string[] | undefined;
+  /** Ids of workspaces; undefined = all. */
+  readonly workspaces?: readonly string[] | undefined;
+  readonly format: WebhookFormat;
+}
+
+export interface Webhook extends WebhookEntry {
+  readonly id: string;
+  /** Signs what is sent; told once, at the creation. */
+  readonly secret: string;
+  readonly revision: number;
+  readonly createdAt: number;
+  /** By shard: the last entry of its events that is done with. */
+  readonly cursors: readonly string[];
+  readonly delivered: number;
+  readonly lastDeliveredAt: number | undefined;
+  /** The event that comes next was not taken yet. */
+  readonly failure: DeliveryFailure | undefined;
+  readonly disabled: { readonly at: number; readonly reason: string } | undefined;
+}
+
+export interface DeliveryFailure {
+  readonly since: number;
+  readonly attempts: number;
+  readonly error: string;
+  /** Undefined when it is not tried again. */
+  readonly retryAt: number | undefined;
+}
+
+/** Undefined for the hash of a webhook that is not registered. */
+export function readWebhook(id: string, fields: Readonly<Record<string, string>>): Webhook | undefined {
+  const { url, secret, failingSince, disabledAt } = fields;
+  if (url === undefined || secret === undefined) return undefined;
+  const shards = Object.keys(fields).filter((field) => field.startsWith("cursor:")).length;
+  const failure = {
+    since: Number(failingSince),
+    attempts: Number(fields.attempts),
+    error: fields.lastError ?? "",
+    retryAt: numberOf(fields.retryAt),
+  };
+  return {
+    id,
+    url,
+    secret,
+    events: listOf(fields.events),
+    workspaces: listOf(fields.workspaces),
+    format: fields.format as WebhookFormat,
+    revision: Number(fields.revision),
+    createdAt: Number(fields.createdAt),
+    cursors: Array.from({ length: shards }, (_, shard) => fields[`cursor:${shard}`] ?? "0-0"),
+    delivered: Number(fields.delivered ?? 0),
+    lastDeliveredAt: numberOf(fields.lastDeliveredAt),
+    failure: failingSince === undefined ? undefined : failure,
+    disabled: disabledAt === undefined ? undefined : { at: Number(disabledAt), reason: fields.disabledReason ?? "" },
+  };
+}
+
+export function isWanted(
+  { events, workspaces }: WebhookEntry,
+  event: { event: string; workspace_id: string },
+): boolean {
+  return (
+    (events === undefined || events.includes(event.event)) &&
+    (workspaces === undefined || workspaces.includes(event.workspace_id))
+  );
+}
+
+function listOf(json: string | undefined): string[] | undefined {
+  return json === undefined || json === "" ? undefined : (JSON.parse(json) as string[]);
+}
+
+function numberOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
+}
