@@ -135,6 +135,8 @@ test("the name of the token is the actor in the records", async () => {
 });
 
 interface Layer {
+  /** It is not mounted below a path: the board's own routes are, behind the page's token and scope. */
+  readonly slash: boolean;
   readonly route?: { readonly path: string; readonly methods: Readonly<Record<string, boolean>> };
   readonly handle: { readonly stack?: readonly Layer[] };
 }
@@ -142,8 +144,8 @@ interface Layer {
 /** The routes of an Express app, those of its routers included. */
 function routesOf(app: Express): string[] {
   const of = (layers: readonly Layer[]): string[] =>
-    layers.flatMap(({ route, handle }) => {
-      if (route === undefined) return of(handle.stack ?? []);
+    layers.flatMap(({ route, handle, slash }) => {
+      if (route === undefined) return slash ? of(handle.stack ?? []) : [];
       return Object.keys(route.methods).map((method) => `${method.toUpperCase()} ${route.path}`);
     });
   return of((app.router as unknown as { stack: readonly Layer[] }).stack);
