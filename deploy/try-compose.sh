@@ -32,7 +32,7 @@ finish() {
   [ -z "$killer" ] || kill "$killer" 2>/dev/null || :
   if [ "$status" -ne 0 ]; then
     "${compose[@]}" ps || :
-    "${compose[@]}" logs --no-color --tail=30 worker api || :
+    "${compose[@]}" logs --no-color --tail=30 worker-1 worker-2 api || :
   fi
   "${compose[@]}" down --volumes --remove-orphans >"$scratch/down" 2>&1 || { cat "$scratch/down"; status=1; }
   left=$(docker ps -aq --filter "$ours" && docker volume ls -q --filter "$ours" && docker network ls -q --filter "$ours") || status=1
@@ -77,7 +77,16 @@ burst() {
   last="$1, write $2"
 }
 
-running() { docker ps -q --filter "$ours" --filter "label=com.docker.compose.service=$1"; }
+# containers_of api|worker|… [docker ps options]; the workers are two services.
+containers_of() {
+  local service services=$1
+  [ "$1" != worker ] || services="worker-1 worker-2"
+  for service in $services; do
+    docker ps "${@:2}" -q --filter "$ours" --filter "label=com.docker.compose.service=$service"
+  done
+}
+running() { containers_of "$1"; }
+healthy() { containers_of "$1" --filter health=healthy; }
 count() { "$@" | wc -l; }
 is_complete() { [ "$(count running api) $(count running worker)" = "3 2" ]; }
 
@@ -98,6 +107,8 @@ address() { port=$("${compose[@]}" port lb 8080) && [ -n "$port" ]; }
 within 20 "the published port" address
 within 60 "readiness through the port" curl -fsS "http://$port/readyz"
 is_complete || fail "expected 3 replicas and 2 workers"
+are_healthy() { [ "$(count healthy api) $(count healthy worker)" = "3 2" ]; }
+within 60 "3 healthy replicas and 2 healthy workers" are_healthy
 say "ready on $port: 3 API replicas, 2 workers"
 
 server='const page = require("node:fs").readFileSync("page.txt");
@@ -175,8 +186,7 @@ say "30 writes while a replica was frozen: all acknowledged, the last one is ser
 
 stopped_in=$SECONDS
 "${compose[@]}" stop >/dev/null 2>&1
-for id in $(docker ps -aq --filter "$ours" --filter label=com.docker.compose.service=api) \
-  $(docker ps -aq --filter "$ours" --filter label=com.docker.compose.service=worker); do
+for id in $(containers_of api --all) $(containers_of worker --all); do
   code=$(docker inspect -f '{{.State.ExitCode}}' "$id")
   [ "$code" = 0 ] || fail "container $id ended with $code at a plain stop"
 done
