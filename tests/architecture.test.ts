@@ -36,7 +36,7 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
   "apps/api": [
     /^(ioredis|bullmq|pino|pino-http|zod|express)$/,
     /^@bull-board\//,
-    /^@restart-coordinator\/(debounce|provisioner-specs|service|webhooks)$/,
+    /^@restart-coordinator\/(debounce|fleet|provisioner-specs|service|webhooks)$/,
   ],
   "apps/worker": [
     /^(ioredis|bullmq|pino|zod|@aws-sdk\/client-ec2)$/,

@@ -1,5 +1,6 @@
-import { readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { BUILT_IN_SOURCES, EVENTS, POLICIES, RULES } from "@restart-coordinator/debounce";
+import { FLEET_EVENTS } from "@restart-coordinator/fleet";
 import { VARIABLES } from "@restart-coordinator/service";
 import { expect, test } from "vitest";
 
@@ -19,7 +20,7 @@ test("every variable is documented, and no other", () => {
 });
 
 test("every event is documented, and no other", () => {
-  expect(firstColumn(read("docs/events.md")).sort()).toEqual([...EVENTS].sort());
+  expect(firstColumn(read("docs/events.md")).sort()).toEqual([...EVENTS, ...FLEET_EVENTS].sort());
 });
 
 test("every event the scripts emit is one of them", () => {
@@ -27,6 +28,13 @@ test("every event the scripts emit is one of them", () => {
     const emitted = read(`packages/debounce/lua/${name}.lua`).match(/'WORKSPACE_\w+'/g) ?? [];
     for (const event of emitted) expect(EVENTS).toContain(event.replaceAll("'", ""));
   }
+});
+
+test("every event the fleet's scripts emit is one of them, and every one is emitted", () => {
+  const directory = new URL("../packages/fleet/lua/", import.meta.url);
+  const scripts = readdirSync(directory).map((name) => read(`packages/fleet/lua/${name}`));
+  const emitted = scripts.flatMap((text) => [...text.matchAll(/'(ROLLOUT_\w+)'/g)].map(([, event]) => event));
+  expect([...new Set(emitted)].sort()).toEqual([...FLEET_EVENTS].sort());
 });
 
 test("the table of the default profile is the default profile", () => {
@@ -71,6 +79,8 @@ test("every link in the documents leads to a file", () => {
     "docs/policies.md",
     "docs/api.md",
     "docs/library.md",
+    "docs/rollouts.md",
+    "docs/fleet.md",
     "docs/simulator.md",
     "docs/command.md",
   ]) {

@@ -18,6 +18,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
 import { policyRoutes } from "./routes/policies.ts";
+import { rolloutRoutes } from "./routes/rollouts.ts";
 import { triggerOutcomeRoutes } from "./routes/trigger-outcomes.ts";
 import { triggerRoutes } from "./routes/triggers.ts";
 import { verbRoutes } from "./routes/verbs.ts";
@@ -81,6 +82,7 @@ export function createApp(parts: AppParts): Express {
     triggerRoutes(parts),
     triggerOutcomeRoutes(parts, parts.feed),
     verbRoutes(parts),
+    rolloutRoutes(parts),
     fileRoutes(parts),
     webhookRoutes(parts.webhooks),
     openApiRoutes(),

@@ -1,4 +1,5 @@
 import type { RestartCoordinator } from "@restart-coordinator/debounce";
+import type { RolloutDriver, Rollouts } from "@restart-coordinator/fleet";
 import type { SpecCheck } from "@restart-coordinator/provisioner-specs";
 import type { LivePolicies } from "@restart-coordinator/service";
 import type { Request, Response } from "express";
@@ -10,6 +11,8 @@ import { conflict, unknownWorkspace } from "./problem.ts";
 export interface ApiContext {
   readonly coordinator: RestartCoordinator;
   readonly policies: LivePolicies;
+  readonly rollouts: Rollouts;
+  readonly rolloutDriver: RolloutDriver;
   readonly files: WorkspaceFiles;
   readonly templates: Templates;
   /** What a worker would say of a workspace's spec, as far as it is known here. */

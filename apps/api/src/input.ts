@@ -1,16 +1,16 @@
 /** What may come in, by route; everything is bounded. */
-
 import { EVENTS, PHASES, WORKSPACE_ID } from "@restart-coordinator/debounce";
+import { FLEET_EVENTS } from "@restart-coordinator/fleet";
 import { assertPublicHost, WEBHOOK_FORMATS } from "@restart-coordinator/webhooks";
 import { z } from "zod";
 
 const LONE_SURROGATE = /\p{Cs}/u;
 /** Half of a character is none: stored, it would become another text, and a script of Redis stumbles over it. */
 const text = () => z.string().refine((given) => !LONE_SURROGATE.test(given), "expected well-formed Unicode");
-const oneLine = (most: number) => text().min(1).max(most);
+export const oneLine = (most: number) => text().min(1).max(most);
 
 /** z.record, which alone would pass over one name in silence. */
-function recordOf<Value extends z.ZodType>(key: z.ZodType<string, string>, value: Value) {
+export function recordOf<Value extends z.ZodType>(key: z.ZodType<string, string>, value: Value) {
   return z
     .unknown()
     .refine((given) => typeof given !== "object" || given === null || !Object.hasOwn(given, "__proto__"), {
@@ -22,8 +22,8 @@ function recordOf<Value extends z.ZodType>(key: z.ZodType<string, string>, value
 export const workspaceId = z
   .string()
   .regex(WORKSPACE_ID, 'expected 1 to 128 letters, digits, ".", "_" or "-", not starting with a dot');
-const reason = oneLine(1_000).optional();
-const actor = oneLine(200).optional();
+export const reason = oneLine(1_000).optional();
+export const actor = oneLine(200).optional();
 
 export const workspaceBody = z.strictObject({
   name: oneLine(200).nullish(),
@@ -112,12 +112,16 @@ export const outcomeQuery = z.object({
     .refine((ms) => ms <= 60_000, "at most 60s")
     .prefault("0s"),
 });
+const ALL_EVENTS: readonly string[] = [...EVENTS, ...FLEET_EVENTS];
+const streamedEvent = z.string().refine((name) => ALL_EVENTS.includes(name), {
+  error: ({ input }) => `unknown event "${String(input).slice(0, 100)}"; expected some of ${ALL_EVENTS.join(", ")}`,
+});
 /** `?event=A,B` or `?event=A&event=B`: only those; undefined = all. */
 export const eventsQuery = z.object({
   event: z
     .union([z.string(), z.array(z.string())])
     .transform((given) => [given].flat().flatMap((names) => names.split(",")))
-    .pipe(z.array(eventName))
+    .pipe(z.array(streamedEvent))
     .optional()
     .describe("Names of events, separated by commas"),
 });
@@ -134,7 +138,7 @@ export const idempotencyHeaders = z.object({
     .min(1, wrongKey)
     .max(LONGEST_KEY, wrongKey)
     .optional()
-    .describe("The same key with the same body within 24 hours gets the first receipt again"),
+    .describe("The same key with the same body within 24 hours gets the first answer again"),
 });
 /** `?cascade=true` takes descendants along. */
 export const cascadeQuery = z.strictObject({ cascade: z.enum(["true", "false"]).default("false") });

@@ -1,5 +1,6 @@
 /** How the API shows what the coordinator knows: the same fields, times as ISO 8601. */
 import type { CoveredSource, Receipt, RestartEvent, Restarting, WorkspaceState } from "@restart-coordinator/debounce";
+import type { Member, Rollout } from "@restart-coordinator/fleet";
 import type { LivePolicies, PolicyFileStatus } from "@restart-coordinator/service";
 import type { Webhook } from "@restart-coordinator/webhooks";
 
@@ -92,6 +93,38 @@ export function showWorkspace(workspace: WorkspaceState) {
               covers: (lastCycle.covers ?? []).map(showCovered),
             },
     },
+  };
+}
+
+export function showRollout(rollout: Rollout) {
+  const { ids: _, stopped, ...rest } = rollout;
+  return {
+    ...rest,
+    stopped: stopped === undefined ? null : showStopped(stopped),
+    selector: rest.selector ?? null,
+    reason: rest.reason ?? null,
+    canary: rest.canary ?? null,
+    pauseOnFailure: rest.pauseOnFailure ?? null,
+    budget: rest.budget ?? null,
+    createdAt: iso(rest.createdAt),
+    startedAt: iso(rest.startedAt),
+    endedAt: iso(rest.endedAt),
+  };
+}
+
+function showStopped({ by, at, actor, reason }: NonNullable<Rollout["stopped"]>) {
+  return { by, at: iso(at), actor: actor ?? null, reason: reason ?? null };
+}
+
+export function showMember(member: Member) {
+  return {
+    ...member,
+    startedAt: iso(member.startedAt),
+    endedAt: iso(member.endedAt),
+    triggerId: member.triggerId ?? null,
+    cycleId: member.cycleId ?? null,
+    rule: member.rule ?? null,
+    error: member.error ?? null,
   };
 }
 

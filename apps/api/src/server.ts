@@ -2,7 +2,9 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { hostname } from "node:os";
 import { RestartCoordinator } from "@restart-coordinator/debounce";
+import { RolloutDriver, Rollouts } from "@restart-coordinator/fleet";
 import { noSpecCheck, type SpecCheck, specCheckFor } from "@restart-coordinator/provisioner-specs";
 import {
   type ApiEnvironment,
@@ -59,7 +61,16 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
   });
   const hints = new HintQueues(redis, coordinator.keys);
   metrics.watch({ redis, coordinator, hints });
-  const feed = new EventFeed({ redis, keys: coordinator.keys, logger });
+  const rollouts = new Rollouts({
+    redis,
+    prefix: config.RESTART_PREFIX,
+    keepMs: config.RESTART_ACTIVITY_TTL_MS,
+    leaseMs: config.RESTART_LEASE_MS,
+  });
+  const rolloutDriver = new RolloutDriver({ rollouts, coordinator, owner: `api ${hostname()}:${process.pid}` });
+  const { keys } = coordinator;
+  const shardStreams = Array.from({ length: keys.shards }, (_, shard) => keys.forShard("events", shard));
+  const feed = new EventFeed({ redis, streams: [...shardStreams, rollouts.keys.of("events")], logger });
 
   const webhooks = {
     registry: new WebhookRegistry({ redis, prefix: config.RESTART_PREFIX, keys: coordinator.keys }),
@@ -68,6 +79,8 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
   const parts = {
     coordinator,
     policies,
+    rollouts,
+    rolloutDriver,
     files,
     templates,
     checkSpec,

@@ -2,7 +2,7 @@
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Cycles, type Hint, RestartCoordinator } from "@restart-coordinator/debounce";
-import { Turns } from "@restart-coordinator/fleet";
+import { RolloutDriver, Rollouts, Turns } from "@restart-coordinator/fleet";
 import {
   blockingConnection,
   connectRedis,
@@ -26,6 +26,7 @@ import { JobNotes } from "./job-notes.ts";
 import { createProvisioner } from "./provisioners/create.ts";
 import { Reconciler } from "./reconciler.ts";
 import { removeWorkspaceFiles } from "./remove-files.ts";
+import { RolloutLoop } from "./rollout-loop.ts";
 import { Sweeper } from "./sweeper.ts";
 import { TurnTaker } from "./turn-taker.ts";
 
@@ -59,7 +60,7 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
     observer: metrics.observer,
   };
   const cycles = new Cycles({ ...shared, worker: name });
-  const coordinator = new RestartCoordinator(shared);
+  const coordinator: RestartCoordinator = new RestartCoordinator({ ...shared, onDue: (hint) => wake(hint) });
   const hints = new HintQueues(redis, cycles.keys);
   metrics.watch({ redis, coordinator, hints });
   const wake = (hint: Hint): Promise<void> => hints.enqueue(hint);
@@ -111,6 +112,12 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
   });
   sweeper.start();
   policies.watch(logger, (isLoaded) => metrics.policyReloaded(isLoaded));
+  const rolloutLoop = new RolloutLoop({
+    driver: rolloutDriverFor(config, { redis, coordinator, owner: name }),
+    intervalMs: config.RESTART_SWEEP_MS,
+    logger,
+  });
+  rolloutLoop.start();
   const reconciler =
     reconcile && new Reconciler({ reconcile, coordinator, intervalMs: config.EC2_RECONCILE_MS, logger });
   reconciler?.start();
@@ -145,7 +152,13 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
   const finish = async (): Promise<void> => {
     const grace = setTimeout(() => handover.abort(new Error("the worker is going down")), config.SHUTDOWN_GRACE_MS);
     // Takes no further hint and waits for the cycles under way; past the grace time they are handed over.
-    await Promise.all([sweeper.stop(), webhooks.stop(), turnTaker?.stop(), ...workers.map((worker) => worker.close())]);
+    await Promise.all([
+      sweeper.stop(),
+      webhooks.stop(),
+      rolloutLoop.stop(),
+      turnTaker?.stop(),
+      ...workers.map((worker) => worker.close()),
+    ]);
     clearTimeout(grace);
     await hints.close();
     await redis.quit();
@@ -184,6 +197,19 @@ function takesTurns(
     run: (id) => drain(id, parts, () => {}),
     logger: parts.logger,
   });
+}
+
+function rolloutDriverFor(
+  config: WorkerEnvironment,
+  parts: { redis: Redis | Cluster; coordinator: RestartCoordinator; owner: string },
+): RolloutDriver {
+  const rollouts = new Rollouts({
+    redis: parts.redis,
+    prefix: config.RESTART_PREFIX,
+    keepMs: config.RESTART_ACTIVITY_TTL_MS,
+    leaseMs: config.RESTART_LEASE_MS,
+  });
+  return new RolloutDriver({ ...parts, rollouts });
 }
 
 async function drainFor(job: Job<HintData>, parts: DrainParts): Promise<void> {

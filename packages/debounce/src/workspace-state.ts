@@ -55,6 +55,8 @@ export interface RunningCycle {
 export interface LastCycle {
   readonly id: string;
   readonly generation: number;
+  /** Undefined of one that was superseded. */
+  readonly action?: CycleAction;
   readonly outcome: Outcome;
   readonly startedAt: number;
   readonly endedAt: number;

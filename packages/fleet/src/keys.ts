@@ -1,13 +1,39 @@
-/** The fleet's keys have a hash tag of their own: one slot for what concerns workspaces of all shards. */
+/**
+ * The fleet's keys have a hash tag of their own, `{<prefix>:fleet}`: one slot for what concerns workspaces of all shards.
+ * Only this file knows how they are named.
+ */
 
-export type FleetKeyRole = "permits" | "waiting" | "turns";
+/** Shared by all. */
+export type FleetKeyRole = "permits" | "waiting" | "turns" | "rollouts" | "active" | "events";
+/** One rollout's own. */
+export type RolloutKeyRole = "rollout" | "order" | "members" | "running";
+
+const SHARED: Readonly<Record<FleetKeyRole, string>> = {
+  permits: "permits",
+  waiting: "waiting",
+  turns: "turns",
+  rollouts: "rollouts",
+  active: "rollouts-active",
+  events: "events",
+};
+
+const OF_ROLLOUT: Readonly<Record<RolloutKeyRole, string>> = {
+  rollout: "rollout",
+  order: "rollout-order",
+  members: "rollout-members",
+  running: "rollout-running",
+};
 
 export interface FleetKeys {
   of(role: FleetKeyRole): string;
+  ofRollout(role: RolloutKeyRole, rolloutId: string): string;
 }
 
 /** `prefix` as the coordinator's. */
 export function createFleetKeys(prefix: string): FleetKeys {
   const tag = `{${prefix}:fleet}`;
-  return { of: (role) => `${tag}:${role}` };
+  return {
+    of: (role) => `${tag}:${SHARED[role]}`,
+    ofRollout: (role, rolloutId) => `${tag}:${OF_ROLLOUT[role]}:${rolloutId}`,
+  };
 }

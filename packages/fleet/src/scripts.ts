@@ -1,11 +1,24 @@
 /** The fleet's scripts, one per transition, loaded as the coordinator's are. */
 import { bindScriptSet, type RunScriptOf } from "@restart-coordinator/debounce";
 import type { Cluster, Redis } from "ioredis";
-import type { FleetKeyRole } from "./keys.ts";
+import type { FleetKeyRole, RolloutKeyRole } from "./keys.ts";
 
-export const FLEET_SCRIPTS = ["enter", "take", "keep", "give-back"] as const;
+export const FLEET_SCRIPTS = [
+  "enter",
+  "take",
+  "keep",
+  "give-back",
+  "rollout-create",
+  "rollout-claim",
+  "rollout-leave",
+  "rollout-freeze",
+  "rollout-pick",
+  "rollout-note",
+  "rollout-settle",
+  "rollout-steer",
+] as const;
 export type FleetScript = (typeof FLEET_SCRIPTS)[number];
-export type RunFleetScript = RunScriptOf<FleetScript, FleetKeyRole>;
+export type RunFleetScript = RunScriptOf<FleetScript, FleetKeyRole | RolloutKeyRole>;
 
 export const FLEET_LUA = new URL("../lua/", import.meta.url);
 

@@ -11,7 +11,7 @@
 import { randomBytes } from "node:crypto";
 import { fromRedis } from "@restart-coordinator/debounce";
 import type { Cluster, Redis } from "ioredis";
-import { createFleetKeys, type FleetKeys } from "./keys.ts";
+import { createFleetKeys, type FleetKeyRole, type FleetKeys } from "./keys.ts";
 import { bindFleetScripts, type FleetScript, type RunFleetScript } from "./scripts.ts";
 
 export interface TurnsOptions {
@@ -93,7 +93,7 @@ export class Turns {
 
   async #run(name: FleetScript, args: Readonly<Record<string, string | number>>): Promise<unknown[]> {
     try {
-      return await this.#script(name, (role) => this.#keys.of(role), args);
+      return await this.#script(name, (role) => this.#keys.of(role as FleetKeyRole), args);
     } catch (error) {
       throw fromRedis(error);
     }

@@ -1,9 +1,9 @@
 /**
- * The events of all shards, read once per process and handed to everyone who listens: ten thousand readers cost one
+ * The events of all shards and of the fleet, read once per process and handed to everyone who listens: ten thousand readers cost one
  * blocking connection, and nobody listening costs none.
  */
 import { setMaxListeners } from "node:events";
-import { CoordinatorUnavailableError, isBefore, type KeySpace } from "@restart-coordinator/debounce";
+import { CoordinatorUnavailableError, isBefore } from "@restart-coordinator/debounce";
 import { blockingConnection } from "@restart-coordinator/service";
 import { Cluster, type Redis } from "ioredis";
 import type { Logger } from "pino";
@@ -12,7 +12,8 @@ import { type Position, parseEntry, type RawEntry, type StreamedEvent } from "./
 export interface FeedOptions {
   /** For history; the blocking readers get connections of their own. */
   readonly redis: Redis | Cluster;
-  readonly keys: KeySpace;
+  /** The streams' keys: every shard's, by its number, then the fleet's. */
+  readonly streams: readonly string[];
   readonly logger: Logger;
 }
 
@@ -61,7 +62,12 @@ export class EventFeed {
     return close;
   }
 
-  /** The last entry of every shard's stream now. */
+  /** The number of shards, and of the fleet's stream after theirs. */
+  get shards(): number {
+    return this.#options.streams.length - 1;
+  }
+
+  /** The last entry of every stream now. */
   async end(): Promise<Position> {
     const last = await this.#eachShard((key, redis) => redis.xrevrange(key, "+", "-", "COUNT", 1));
     return last.map((entries) => entries[0]?.[0] ?? "0-0");
@@ -69,7 +75,7 @@ export class EventFeed {
 
   /** What a shard's stream still holds after an entry, in its order, at most `count`. */
   async after(shard: number, id: string, count: number): Promise<StreamedEvent[]> {
-    const key = this.#options.keys.forShard("events", shard);
+    const key = this.#options.streams[shard] as string;
     const entries = await this.#ask((redis) => redis.xrange(key, `(${id}`, "+", "COUNT", count));
     return entries.map((entry) => parseEntry(shard, entry));
   }
@@ -91,9 +97,9 @@ export class EventFeed {
   }
 
   #startReading(): void {
-    const { redis, keys } = this.#options;
-    const shards = Array.from({ length: keys.shards }, (_, shard) => shard);
-    // One connection blocks for all streams of a server; on a Cluster each shard may live on another node.
+    const { redis, streams } = this.#options;
+    const shards = [...streams.keys()];
+    // One connection blocks for all streams of a server; on a Cluster each of them may live on another node.
     const groups = redis instanceof Cluster ? shards.map((shard) => [shard]) : [shards];
     const publish = (event: StreamedEvent) => {
       for (const listener of this.#listeners) listener(event);
@@ -107,9 +113,7 @@ export class EventFeed {
   }
 
   #eachShard(read: (key: string, redis: Redis | Cluster) => Promise<RawEntry[]>): Promise<RawEntry[][]> {
-    const { keys } = this.#options;
-    const shards = Array.from({ length: keys.shards }, (_, shard) => shard);
-    return Promise.all(shards.map((shard) => this.#ask((redis) => read(keys.forShard("events", shard), redis))));
+    return Promise.all(this.#options.streams.map((key) => this.#ask((redis) => read(key, redis))));
   }
 
   async #ask<Result>(command: (redis: Redis | Cluster) => Promise<Result>): Promise<Result> {
@@ -150,7 +154,7 @@ class StreamReader {
 
   async #locate(): Promise<void> {
     for (const shard of this.#shards) {
-      const key = this.#options.keys.forShard("events", shard);
+      const key = this.#options.streams[shard] as string;
       const [last] = await this.#connection.xrevrange(key, "+", "-", "COUNT", 1);
       this.#last.set(key, last?.[0] ?? "0-0");
     }

@@ -1,11 +1,12 @@
-/** Where a reader stands: the last id it has seen of every shard's stream. */
+/** Where a reader stands: the last id it has seen of every stream. */
 import { parseEventEntry, type RestartEvent } from "@restart-coordinator/debounce";
 
-/** One stream id per shard, by shard number. */
+/** One id per stream: the shards', by their number, and the fleet's last. */
 export type Position = readonly string[];
 export type RawEntry = [id: string, fields: string[]];
 
 export interface StreamedEvent {
+  /** Or the number after the last shard's, for the fleet's stream. */
   readonly shard: number;
   /** The entry's id in its shard's stream. */
   readonly id: string;
@@ -14,14 +15,20 @@ export interface StreamedEvent {
 
 const STREAM_ID = /^\d{1,16}-\d{1,16}$/;
 
-/** Undefined when the text is no position of an installation with that many shards. */
+/**
+ * Reads `<id>,<id>…/<id>`: the shards' ids, then the fleet's. Without the last one nothing of the fleet is repeated.
+ * Undefined when the text is no position of an installation with that many shards.
+ */
 export function parsePosition(text: string, shards: number): Position | undefined {
-  const ids = text.split(",");
-  return ids.length === shards && ids.every((id) => STREAM_ID.test(id)) ? ids : undefined;
+  const [ofShards = "", ...ofFleet] = text.split("/");
+  const ids = ofShards.split(",");
+  const isPosition = ids.length === shards && ofFleet.length <= 1;
+  return isPosition && [...ids, ...ofFleet].every((id) => STREAM_ID.test(id)) ? [...ids, ...ofFleet] : undefined;
 }
 
-export function formatPosition(position: Position): string {
-  return position.join(",");
+export function formatPosition(position: Position, shards: number): string {
+  const ofFleet = position[shards];
+  return position.slice(0, shards).join(",") + (ofFleet === undefined ? "" : `/${ofFleet}`);
 }
 
 export function parseEntry(shard: number, entry: RawEntry): StreamedEvent {

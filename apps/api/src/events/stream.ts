@@ -23,14 +23,15 @@ const HISTORY_PAGE = 500;
 
 /** Writes until the reader goes, falls behind, or this process stops. @throws before the first byte only */
 export async function streamEvents({ feed, response, wants, from, shard }: StreamOptions): Promise<void> {
-  const start = from ?? (await feed.end());
+  // A position without the fleet's stream: from now on, as far as that goes.
+  const start = [...(from ?? []), ...(await feed.end()).slice(from?.length ?? 0)];
   const position = [...start];
   const deliver = ({ shard: of, id, event }: StreamedEvent): void => {
     if (shard !== undefined && of !== shard) return;
     // History and the live feed overlap: each event is sent once.
     if (!isBefore(position[of] ?? "0-0", id)) return;
     position[of] = id;
-    if (wants(event)) send(response, event.event, formatted(position, shard), showEvent(event));
+    if (wants(event)) send(response, event.event, formatted(position, shard, feed), showEvent(event));
   };
   let waiting: StreamedEvent[] | undefined = [];
   const close = await feed.listen((event) => {
@@ -57,7 +58,7 @@ export async function streamEvents({ feed, response, wants, from, shard }: Strea
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",
   });
-  write(response, `retry: 1000\nid: ${formatted(position, shard)}\n\n`);
+  write(response, `retry: 1000\nid: ${formatted(position, shard, feed)}\n\n`);
   await replay(feed, start, { shard, deliver, response, position, tellGaps: from !== undefined });
   for (const event of waiting) deliver(event);
   waiting = undefined;
@@ -78,7 +79,10 @@ async function replay(
   for (const [shard, start] of from.entries()) {
     if (to.shard !== undefined && to.shard !== shard) continue;
     if (gaps[shard])
-      send(to.response, "gap", formatted(to.position, to.shard), { after: start, reason: "older events were trimmed" });
+      send(to.response, "gap", formatted(to.position, to.shard, feed), {
+        after: start,
+        reason: "older events were trimmed",
+      });
     let last = start;
     while (!to.response.destroyed) {
       const page = await feed.after(shard, last, HISTORY_PAGE);
@@ -89,8 +93,8 @@ async function replay(
   }
 }
 
-function formatted(position: Position, shard: number | undefined): string {
-  return shard === undefined ? formatPosition(position) : (position[shard] ?? "0-0");
+function formatted(position: Position, shard: number | undefined, { shards }: EventFeed): string {
+  return shard === undefined ? formatPosition(position, shards) : (position[shard] ?? "0-0");
 }
 
 function send(response: ServerResponse, event: string, id: string, data: unknown): void {

@@ -10,8 +10,10 @@ import {
   RULES,
   STATUSES,
 } from "@restart-coordinator/debounce";
+import { FLEET_EVENTS, MEMBER_STATUSES, ROLLOUT_STATES, STOPPED_BY } from "@restart-coordinator/fleet";
 import { WEBHOOK_FORMATS } from "@restart-coordinator/webhooks";
 import { z } from "zod";
+import { canary, rolloutBudget, rolloutSelector } from "../rollout-input.ts";
 
 /** Schemas that have a name in the document. */
 export const named = z.registry<{ id: string }>();
@@ -114,8 +116,8 @@ export const event = name(
   "Event",
   z.object({
     id: z.string(),
-    event: z.enum(EVENTS),
-    workspace_id: z.string(),
+    event: z.enum([...EVENTS, ...FLEET_EVENTS]),
+    workspace_id: z.string().describe("Empty for what concerns no single workspace"),
     timestamp: time,
     payload: z.looseObject({}).describe("Times in it are milliseconds since the epoch"),
   }),
@@ -169,6 +171,55 @@ export const triggerOutcome = z.union([
   z.object({ ...outcome, status: z.literal("failed"), error: z.string().optional() }),
   z.object({ ...outcome, status: z.literal("canceled") }),
 ]);
+
+export const rollout = name(
+  "Rollout",
+  z.object({
+    id: z.string(),
+    state: z.enum(ROLLOUT_STATES),
+    stopped: z
+      .object({
+        by: z.enum(STOPPED_BY),
+        at: time,
+        actor: z.string().nullable(),
+        reason: z.string().nullable(),
+      })
+      .nullable()
+      .describe("What paused or aborted it"),
+    selector: rolloutSelector.nullable().describe("Null when ids were given"),
+    source: z.string(),
+    reason: z.string().nullable(),
+    actor: z.string(),
+    maxConcurrent: count,
+    splayMs: count,
+    canary: canary.nullable(),
+    canaries: z.object({ count, passed: z.boolean() }),
+    pauseOnFailure: count.nullable(),
+    budget: rolloutBudget.nullable(),
+    createdAt: time,
+    startedAt: time.nullable().describe("When the list of its members was whole"),
+    endedAt: time.nullable(),
+    counts: z.object({ total: count, waiting: count, running: count, done: count, failed: count, skipped: count }),
+  }),
+);
+
+const member = z.object({
+  workspaceId: z.string(),
+  status: z.enum(MEMBER_STATUSES),
+  startedAt: time.nullable(),
+  endedAt: time.nullable(),
+  triggerId: z.string().nullable(),
+  cycleId: z.string().nullable(),
+  byItself: z.boolean().describe("It restarted after the rollout was made without being asked to by it"),
+  rule: z.string().nullable().describe("Why it was skipped"),
+  error: z.string().nullable().describe("Why it failed"),
+});
+export const rolloutWithMembers = z.object({
+  ...rollout.shape,
+  members: z.array(member),
+  nextCursor: count.nullable(),
+});
+export const rolloutPage = z.object({ rollouts: z.array(rollout), nextCursor: z.string().nullable() });
 
 export const desired = z.object({
   id: z.string(),

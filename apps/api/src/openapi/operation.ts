@@ -7,7 +7,7 @@ export interface Operation {
   readonly route: `${"GET" | "PUT" | "POST" | "DELETE"} /${string}`;
   /** Unique; what a generated client calls it. */
   readonly id: string;
-  readonly tag: "Workspaces" | "Restarts" | "Files" | "Events" | "Webhooks" | "Service";
+  readonly tag: "Workspaces" | "Restarts" | "Rollouts" | "Files" | "Events" | "Webhooks" | "Service";
   readonly summary: string;
   readonly description?: string;
   /** The least that may ask; undefined = anybody, without a token. */

@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
 import type { Receipt } from "@restart-coordinator/debounce";
-import { type Request, Router } from "express";
+import { Router } from "express";
 import { allow } from "../authentication.ts";
 import { type ApiContext, actorOf, assertRegistered, idOf } from "../context.ts";
-import { idempotencyHeaders, restartBody, triggerBody } from "../input.ts";
+import { idempotencyOf } from "../idempotency.ts";
+import { restartBody, triggerBody } from "../input.ts";
 import { Problem } from "../problem.ts";
 import { showReceipt } from "../representation.ts";
 
@@ -71,15 +71,4 @@ export function decisionOf(receipt: {
 }) {
   const { workspaceId, source, decision, rule, generation } = receipt;
   return { workspaceId, source, decision, rule, generation };
-}
-
-/** The key counts per caller; the body is compared by its hash. */
-function idempotencyOf(request: Request, caller: string): { key: string; body: string } | undefined {
-  const { "Idempotency-Key": key } = idempotencyHeaders.parse({ "Idempotency-Key": request.get("idempotency-key") });
-  if (key === undefined) return undefined;
-  return { key: digest(`${caller}\n${key}`), body: digest(`${request.path}\n${JSON.stringify(request.body ?? {})}`) };
-}
-
-function digest(text: string): string {
-  return createHash("sha256").update(text).digest("base64url");
 }

@@ -46,6 +46,19 @@ export const ROUTES: readonly Route[] = [
   verb("release"),
   verb("cancel"),
   { ...verb("flush"), status: 200 },
+  { method: "GET", pattern: "/rollouts", scope: "read" },
+  {
+    method: "POST",
+    pattern: "/rollouts",
+    scope: "operate",
+    body: { ids: ["nobody"] },
+    status: 202,
+    unregistered: true,
+  },
+  { method: "GET", pattern: "/rollouts/:rollout", scope: "read", status: 404 },
+  { method: "POST", pattern: "/rollouts/:rollout/pause", scope: "operate", status: 404 },
+  { method: "POST", pattern: "/rollouts/:rollout/resume", scope: "operate", status: 404 },
+  { method: "POST", pattern: "/rollouts/:rollout/abort", scope: "operate", status: 404 },
   { method: "GET", pattern: "/workspaces/:id/files", scope: "read" },
   { method: "PUT", pattern: "/workspaces/:id/files", scope: "trigger", body: { files: {} } },
   { method: "GET", pattern: "/workspaces/:id/files/*path", scope: "read", status: 404 },
@@ -73,6 +86,7 @@ export function pathOf({ pattern }: Route, id: string): string {
   return pattern
     .replace(":id", id)
     .replace(":webhookId", id)
+    .replace(":rollout", "r-nosuchrollout")
     .replace(":triggerId", `dropped.window.1.nonce.${id}`)
     .replace("*path", "no/such.txt");
 }

@@ -1,0 +1,24 @@
+-- Creates a rollout, once.
+-- KEYS: rollout order members running rollouts active events
+-- ARGV: id fields ids mostActive now
+-- `fields`: JSON object of strings, as asked; `ids`: JSON list of its members, or '' when a selector finds them
+-- Reply: {'created'} | {'exists', same 0|1} | {'too-many', active}
+-- Events: ROLLOUT_STARTED, ROLLOUT_FINISHED (nobody to restart)
+
+local now = clock()
+local fields = cjson.decode(A.fields)
+local body = redis.call('HGET', K.rollout, 'body')
+if body then return { 'exists', body == fields.body and 1 or 0 } end
+local active = redis.call('SCARD', K.active)
+if active >= tonumber(A.mostActive) then return { 'too-many', active } end
+
+local rollout = {}
+set(rollout, fields)
+set(rollout, { state = 'preparing', createdAt = now })
+redis.call('ZADD', K.rollouts, now, A.id)
+redis.call('SADD', K.active, A.id)
+if A.ids ~= '' then
+  for place, workspace in ipairs(cjson.decode(A.ids)) do redis.call('ZADD', K.order, 'NX', place, workspace) end
+  start(rollout, now)
+end
+return { 'created' }

@@ -1,0 +1,8 @@
+-- Lets another advance the rollout at once.
+-- KEYS: rollout
+-- ARGV: fence
+-- Reply: {'left'} | {'lost'}
+
+if redis.call('HGET', K.rollout, 'fence') ~= A.fence then return { 'lost' } end
+redis.call('HDEL', K.rollout, 'driver', 'driverUntil')
+return { 'left' }

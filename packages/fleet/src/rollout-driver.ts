@@ -1,0 +1,190 @@
+/**
+ * Advances rollouts: builds the list of members, asks for their restarts and notes how they ended. Any process may do so
+ * at any time; the one with the rollout's lease does, and another one once that has run out. Every step is one script,
+ * and can be taken again: a trigger carries a key by which Redis knows it, a member is settled once.
+ */
+import { randomBytes } from "node:crypto";
+import {
+  type RestartCoordinator,
+  type TriggerRequest,
+  UnknownSourceError,
+  type WorkspaceState,
+} from "@restart-coordinator/debounce";
+import { afterTrigger, type MemberStep, nextStep } from "./rollout-member.ts";
+import { describeRollout } from "./rollout-record.ts";
+import type { Driving } from "./rollout-transitions.ts";
+import type { MemberRecord, Rollout, RolloutSelector } from "./rollout-types.ts";
+import type { Rollouts } from "./rollouts.ts";
+
+export interface RolloutDriverOptions {
+  readonly rollouts: Rollouts;
+  readonly coordinator: RestartCoordinator;
+  /** Names this process in the records. */
+  readonly owner: string;
+}
+
+/** More than that is no rollout: a selector that matches them ends it at once. */
+export const MOST_MEMBERS = 10_000;
+const PAGE = 200;
+/** Members looked at side by side. */
+const AT_ONCE = 20;
+
+interface Driven extends Driving {
+  readonly rollout: Rollout;
+}
+
+export class RolloutDriver {
+  readonly #rollouts: Rollouts;
+  readonly #coordinator: RestartCoordinator;
+  readonly #owner: string;
+  readonly #driving = new Map<string, Driving>();
+  #stopped = false;
+
+  constructor({ rollouts, coordinator, owner }: RolloutDriverOptions) {
+    this.#rollouts = rollouts;
+    this.#coordinator = coordinator;
+    this.#owner = `${owner}/${randomBytes(6).toString("base64url")}`;
+  }
+
+  /** Advances all that are active as far as they go now. One command when there are none. */
+  async pass(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const id of await this.#rollouts.active()) {
+      if (this.#stopped) return;
+      // One that cannot go on keeps no other from going on.
+      await this.#drive(id).catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** Builds the list of members now, if nobody else does. */
+  async prepare(id: string): Promise<void> {
+    const driven = await this.#claim(id);
+    if (driven === undefined) return;
+    await this.#freeze(driven);
+    await this.#rollouts.transitions.leave(driven);
+    this.#driving.delete(id);
+  }
+
+  /** Begins nothing more: a pass under way ends soon. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Lets others go on at once. */
+  async leave(): Promise<void> {
+    await Promise.all([...this.#driving.values()].map((driving) => this.#rollouts.transitions.leave(driving)));
+    this.#driving.clear();
+  }
+
+  async #claim(id: string): Promise<(Driven & { cursor: string; isPrepared: boolean }) | undefined> {
+    const reply = await this.#rollouts.transitions.claim({ id, owner: this.#owner });
+    if (reply.kind !== "claimed") {
+      this.#driving.delete(id);
+      return undefined;
+    }
+    const { fence, fields } = reply;
+    this.#driving.set(id, { id, fence });
+    const rollout = describeRollout(id, fields, 0);
+    return { id, fence, rollout, cursor: fields.cursor ?? "", isPrepared: fields.prepared !== undefined };
+  }
+
+  async #drive(id: string): Promise<void> {
+    const driven = await this.#claim(id);
+    if (driven === undefined) return;
+    if (!driven.isPrepared && !(await this.#freeze(driven))) return;
+    await this.#eachRunning(driven);
+    while (!this.#stopped) {
+      const picked = await this.#rollouts.transitions.pick(driven);
+      if (picked.kind !== "picked") return;
+      await this.#advance(driven, picked.workspaceId);
+    }
+  }
+
+  /** Page by page, from where it was left. Tells whether the list is whole. */
+  async #freeze(driven: Driven & { cursor: string; isPrepared: boolean }): Promise<boolean> {
+    const { id, fence, rollout } = driven;
+    let { cursor, isPrepared } = driven;
+    while (!isPrepared) {
+      if (this.#stopped) return false;
+      const page = await this.#coordinator.registry.list({ ...(cursor !== "" && { cursor }), limit: PAGE });
+      const ids = page.workspaces.filter((one) => matches(rollout.selector ?? {}, one)).map((one) => one.id);
+      const { nextCursor } = page;
+      const frozen = await this.#rollouts.transitions.freeze({
+        id,
+        fence,
+        cursor,
+        nextCursor,
+        ids,
+        most: MOST_MEMBERS,
+      });
+      if (frozen.kind !== "frozen" || frozen.total > MOST_MEMBERS) return false;
+      isPrepared = nextCursor === undefined;
+      cursor = nextCursor ?? "";
+    }
+    return true;
+  }
+
+  async #eachRunning(driven: Driven): Promise<void> {
+    const running = await this.#rollouts.running(driven.id);
+    for (let first = 0; first < running.length && !this.#stopped; first += AT_ONCE) {
+      const some = running.slice(first, first + AT_ONCE);
+      await Promise.all(some.map((workspaceId) => this.#advance(driven, workspaceId)));
+    }
+  }
+
+  /** Takes a member as far as it goes now. */
+  async #advance(driven: Driven, workspaceId: string): Promise<void> {
+    const { id, rollout } = driven;
+    const json = await this.#rollouts.record(id, workspaceId);
+    if (json === null) return;
+    const member = JSON.parse(json) as MemberRecord;
+    const workspace = await this.#coordinator.workspace(workspaceId);
+    // Only a good cycle and a cancellation are told apart by it.
+    const isObserved = workspace !== undefined && member.status === "running";
+    const activity = isObserved ? await this.#coordinator.activity(workspaceId) : [];
+    const facts = { rolloutId: id, since: rollout.createdAt, member, workspaceId, workspace, activity };
+    await this.#take(nextStep(facts), driven, workspaceId, member);
+  }
+
+  async #take(step: MemberStep, driven: Driven, workspaceId: string, member: MemberRecord): Promise<void> {
+    const { id, fence } = driven;
+    const { transitions } = this.#rollouts;
+    if (step.kind === "wait") return;
+    if (step.kind === "note") await transitions.note({ id, fence, workspaceId, member: step.member });
+    if (step.kind === "settle") await transitions.settle({ id, fence, workspaceId, member: step.member });
+    if (step.kind === "trigger") {
+      await this.#take(await this.#trigger(driven.rollout, workspaceId, member), driven, workspaceId, member);
+    }
+  }
+
+  async #trigger(rollout: Rollout, workspaceId: string, member: MemberRecord): Promise<MemberStep> {
+    const { id, source, reason, actor } = rollout;
+    const request: TriggerRequest = {
+      source,
+      actor,
+      // The id comes first: a long reason is cut.
+      reason: reason === undefined ? `rollout ${id}` : `rollout ${id}: ${reason}`,
+      onHold: "refuse",
+      // Whoever asks again, after a crash, gets the first receipt.
+      idempotency: { key: `rollout:${id}:${member.tries ?? 0}`, body: id },
+    };
+    try {
+      return afterTrigger(member, await this.#coordinator.trigger(workspaceId, request));
+    } catch (error) {
+      // The policy changed since the rollout was made.
+      if (!(error instanceof UnknownSourceError)) throw error;
+      return { kind: "settle", member: { ...member, status: "failed", error: error.message } };
+    }
+  }
+}
+
+/** All that is given must hold. */
+export function matches(selector: RolloutSelector, workspace: WorkspaceState): boolean {
+  const { tags = {}, runtime, status } = selector;
+  if (runtime !== undefined && workspace.runtime !== runtime) return false;
+  if (status !== undefined && workspace.status !== status) return false;
+  return Object.entries(tags).every(
+    ([tag, value]) => Object.hasOwn(workspace.tags, tag) && workspace.tags[tag] === value,
+  );
+}
