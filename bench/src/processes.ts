@@ -43,7 +43,7 @@ export async function startProcess(
     stdio: ["ignore", output, output],
   });
   closeSync(output);
-  const guard = startGuard(directory);
+  const guard = startGuard({ directory });
   guard.watch(child.pid);
   const url = await readyUrl(child, logFile);
   return {
@@ -63,6 +63,7 @@ export async function startProcess(
         child.kill(signal);
         await ended;
       }
+      guard.gone(child.pid);
       await guard.finish();
     },
   };

@@ -7,13 +7,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Policy } from "@restart-coordinator/debounce";
-import { type RunningRedis, startRedis } from "@restart-coordinator/dev-redis";
+import { type Guard, type RunningRedis, startGuard, startRedis } from "@restart-coordinator/dev-redis";
 import { VARIABLES } from "@restart-coordinator/service";
 import { type AgentRun, readRuns } from "./agent-record.ts";
 import { Child, type LogLine } from "./child.ts";
 import { Client } from "./client.ts";
 import { freePort } from "./free-port.ts";
-import { type Guard, startGuard } from "./guard.ts";
 import { ask } from "./http.ts";
 import { assertAnswers, removeKeys } from "./redis-keys.ts";
 import { WorkerLog } from "./worker-log.ts";
@@ -31,6 +30,18 @@ const AGENT_START_MS = 20_000;
 
 const scriptOf = (app: string): string => fileURLToPath(new URL(`../../apps/${app}/dist/main.js`, import.meta.url));
 const AGENT = fileURLToPath(new URL("./agent.js", import.meta.url));
+
+/**
+ * Ends the workspaces' processes: on record in .control, and told by the directory on their command line. The pause lets a
+ * launcher that a worker left become the process it launches.
+ */
+const END_WORKSPACES = `
+[ -z "$pids" ] || sleep 0.3
+for record in "$1"/workspaces/.control/*/process; do
+  [ -f "$record" ] || continue
+  pid=$(sed -n 's/^pid=//p' "$record")
+  if tr '\\0' '\\n' <"/proc/$pid/cmdline" | grep -qF "$1"; then kill -s KILL -- "-$pid"; fi
+done`;
 
 export interface SystemSettings {
   readonly policy: Policy;
@@ -76,7 +87,7 @@ export class System extends EventEmitter<{ ended: [Ended] }> {
 
   async #start(): Promise<void> {
     this.#folder = mkdtempSync(join(tmpdir(), "restart-demo-"));
-    this.#guard = startGuard(this.#folder);
+    this.#guard = startGuard({ directory: this.#folder, afterwards: END_WORKSPACES });
     mkdirSync(this.#recordFolder);
     writeFileSync(this.#policyFile, JSON.stringify(this.#settings.policy, null, 2));
     this.redis = await startRedis();

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { Guard } from "./guard.ts";
+import type { Guard } from "@restart-coordinator/dev-redis";
 import type { Link } from "./link.ts";
 
 export interface ReplicaOptions {

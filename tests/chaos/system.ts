@@ -4,10 +4,9 @@ import { createWriteStream, mkdirSync, mkdtempSync, type WriteStream, writeFileS
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type OwnRedis, startRedis } from "@restart-coordinator/dev-redis";
+import { type Guard, type OwnRedis, startGuard, startRedis } from "@restart-coordinator/dev-redis";
 import { VARIABLES } from "@restart-coordinator/service";
 import type { Span } from "../judge/persons.ts";
-import { type Guard, startGuard } from "./guard.ts";
 import { Link } from "./link.ts";
 import { DEADLINE_MS, LEASE_MS, POLICY, SWEEP_MS } from "./policy.ts";
 import { Replica } from "./replica.ts";
@@ -45,7 +44,7 @@ export class System {
 
   static async start(shards: number): Promise<System> {
     const folder = mkdtempSync(join(tmpdir(), "restart-chaos-"));
-    const guard = startGuard(folder);
+    const guard = startGuard({ directory: folder });
     const servers = await Promise.all([
       startRedis({ own: true, appendOnly: true, appendfsync: "always" }),
       startRedis({ own: true }),

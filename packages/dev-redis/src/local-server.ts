@@ -20,12 +20,12 @@ export async function startLocalServer(
   pickPort?: () => number,
 ): Promise<OwnRedis> {
   const directory = await mkdtemp(join(tmpdir(), "dev-redis-"));
-  const guard = startGuard(directory);
+  const guard = startGuard({ directory });
   const launch = async (port: number) => {
     const address = ["--port", String(port), "--bind", "127.0.0.1", "--dir", directory];
     const server = spawnServer(binary, [...address, ...commandLine(options)]);
     guard.watch(server.process.pid);
-    void server.ended.then(() => guard.watch(undefined));
+    void server.ended.then(() => guard.gone(server.process.pid));
     await server.ready;
     return { ...server, port };
   };

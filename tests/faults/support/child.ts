@@ -6,8 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-// By path: nothing outside of the tests needs a guarded process.
-import { startGuard } from "../../../packages/dev-redis/src/guard.ts";
+import { startGuard } from "@restart-coordinator/dev-redis";
 import { eventually } from "./eventually.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
@@ -43,7 +42,7 @@ export function startChild(app: keyof typeof MAIN, env: Readonly<Record<string, 
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const guard = startGuard(mkdtempSync(join(tmpdir(), "fault-")));
+  const guard = startGuard({ directory: mkdtempSync(join(tmpdir(), "fault-")) });
   guard.watch(child.pid);
   const log: LogLine[] = [];
   const complaints: string[] = [];
@@ -51,7 +50,7 @@ export function startChild(app: keyof typeof MAIN, env: Readonly<Record<string, 
   createInterface({ input: child.stderr }).on("line", (line) => complaints.push(line));
   const ended = new Promise<number | NodeJS.Signals>((resolve) => {
     child.once("close", (code, signal) => {
-      guard.watch(undefined);
+      guard.gone(child.pid);
       void guard.finish().then(() => resolve(signal ?? code ?? -1));
     });
   });

@@ -4,11 +4,9 @@ import { once } from "node:events";
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { onFreePort, startGuard } from "@restart-coordinator/dev-redis";
 import { Redis } from "ioredis";
 import { onTestFinished } from "vitest";
-// By path: nothing outside of the tests needs a guarded process.
-import { onFreePort } from "../../../packages/dev-redis/src/free-port.ts";
-import { startGuard } from "../../../packages/dev-redis/src/guard.ts";
 import { eventually } from "./eventually.ts";
 import { type Server, serverBinary } from "./local-servers.ts";
 
@@ -24,7 +22,7 @@ export interface Sentinel {
 /** Resolves once it knows the master and its replica: it can fail over from then on. */
 export async function startSentinel(master: Server): Promise<Sentinel> {
   const directory = await mkdtemp(join(tmpdir(), "sentinel-"));
-  const guard = startGuard(directory);
+  const guard = startGuard({ directory });
   const { port, sentinel } = await onFreePort(async (port) => {
     const config = join(directory, `${port}.conf`);
     await writeFile(config, configuration(port, directory, master.port));

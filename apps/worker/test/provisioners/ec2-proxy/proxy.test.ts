@@ -5,12 +5,12 @@ import { CreateVolumeCommand, EC2Client } from "@aws-sdk/client-ec2";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { LaunchCall } from "../../../src/provisioners/ec2/api.ts";
 import { SdkEc2Api } from "../../../src/provisioners/ec2/sdk-api.ts";
-import { startMoto } from "../ec2/moto.ts";
+import { motoForTests } from "../ec2/moto.ts";
 import { awsForTests } from "./aws-for-tests.ts";
 import { type Ec2Proxy, startEc2Proxy } from "./proxy.ts";
 
 awsForTests();
-const moto = await startMoto();
+const moto = await motoForTests();
 
 const IMAGE = "ami-12c6146b";
 const launch = (clientToken: string, type = "t3.micro"): LaunchCall => ({

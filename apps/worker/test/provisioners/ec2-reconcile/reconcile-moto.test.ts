@@ -3,12 +3,12 @@ import { SdkEc2Api } from "../../../src/provisioners/ec2/index.ts";
 import { BatchedEc2Api } from "../../../src/provisioners/ec2/pacing/index.ts";
 import { type Report, reconcile, type WorkspaceRecord } from "../../../src/provisioners/ec2/reconcile.ts";
 import { identityTags } from "../../../src/provisioners/ec2/tags.ts";
-import { startMoto } from "../ec2/moto.ts";
+import { motoForTests } from "../ec2/moto.ts";
 import { awsForTests } from "../ec2-proxy/aws-for-tests.ts";
 import { type Ec2Proxy, startEc2Proxy } from "../ec2-proxy/proxy.ts";
 
 awsForTests();
-const moto = await startMoto();
+const moto = await motoForTests();
 
 describe.skipIf(moto === undefined)("against moto", () => {
   let proxy: Ec2Proxy;

@@ -9,11 +9,11 @@ import type { Journal } from "../../../src/provisioners/provisioner.ts";
 import type { DoomedEc2Worker } from "./doomed-ec2-worker.ts";
 import { AWS_ENVIRONMENT, Ec2Harness, startEcho } from "./ec2-harness.ts";
 import { Core, Died, Mortal } from "./mortal.ts";
-import { startMoto } from "./moto.ts";
+import { motoForTests } from "./moto.ts";
 
 /** Many calls and many processes, on a machine that may be busy with other tests. */
 const SLOW_MS = 180_000;
-const moto = await startMoto();
+const moto = await motoForTests();
 let harness: Ec2Harness;
 let echo: Awaited<ReturnType<typeof startEcho>>;
 

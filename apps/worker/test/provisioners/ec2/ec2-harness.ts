@@ -16,7 +16,7 @@ import { type Ec2Options, Ec2Provisioner, SdkEc2Api } from "../../../src/provisi
 import { identityTags, TAG } from "../../../src/provisioners/ec2/tags.ts";
 import type { Cycle, Journal, Workspace } from "../../../src/provisioners/provisioner.ts";
 import { idempotent } from "./idempotent-api.ts";
-import { startMoto } from "./moto.ts";
+import { motoForTests } from "./moto.ts";
 
 export const OWNER = "test-coordinator";
 export const FAST = { pollMs: 5, retryMs: 1, retries: 3 };
@@ -163,7 +163,7 @@ export class Ec2Harness {
 
 /** Moto with what instances need, for the tests of one file; `isThere` is false where there is no moto. */
 export async function startBench() {
-  const moto = await startMoto();
+  const moto = await motoForTests();
   if (moto === undefined) return { isThere: false, harness: undefined as never, echo: undefined as never };
   const [harness, echo] = await Promise.all([Ec2Harness.create(moto.endpoint), startEcho()]);
   afterAll(async () => {

@@ -1,0 +1,2 @@
+export { type Moto, NoMotoError } from "./moto.ts";
+export { startMoto } from "./start-moto.ts";
