@@ -1,6 +1,7 @@
 -- Creates a rollout, once.
 -- KEYS: rollout order members running rollouts active events
--- ARGV: id fields ids mostActive now
+-- ARGV: id fields ids mostActive owner leaseMs now
+-- `owner`: who builds the list of members, if a selector finds them; '' = whoever comes first
 -- `fields`: JSON object of strings, as asked; `ids`: JSON list of its members, or '' when a selector finds them
 -- Reply: {'created'} | {'exists', same 0|1} | {'too-many', active}
 -- Events: ROLLOUT_STARTED, ROLLOUT_FINISHED (nobody to restart)
@@ -20,5 +21,7 @@ redis.call('SADD', K.active, A.id)
 if A.ids ~= '' then
   for place, workspace in ipairs(cjson.decode(A.ids)) do redis.call('ZADD', K.order, 'NX', place, workspace) end
   start(rollout, now)
+elseif A.owner ~= '' then
+  set(rollout, { driver = A.owner, fence = 1, driverUntil = now + tonumber(A.leaseMs) })
 end
 return { 'created' }

@@ -34,16 +34,17 @@ interface Driven extends Driving {
 }
 
 export class RolloutDriver {
+  /** Of this process and no other. */
+  readonly owner: string;
   readonly #rollouts: Rollouts;
   readonly #coordinator: RestartCoordinator;
-  readonly #owner: string;
   readonly #driving = new Map<string, Driving>();
   #stopped = false;
 
   constructor({ rollouts, coordinator, owner }: RolloutDriverOptions) {
     this.#rollouts = rollouts;
     this.#coordinator = coordinator;
-    this.#owner = `${owner}/${randomBytes(6).toString("base64url")}`;
+    this.owner = `${owner}/${randomBytes(6).toString("base64url")}`;
   }
 
   /** Advances all that are active as far as they go now. One command when there are none. */
@@ -78,7 +79,7 @@ export class RolloutDriver {
   }
 
   async #claim(id: string): Promise<(Driven & { cursor: string; isPrepared: boolean }) | undefined> {
-    const reply = await this.#rollouts.transitions.claim({ id, owner: this.#owner });
+    const reply = await this.#rollouts.transitions.claim({ id, owner: this.owner });
     if (reply.kind !== "claimed") {
       this.#driving.delete(id);
       return undefined;

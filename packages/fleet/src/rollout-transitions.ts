@@ -49,11 +49,19 @@ export class RolloutTransitions {
     fields: Fields;
     ids: readonly string[] | undefined;
     mostActive: number;
+    /** Who builds the list of members, if a selector finds them. */
+    owner?: string | undefined;
     now?: number;
   }): Promise<{ kind: "created" } | { kind: "exists"; isSame: boolean } | { kind: "too-many"; active: number }> {
-    const { id, fields, ids, mostActive, now = "" } = call;
+    const { id, fields, ids, mostActive, owner = "", now = "" } = call;
     const args = { id, fields: JSON.stringify(fields), ids: ids === undefined ? "" : JSON.stringify(ids) };
-    const [kind, more] = await this.#run("rollout-create", id, { ...args, mostActive, now });
+    const [kind, more] = await this.#run("rollout-create", id, {
+      ...args,
+      mostActive,
+      owner,
+      leaseMs: this.#leaseMs,
+      now,
+    });
     if (kind === "exists") return { kind, isSame: more === 1 };
     return kind === "too-many" ? { kind, active: Number(more) } : { kind: "created" };
   }

@@ -44,10 +44,13 @@ export class Rollouts {
     this.#keepMs = keepMs;
   }
 
-  /** Creates it under an id that nobody else has; the same id with the same `body` (a hash of the request) finds it again. */
-  async create(id: string, request: RolloutRequest, body: string): Promise<CreateResult> {
+  /**
+   * Creates it under an id that nobody else has; the same id with the same `body` (a hash of the request) finds it again.
+   * With a selector `owner` is to build the list of members (`RolloutDriver.prepare`); if it dies another will.
+   */
+  async create(id: string, request: RolloutRequest, body: string, owner?: string): Promise<CreateResult> {
     const fields = { ...fieldsOf(request), body, keepMs: String(this.#keepMs) };
-    const reply = await this.transitions.create({ id, fields, ids: request.ids, mostActive: MOST_ACTIVE });
+    const reply = await this.transitions.create({ id, fields, ids: request.ids, mostActive: MOST_ACTIVE, owner });
     if (reply.kind === "too-many") return reply;
     if (reply.kind === "exists" && !reply.isSame) return { kind: "conflict" };
     const rollout = await this.get(id);

@@ -94,6 +94,16 @@ describe("create", () => {
     expect((await state()).state).toBe("aborted");
   });
 
+  test("leaves the list of members to whom it names, for a lease", async () => {
+    const request = { source: "manual", actor: "ops", maxConcurrent: 2, splayMs: 0 };
+    const fields = { ...fieldsOf(request), body: "body", keepMs: "60000" };
+    await rollouts.transitions.create({ id, fields, ids: undefined, mostActive: 3, owner: "api", now });
+    expect((await rollouts.transitions.claim({ id, owner: "worker", now })).kind).toBe("busy");
+    const fence = await claim("api");
+    now += LEASE_MS;
+    expect(await claim("worker")).toBeGreaterThan(fence);
+  });
+
   test("is refused when too many are active", async () => {
     for (const one of ["a", "b", "c"]) {
       id = one;

@@ -13,7 +13,7 @@ import { membersQuery, rolloutBody, rolloutListQuery } from "../rollout-input.ts
 
 /** Mass restarts. A worker advances them; here they are made, looked at and steered. */
 export function rolloutRoutes(context: ApiContext): Router {
-  const { coordinator, rollouts } = context;
+  const { coordinator, rollouts, rolloutDriver } = context;
   const router = Router();
 
   router.post("/rollouts", allow("operate"), async (request, response) => {
@@ -21,7 +21,8 @@ export function rolloutRoutes(context: ApiContext): Router {
     if (!coordinator.sources.includes(body.source)) throw new UnknownSourceError(body.source, coordinator.sources);
     const idempotency = idempotencyOf(request, response.locals.caller.name);
     const id = idOfRollout(idempotency?.key);
-    const result = await rollouts.create(id, requestOf(body, response), idempotency?.body ?? bodyDigestOf(request));
+    const digest = idempotency?.body ?? bodyDigestOf(request);
+    const result = await rollouts.create(id, requestOf(body, response), digest, rolloutDriver.owner);
     if (result.kind === "too-many") {
       const detail = `${result.active} rollouts are active already: wait for one to finish, or abort one`;
       throw conflict("too-many-rollouts", detail);
