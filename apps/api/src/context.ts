@@ -1,4 +1,4 @@
-import type { RestartCoordinator } from "@restart-coordinator/debounce";
+import type { RestartCoordinator, Shadow } from "@restart-coordinator/debounce";
 import type { RolloutDriver, Rollouts } from "@restart-coordinator/fleet";
 import type { SpecCheck } from "@restart-coordinator/provisioner-specs";
 import type { LivePolicies } from "@restart-coordinator/service";
@@ -13,6 +13,8 @@ export interface ApiContext {
   readonly policies: LivePolicies;
   readonly rollouts: Rollouts;
   readonly rolloutDriver: RolloutDriver;
+  /** Undefined when no shadow policy is configured. */
+  readonly shadow: Shadow | undefined;
   readonly files: WorkspaceFiles;
   readonly templates: Templates;
   /** What a worker would say of a workspace's spec, as far as it is known here. */

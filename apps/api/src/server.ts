@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
-import { RestartCoordinator } from "@restart-coordinator/debounce";
+import { RestartCoordinator, Shadow } from "@restart-coordinator/debounce";
 import { RolloutDriver, Rollouts } from "@restart-coordinator/fleet";
 import { noSpecCheck, type SpecCheck, specCheckFor } from "@restart-coordinator/provisioner-specs";
 import {
@@ -50,7 +50,13 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
     activityTtlMs: config.RESTART_ACTIVITY_TTL_MS,
     leaseMs: config.RESTART_LEASE_MS,
     replication: { minReplicas: config.RESTART_MIN_REPLICAS, timeoutMs: config.RESTART_REPLICA_TIMEOUT_MS },
-    observer: metrics.observer,
+    observer: {
+      ...metrics.observer,
+      judged: (judged) => {
+        metrics.observer.judged?.(judged);
+        shadow?.observe(judged);
+      },
+    },
     onDue: (hint) =>
       hints.enqueue(hint).catch((error: Error) => {
         logger.warn(
@@ -59,6 +65,9 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
         );
       }),
   });
+  const shadowPolicies = shadowPoliciesOf(config);
+  const shadow =
+    shadowPolicies && new Shadow({ transitions: coordinator.transitions, policies: shadowPolicies, ...metrics.shadow });
   const hints = new HintQueues(redis, coordinator.keys);
   metrics.watch({ redis, coordinator, hints });
   const rollouts = new Rollouts({
@@ -79,6 +88,7 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
   const parts = {
     coordinator,
     policies,
+    shadow,
     rollouts,
     rolloutDriver,
     files,
@@ -104,6 +114,7 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
     throw error;
   });
   const url = `http://${config.HOST.includes(":") ? `[${config.HOST}]` : config.HOST}:${port}`;
+  shadowPolicies?.watch(logger);
   policies.watch(logger, (isLoaded) => metrics.policyReloaded(isLoaded));
   logger.info({ url, shards: config.SHARDS }, `listening on ${url}`);
   // Told to the person who started it, not to the log.
@@ -112,11 +123,24 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     policies.stop();
+    shadowPolicies?.stop();
     feed.stop();
     await close();
+    await shadow?.settled();
     await disconnect();
   };
   return { service: { stop: () => (stopping ??= stop()) }, logger, port };
+}
+
+/** A second policy, evaluated without acting: the active one's settings, with what the shadow's change. */
+function shadowPoliciesOf(config: ApiEnvironment): LivePolicies | undefined {
+  const { RESTART_SHADOW_PROFILE: profile, RESTART_SHADOW_POLICY_FILE: file } = config;
+  if (profile === undefined && file === undefined) return undefined;
+  return new LivePolicies({
+    RESTART_PROFILE: profile ?? (file === undefined ? config.RESTART_PROFILE : undefined),
+    RESTART_POLICY_FILE: file ?? config.RESTART_POLICY_FILE,
+    RESTART_COOLDOWN_MS: config.RESTART_COOLDOWN_MS,
+  });
 }
 
 /** Listens once it can acknowledge; when Redis is away it listens all the same, and readyz says so. */

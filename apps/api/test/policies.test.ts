@@ -78,3 +78,35 @@ test("a source the file declares is taken, and one that it no longer declares is
   expect(text).toMatch(/^restart_policy_in_force 0$/m);
   expect(text).toMatch(/^restart_policy_reloads_total\{result="rejected"\} [1-9]/m);
 });
+
+describe("GET /workspaces/{id}/policy/shadow", () => {
+  const shadowed = useApi({ settings: { RESTART_SHADOW_PROFILE: "settle" } });
+
+  test("is not found, and says what turns it on, where no shadow policy is configured", async () => {
+    const { status, json } = await api.ask("GET", `/workspaces/${await api.workspace()}/policy/shadow`);
+    expect(status).toBe(404);
+    expect(json.detail).toMatch(/RESTART_SHADOW_PROFILE/);
+  });
+
+  test("tells what was done, what the other policy would have done, and so do the metrics", async () => {
+    const id = await shadowed.workspace();
+    const report = async () => (await shadowed.ask<Report>("GET", `/workspaces/${id}/policy/shadow`)).json;
+    expect(await report()).toMatchObject({ since: null, triggers: 0, days: [] });
+    await shadowed.trigger(id, { source: "file-write" });
+    await vi.waitFor(async () => expect((await report()).triggers).toBe(1), { interval: 10 });
+    await shadowed.cycle(id);
+    await shadowed.trigger(id, { source: "file-write" });
+    await vi.waitFor(async () => expect((await report()).triggers).toBe(2), { interval: 10 });
+    expect(await report()).toMatchObject({
+      differing: 2,
+      active: { cycles: 1, decisions: { "fired/window": 1, "coalesced/cooldown": 1 } },
+      shadow: { cycles: 0, decisions: { "coalesced/window": 1, "coalesced/pending": 1 }, uncovered: 0 },
+    });
+    const { text } = await shadowed.ask("GET", "/metrics");
+    expect(text).toMatch(/^restart_shadow_triggers_total\{source="file-write",active="fired",shadow="coalesced"\} 1$/m);
+  });
+});
+
+interface Report {
+  triggers: number;
+}

@@ -1,6 +1,6 @@
 -- Takes the lease of a workspace and begins, takes over or retries a cycle.
 -- `owner` names one call of one worker.
--- KEYS: workspace state startedAt due phases hinted why covers journal events activity
+-- KEYS: workspace state startedAt due phases hinted why covers journal events activity shadow
 -- ARGV: id owner leaseMs cooldownMs alternatives activityTtlMs now
 -- `alternatives`: what to put in place of `cooldownMs`, see chooseArguments.
 -- Reply: {'idle'}                          nothing is owed that may start by itself
@@ -95,6 +95,8 @@ if how == 'new' then
       redis.call('SET', K.startedAt, now + tonumber(A.cooldownMs), 'NX', 'PX', A.cooldownMs)
     end
     local covers = whyList(K.covers)
+    -- What a shadow policy is compared with; without one there is no key.
+    if redis.call('EXISTS', K.shadow) == 1 then redis.call('HINCRBY', K.shadow, 'cycles:' .. dayOf(now), 1) end
     emit(A.id, 'WORKSPACE_AUTO_RESTART_FIRED', now, { cycle = changes.cycle, generation = changes.cycleGeneration,
       auto = not byPerson, because = because, asked_at = tonumber(changes.askedAt), covers = #covers > 0 and covers or nil })
   else

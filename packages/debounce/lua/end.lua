@@ -1,5 +1,5 @@
 -- Ends an attempt at a cycle, fenced.
--- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle events activity idempotency recent
+-- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle events activity idempotency recent shadow
 -- ARGV: id fence outcome retryable error instance backoffMs maxBackoffMs breakerAfter jitter pauseMs steps
 -- ARGV: nonce activityTtlMs now
 -- `outcome`: ok | failed | declined | canceled | handover. A handover ends the lease, not the cycle: the next worker
@@ -92,6 +92,7 @@ if #covers > 0 then record.covers = covers end
 local action, generation = state.action, tonumber(state.cycleGeneration)
 
 if outcome == 'ok' then
+  if isStart and redis.call('EXISTS', K.shadow) == 1 then redis.call('HSET', K.shadow, 'cycleMs', duration) end
   if isStart then set(state, { observed = math.max(generation, canceledTo or 0) }) end
   clearFields(state, { 'failures', 'backoffEndsAt', 'breaker' })
   clearFields(state, { 'journalOf' })

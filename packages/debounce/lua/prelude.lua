@@ -176,6 +176,8 @@ local function schedule(id, state, workspace, cooldownEndsAt, now)
 end
 
 -- Into the shard's stream and the workspace's activity; `streamOnly` keeps what comes in numbers out of the latter.
+local function dayOf(ms) return math.floor(ms / 86400000) end
+
 local function emit(id, event, now, payload, streamOnly)
   local encoded = cjson.encode(payload)
   local entry = redis.call('XADD', K.events, 'MAXLEN', '~', EVENTS_KEPT, '*',
@@ -351,7 +353,7 @@ end
 
 -- Deletes every key of a workspace but its windows, which nobody can claim any more: the caller deletes those first.
 local function forget(id)
-  redis.call('DEL', K.workspace, K.state, K.startedAt, K.why, K.covers, K.journal, K.lastCycle, K.activity, K.idempotency)
+  redis.call('DEL', K.workspace, K.state, K.startedAt, K.why, K.covers, K.journal, K.lastCycle, K.activity, K.idempotency, K.shadow)
   redis.call('ZREM', K.due, id)
   redis.call('ZREM', K.hinted, id)
   redis.call('ZREM', K.phases, id)

@@ -15,6 +15,7 @@ export type KeyRole =
   | "lastCycle"
   | "activity"
   | "idempotency"
+  | "shadow"
   | "children"
   | "due"
   | "hinted"
@@ -33,6 +34,7 @@ const OF_WORKSPACE: Readonly<Partial<Record<KeyRole, string>>> = {
   lastCycle: "last-cycle",
   activity: "activity",
   idempotency: "idempotency",
+  shadow: "shadow",
   children: "children",
 };
 

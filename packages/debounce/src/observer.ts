@@ -15,6 +15,11 @@ export interface Observer {
 
 /** Triggers of one source for one workspace that went to Redis together. */
 export interface JudgedTriggers {
+  readonly workspaceId: string;
+  /** When, ms of Redis' clock. */
+  readonly at: number;
+  /** A cycle was running. */
+  readonly duringCycle: boolean;
   readonly source: string;
   readonly count: number;
   readonly first: Verdict;

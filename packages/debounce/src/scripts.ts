@@ -21,6 +21,7 @@ export const SCRIPT_NAMES = [
   "view",
   "parent",
   "census",
+  "shadow",
 ] as const;
 export type ScriptName = (typeof SCRIPT_NAMES)[number];
 

@@ -154,6 +154,21 @@ export interface Census {
   readonly oldestDueAgeMs: number;
 }
 
+/** What Redis keeps of a shadow policy for a workspace, and the facts that choose the policy. */
+export interface ShadowReading {
+  /** Of the record; a write must name it. */
+  readonly version: string;
+  /** As JSON. */
+  readonly record: string | undefined;
+  /** How long the last good cycle took, ms. */
+  readonly cycleMs: number | undefined;
+  readonly runtime: string | undefined;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly now: number;
+  /** Real cycles that began, by days since the epoch. */
+  readonly realCycles: Readonly<Record<string, number>>;
+}
+
 /** Everything about one workspace at one moment, as Redis holds it. Times are ms of Redis' clock. */
 export interface Snapshot {
   readonly now: number;

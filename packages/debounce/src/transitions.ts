@@ -17,6 +17,7 @@ import type {
   EndCall,
   EndReply,
   LeaseReply,
+  ShadowReading,
   Snapshot,
   Step,
   TransitionSettings,
@@ -60,7 +61,8 @@ export class Transitions {
     // A resent command finds its own receipt: that is its first answer. Another call's was told when that was answered.
     if (nonce === call.nonce) {
       const { observer } = this.#settings;
-      observer?.judged?.({ source: call.source, count: call.count, first, rest });
+      const seen = { workspaceId: call.id, at: Number(reply[9]), duringCycle: Number(reply[8]) === 1 };
+      observer?.judged?.({ ...seen, source: call.source, count: call.count, first, rest });
       if (Number(reply[11]) === 1) observer?.ended?.("superseded");
     }
     return {
@@ -366,6 +368,23 @@ export class Transitions {
   }
 
   /** `orphanOf`: a parent that is gone. */
+  /** What a shadow policy has made of a workspace. */
+  async readShadow(id: string, now?: number): Promise<ShadowReading> {
+    const args = { version: "", next: "", since: "", ttlMs: 0, now: now ?? "" };
+    return shadowReading(await this.#run("shadow", (role) => this.#of(id, role), args));
+  }
+
+  /** "kept", or what is there instead of the version that was read. `since`: it is a new record, begun then. */
+  async writeShadow(
+    id: string,
+    write: { version: string; record: string; since: number | undefined; ttlMs: number; now?: number },
+  ): Promise<"kept" | ShadowReading> {
+    const { version, record, since = "", ttlMs, now = "" } = write;
+    const args = { version, next: record, since, ttlMs, now };
+    const reply = await this.#run("shadow", (role) => this.#of(id, role), args);
+    return reply[0] === "kept" ? "kept" : shadowReading(reply);
+  }
+
   async markParent(call: {
     id: string;
     paused: boolean;
@@ -480,6 +499,19 @@ function ownArguments(call: TriggerCall): ScriptArguments {
     texts: JSON.stringify(texts),
     // Of one, the first are all.
     firstTexts: call.count === 1 ? "" : JSON.stringify(first),
+  };
+}
+
+function shadowReading(reply: unknown[]): ShadowReading {
+  const text = (index: number) => (reply[index] === "" ? undefined : String(reply[index]));
+  return {
+    version: String(reply[1]),
+    record: text(2),
+    cycleMs: optionalNumber(reply[3]),
+    runtime: text(4),
+    tags: JSON.parse(text(5) ?? "{}") as Record<string, string>,
+    now: Number(reply[6]),
+    realCycles: JSON.parse(String(reply[7])) as Record<string, number>,
   };
 }
 

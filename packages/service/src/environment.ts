@@ -106,6 +106,10 @@ const api = {
   PORT: port.default(8_080),
   /** Comma-separated name:scope:token. */
   API_TOKENS: z.string().optional(),
+  /** Evaluate this profile beside the policy in force, without acting. */
+  RESTART_SHADOW_PROFILE: z.enum(PROFILES).optional(),
+  /** … or this policy file; RESTART_POLICY_FILE without it. */
+  RESTART_SHADOW_POLICY_FILE: z.string().optional(),
   /** Directories in it are templates that can be imported by name. */
   TEMPLATES_DIR: z.string().optional(),
   /** Largest file, bytes. */

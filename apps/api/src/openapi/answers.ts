@@ -162,6 +162,31 @@ export const effectivePolicy = z.object({
   }),
 });
 
+const tally = z.object({
+  cycles: count,
+  decisions: z.record(z.string(), count).describe("How often each `decision/rule` was made"),
+  duringCycle: count.describe("Triggers that came while a cycle ran"),
+});
+const comparison = {
+  triggers: count,
+  differing: count.describe("Triggers that the two decided differently"),
+  active: tally,
+  shadow: tally,
+};
+export const shadowReport = z.object({
+  ...comparison,
+  workspaceId: z.string(),
+  revision: z.string(),
+  since: time.nullable().describe("The first trigger it saw"),
+  cycleMs: count.describe("How long its cycles last: as the last good one"),
+  shadow: z.object({
+    ...tally.shape,
+    uncovered: count.describe("Triggers it dropped since its last cycle started"),
+    starts: z.array(time).describe("Of its newest 50 cycles"),
+  }),
+  days: z.array(z.object({ date: z.iso.date(), ...comparison })),
+});
+
 const outcome = { triggerId: z.string(), workspaceId: z.string() };
 export const triggerOutcome = z.union([
   z.object({ ...outcome, status: z.enum(["dropped", "refused"]), rule: z.enum(RULES) }),

@@ -32,6 +32,7 @@ export const ROUTES: readonly Route[] = [
   { method: "DELETE", pattern: "/workspaces/:id", scope: "operate", status: 202 },
   { method: "GET", pattern: "/workspaces/:id/restarting", scope: "read" },
   { method: "GET", pattern: "/workspaces/:id/policy", scope: "read" },
+  { method: "GET", pattern: "/workspaces/:id/policy/shadow", scope: "read", status: 404 },
   { method: "GET", pattern: "/workspaces/:id/activity", scope: "read" },
   { method: "GET", pattern: "/events", scope: "read", stream: true, page: true },
   { method: "GET", pattern: "/workspaces/:id/events", scope: "read", stream: true, page: true },

@@ -1,4 +1,4 @@
-import type { JudgedTriggers, Observer } from "@restart-coordinator/debounce";
+import type { JudgedTriggers, Observer, ShadowOptions } from "@restart-coordinator/debounce";
 import { Counter } from "prom-client";
 import { ProcessMetrics } from "./process-metrics.ts";
 
@@ -16,6 +16,30 @@ export class ApiMetrics extends ProcessMetrics {
     labelNames: ["outcome"],
     registers: [this.registry],
   });
+
+  readonly #compared = new Counter({
+    name: "restart_shadow_triggers_total",
+    help: "Triggers that the shadow policy judged, too: what the active one decided, and what it would have.",
+    labelNames: ["source", "active", "shadow"],
+    registers: [this.registry],
+  });
+  readonly #shadowCycles = new Counter({
+    name: "restart_shadow_cycles_total",
+    help: "Cycles that the shadow policy would have started.",
+    registers: [this.registry],
+  });
+  readonly #skipped = new Counter({
+    name: "restart_shadow_skipped_total",
+    help: "Triggers that the shadow policy did not see: too many at once, Redis away, a source it does not know.",
+    registers: [this.registry],
+  });
+
+  /** For the shadow policy. */
+  readonly shadow: Required<Pick<ShadowOptions, "onCompared" | "onCycles" | "onSkipped">> = {
+    onCompared: (compared) => this.#compared.inc({ ...compared }),
+    onCycles: (count) => this.#shadowCycles.inc(count),
+    onSkipped: (count) => this.#skipped.inc(count),
+  };
 
   /** For the coordinator. */
   readonly observer: Observer = {

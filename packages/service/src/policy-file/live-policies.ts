@@ -3,7 +3,6 @@
  * work is told with its reason, and the policies in force stay.
  */
 import { createHash } from "node:crypto";
-import { type Stats, unwatchFile, watchFile } from "node:fs";
 import { overrideFor, type PolicyProvider, type RegistryFacts } from "@restart-coordinator/debounce";
 import type { Logger } from "pino";
 import { ConfigurationError } from "../environment.ts";
@@ -15,20 +14,22 @@ import { readText } from "./read.ts";
 export interface PolicyFileStatus {
   /** Undefined without a file. */
   readonly file: string | undefined;
-  /** Names the content in force; the same at every process that reads the same file. */
+  /** Names what is in force; the same at every process with the same file and settings. */
   readonly revision: string;
   readonly loadedAt: Date;
   /** Why the file that is there now cannot be used; undefined when it is in force. */
   readonly rejected: { readonly at: Date; readonly reason: string } | undefined;
 }
 
-/** A change of the file is seen this late at most, ms. Its name is looked at, so that a file put in its place counts. */
+/** The file is read this often, ms: its content says whether it changed, whatever its times and whoever put it there. */
 const LOOK_EVERY_MS = 1_000;
 
 export class LivePolicies implements PolicyProvider {
   readonly #settings: PolicySettings;
   #current: ExplainedPolicySet;
   #status: PolicyFileStatus;
+  /** What the file held when it was last looked at. */
+  #seen: string | undefined;
   #onReload: ((loaded: boolean) => void) | undefined;
   #unwatch: (() => void) | undefined;
 
@@ -37,12 +38,17 @@ export class LivePolicies implements PolicyProvider {
     const { RESTART_POLICY_FILE: file } = settings;
     this.#settings = settings;
     const text = file === undefined ? "" : readText(file);
+    this.#seen = text;
     this.#current = policiesOf(text, settings);
-    this.#status = { file, revision: revisionOf(text), loadedAt: new Date(), rejected: undefined };
+    this.#status = { file, revision: revisionOf(text, settings), loadedAt: new Date(), rejected: undefined };
   }
 
   get policies(): ExplainedPolicySet {
     return this.#current;
+  }
+
+  get revision(): string {
+    return this.#status.revision;
   }
 
   get status(): PolicyFileStatus {
@@ -60,10 +66,11 @@ export class LivePolicies implements PolicyProvider {
   reload(logger: Logger): boolean {
     const { RESTART_POLICY_FILE: file } = this.#settings;
     if (file === undefined) return true;
+    this.#seen = contentOf(file);
     try {
       const text = readText(file);
       this.#current = policiesOf(text, this.#settings);
-      this.#status = { file, revision: revisionOf(text), loadedAt: new Date(), rejected: undefined };
+      this.#status = { file, revision: revisionOf(text, this.#settings), loadedAt: new Date(), rejected: undefined };
       logger.info({ file, revision: this.#status.revision }, "the policy file was read again");
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error;
@@ -82,14 +89,13 @@ export class LivePolicies implements PolicyProvider {
     if (file === undefined || this.#unwatch !== undefined) return;
     this.#onReload = onReload;
     const reload = (): void => void this.reload(logger);
-    const look = (now: Stats, before: Stats): void => {
-      // Reading it counts as a change, too.
-      if (now.mtimeMs !== before.mtimeMs || now.ino !== before.ino || now.size !== before.size) reload();
+    const look = (): void => {
+      if (contentOf(file) !== this.#seen) reload();
     };
-    watchFile(file, { interval: LOOK_EVERY_MS, persistent: false }, look);
+    const timer = setInterval(look, LOOK_EVERY_MS).unref();
     process.on("SIGHUP", reload);
     this.#unwatch = () => {
-      unwatchFile(file, look);
+      clearInterval(timer);
       process.off("SIGHUP", reload);
     };
   }
@@ -100,6 +106,16 @@ export class LivePolicies implements PolicyProvider {
   }
 }
 
-function revisionOf(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 12);
+/** Undefined when it cannot be read: that, too, is told once. */
+function contentOf(file: string): string | undefined {
+  try {
+    return readText(file);
+  } catch {
+    return undefined;
+  }
+}
+
+function revisionOf(text: string, { RESTART_PROFILE, RESTART_COOLDOWN_MS }: PolicySettings): string {
+  const settings = JSON.stringify([RESTART_PROFILE, RESTART_COOLDOWN_MS, text]);
+  return createHash("sha256").update(settings).digest("hex").slice(0, 12);
 }

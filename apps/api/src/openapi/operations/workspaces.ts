@@ -1,6 +1,14 @@
 import { z } from "zod";
 import { activityQuery, cascadeQuery, listQuery, noQuery, removeQuery, verbBody, workspaceBody } from "../../input.ts";
-import { activityPage, desired, effectivePolicy, restarting, workspace, workspacePage } from "../answers.ts";
+import {
+  activityPage,
+  desired,
+  effectivePolicy,
+  restarting,
+  shadowReport,
+  workspace,
+  workspacePage,
+} from "../answers.ts";
 import type { Operation } from "../operation.ts";
 
 const desire = (verb: "pause" | "resume" | "hibernate" | "wake", summary: string): Operation => ({
@@ -87,6 +95,15 @@ export const WORKSPACE_OPERATIONS: readonly Operation[] = [
     summary: "The policy of a workspace, and the origin of each value",
     scope: "read",
     answers: { 200: { description: "The policy in force", content: effectivePolicy } },
+  },
+  {
+    route: "GET /workspaces/{id}/policy/shadow",
+    id: "getShadowPolicy",
+    tag: "Workspaces",
+    summary: "What the shadow policy would have done in the last seven days",
+    scope: "read",
+    answers: { 200: { description: "Both policies, side by side", content: shadowReport } },
+    problems: { 404: "Unknown workspace, or no shadow policy is configured" },
   },
   {
     route: "GET /workspaces/{id}/activity",
