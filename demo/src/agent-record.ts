@@ -16,13 +16,14 @@ export type AgentLine = { readonly pid: number; readonly at: number } & (
   | { readonly event: "ready" | "exit" }
 );
 
-/** One process of a workspace, from its start to its end. Times are ms since the epoch. */
+/** One process of a workspace, or one instance, from its start to its end. Times are ms since the epoch. */
 export interface AgentRun {
   readonly workspace: string;
-  readonly pid: number;
+  /** What people call it: "process 4711", "instance i-0abc". */
+  readonly runner: string;
   readonly cycleId: string;
   readonly startedAt: number;
-  readonly aliveAtStart: readonly number[];
+  readonly aliveAtStart: readonly string[];
   /** SHA-256 of each file it read. */
   readonly files: Readonly<Record<string, string>>;
   readonly loadedAt: number | undefined;
@@ -40,12 +41,15 @@ export function readRuns(folder: string, workspace: string): AgentRun[] {
   const runs: AgentRun[] = [];
   for (const line of linesOf(folder, workspace)) {
     if (line.event === "start") {
-      const { pid, cycleId, at: startedAt, alive: aliveAtStart } = line;
+      const { pid, cycleId, at: startedAt, alive } = line;
       const open = { files: {}, loadedAt: undefined, readyAt: undefined, exitedAt: undefined };
-      runs.push({ workspace, pid, cycleId, startedAt, aliveAtStart, ...open });
+      runs.push({
+        ...{ workspace, runner: processOf(pid), cycleId, startedAt, aliveAtStart: alive.map(processOf) },
+        ...open,
+      });
       continue;
     }
-    const index = runs.findLastIndex(({ pid }) => pid === line.pid);
+    const index = runs.findLastIndex(({ runner }) => runner === processOf(line.pid));
     const run = runs[index];
     if (run === undefined) continue;
     runs[index] = {
@@ -56,6 +60,14 @@ export function readRuns(folder: string, workspace: string): AgentRun[] {
     };
   }
   return runs;
+}
+
+export function instanceOf(id: string): string {
+  return `instance ${id}`;
+}
+
+export function processOf(pid: number): string {
+  return `process ${pid}`;
 }
 
 function fileOf(folder: string, workspace: string): string {

@@ -4,11 +4,9 @@
  *
  * node agent.js FOLDER, where FOLDER takes its record; AGENT_PORT, AGENT_START_MS (how long it takes until it serves).
  */
-import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { join, relative } from "node:path";
 import { type AgentLine, appendLine, readRuns } from "./agent-record.ts";
+import { hashesOf, loadFiles } from "./loaded-files.ts";
 
 const [, , folder = "."] = process.argv;
 const { WORKSPACE_ID: workspace = "", WORKSPACE_FILES: root = ".", RESTART_CYCLE_ID: cycleId = "" } = process.env;
@@ -22,22 +20,13 @@ process.on("SIGTERM", () => {
   process.exit(0);
 });
 const alive = readRuns(folder, workspace)
-  .filter((run) => run.exitedAt === undefined && isAlive(run.pid))
-  .map((run) => run.pid);
+  .filter((run) => run.exitedAt === undefined)
+  .map(({ runner }) => Number(/\d+$/.exec(runner)?.[0]))
+  .filter(isAlive);
 write({ event: "start", pid, at: startedAt, cycleId, alive });
 
-const files: Record<string, { sha256: string; bytes: number }> = {};
-for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
-  if (!entry.isFile()) continue;
-  const path = join(entry.parentPath, entry.name);
-  const content = readFileSync(path);
-  files[relative(root, path)] = {
-    sha256: createHash("sha256").update(content).digest("hex"),
-    bytes: content.length,
-  };
-}
-const hashes = Object.fromEntries(Object.entries(files).map(([path, { sha256 }]) => [path, sha256]));
-write({ event: "loaded", pid, at: Date.now(), files: hashes });
+const files = loadFiles(root);
+write({ event: "loaded", pid, at: Date.now(), files: hashesOf(files) });
 
 const server = createServer((_request, response) => {
   const state = { workspace, pid, cycleId, startedAt: new Date(startedAt).toISOString(), files };

@@ -22,7 +22,13 @@ export function programme(options: Options, trace: Trace, speed: number, system:
     row("redis", undefined, system.redis?.source ?? ""),
     ...system.apis.map(({ name: api, pid }) => row(api, pid, system.urlOf(api) ?? "")),
     ...system.workers.map(({ name: worker, pid }) => row(worker, pid, "takes restarts")),
-    ...trace.workspaces.map((id) => row(id, undefined, `${system.urlOf(id)}  (started by its first cycle)`)),
+    ...trace.workspaces.map((id) =>
+      row(
+        id,
+        undefined,
+        `${system.urlOf(id)}  (${options.provisioner === "ec2" ? "an instance, launched" : "started"} by its first cycle)`,
+      ),
+    ),
     "",
     "Kill any API or worker meanwhile (kill -9 PID), as long as one of each is left.",
     "Times are the trace's, in seconds since its first write.",

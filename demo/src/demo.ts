@@ -22,7 +22,7 @@ export async function runDemo(options: Options, trace: Trace, interruption: Abor
   const speed = options.speed ?? defaultSpeed(trace, options.cycleMs);
   const policy = scaledPolicy(options.profile, speed);
   const startMs = options.cycleMs / speed;
-  const system = new System({ policy, startMs, workspaces: trace.workspaces });
+  const system = new System({ policy, startMs, workspaces: trace.workspaces, provisioner: options.provisioner });
   const story = new Story(speed, trace.workspaces.length, (id, attempt) => system.workerLog.workerOf(id, attempt));
   const killed: string[] = [];
   system.on("ended", ({ child, role, how, left }) => {
@@ -55,6 +55,7 @@ export async function runDemo(options: Options, trace: Trace, interruption: Abor
       ...{ profile: options.profile, policy, speed, writes, stillOwed },
       cycles: observer.cycles,
       agentRuns: system.agentRuns(),
+      instances: await system.instances(),
       served: Object.fromEntries(served),
     };
     const verdict = judge(facts);

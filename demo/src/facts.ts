@@ -42,6 +42,12 @@ export interface CycleFact {
   readonly outcome: string | undefined;
 }
 
+export interface InstanceFact {
+  readonly workspace: string;
+  readonly id: string;
+  readonly isLive: boolean;
+}
+
 export interface Facts {
   readonly profile: Profile;
   /** As it was in force: its times divided by the speed. */
@@ -50,6 +56,8 @@ export interface Facts {
   readonly writes: readonly WriteFact[];
   readonly cycles: readonly CycleFact[];
   readonly agentRuns: readonly AgentRun[];
+  /** With EC2: every instance of the workspaces, in the order of their launches, as the server shows them at the end. */
+  readonly instances?: readonly InstanceFact[] | undefined;
   /** What each workspace says at the end it has loaded: SHA-256 by path; undefined = it does not answer. */
   readonly served: Readonly<Record<string, Readonly<Record<string, string>> | undefined>>;
   /** Workspaces that were still owed a restart when the demo stopped waiting, and why. */

@@ -1,5 +1,6 @@
 /** Follows the activity of every workspace over HTTP and puts its cycles together from it. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { instanceOf, processOf } from "./agent-record.ts";
 import type { Client } from "./client.ts";
 import type { CycleFact } from "./facts.ts";
 
@@ -18,8 +19,8 @@ export type CycleStep =
       readonly kind: "ended";
       readonly outcome: string;
       readonly error: string | undefined;
-      /** Of the process that serves now. */
-      readonly pid: number | undefined;
+      /** Who serves now. */
+      readonly runner: string | undefined;
     };
 
 interface WorkspaceView {
@@ -103,8 +104,9 @@ function stepOf({ event, payload }: ActivityEvent): CycleStep | undefined {
   if (!ENDS.includes(event) || payload.cycle === undefined) return undefined;
   const error = typeof payload.error === "string" ? payload.error : undefined;
   if (payload.retry_at !== undefined) return { kind: "attempt-failed", error: error ?? "" };
-  const { pid } = (payload.instance ?? {}) as { pid?: number };
-  return { kind: "ended", outcome: String(payload.outcome), error, pid };
+  const { pid, instanceId } = (payload.instance ?? {}) as { pid?: number; instanceId?: string };
+  const runner = pid === undefined ? instanceId && instanceOf(instanceId) : processOf(pid);
+  return { kind: "ended", outcome: String(payload.outcome), error, runner };
 }
 
 /** The cycle after the event; undefined when the event is of no cycle that was seen to begin. */

@@ -9,6 +9,8 @@ export interface Options {
   readonly trace: string;
   /** What the trace's and the policy's times are divided by; undefined = so that it takes about half a minute. */
   readonly speed: number | undefined;
+  /** What the workspaces run on. */
+  readonly provisioner: "process" | "ec2";
   /** How long a restart takes, in the trace's time, ms. */
   readonly cycleMs: number;
   readonly kill: boolean;
@@ -16,13 +18,14 @@ export interface Options {
   readonly json: boolean;
 }
 
-export const HELP = `Replays a recorded Save against 3 API processes, 2 worker processes and a real workspace process.
+export const HELP = `Replays a recorded Save against 3 API processes, 2 worker processes and a real workspace process, or an EC2 instance.
 
 Usage: npm run demo -- [options]
 
   --profile NAME   seed, default or settle: which policy decides (default: default)
   --trace NAME     a file, or one of the traces/ that come with this (default: canvas-save)
   --speed N        divides the trace's and the policy's times alike (default: done in about half a minute)
+  --provisioner P  process, or ec2: instances of moto, an EC2 server, destroyed and created again (default: process)
   --cycle TIME     how long one restart takes in the trace's time, such as 30s or 500ms (default: 30s)
   --kill           in mid-burst, SIGKILLs the API about to take a write and the worker that runs the cycle
   --keep           leaves everything running at the end and prints how to reach it, until Ctrl-C
@@ -32,6 +35,8 @@ Usage: npm run demo -- [options]
 Uses the Redis of REDIS_URL, under keys of its own that it removes, or starts one for itself.
 Exit code: 0 every promise held, 1 one was broken, 2 wrong usage, 3 could not run, 130 interrupted.
 `;
+
+const PROVISIONERS = ["process", "ec2"] as const;
 
 /** What was asked for makes no sense: the message is for the person who asked. */
 export class UsageError extends Error {
@@ -43,6 +48,7 @@ const FLAGS = {
   trace: { type: "string", default: "canvas-save" },
   speed: { type: "string" },
   cycle: { type: "string", default: "30s" },
+  provisioner: { type: "string", default: "process" },
   kill: { type: "boolean", default: false },
   keep: { type: "boolean", default: false },
   json: { type: "boolean", default: false },
@@ -57,11 +63,17 @@ export function parseOptions(args: readonly string[]): Options | "help" {
   if (profile === undefined) {
     throw new UsageError(`--profile: expected ${PROFILES.join(", ")}, got ${JSON.stringify(values.profile)}`);
   }
+  const provisioner = PROVISIONERS.find((name) => name === values.provisioner);
+  if (provisioner === undefined) {
+    const got = JSON.stringify(values.provisioner);
+    throw new UsageError(`--provisioner: expected ${PROVISIONERS.join(" or ")}, got ${got}`);
+  }
   const { trace, kill, keep, json } = values;
   return {
     profile,
     trace,
     speed: values.speed === undefined ? undefined : speedFrom(values.speed),
+    provisioner,
     cycleMs: timeFrom(values.cycle),
     kill,
     keep,

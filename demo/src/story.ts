@@ -71,7 +71,7 @@ export class Story {
         this.#running.delete(cycle.id);
         const good = step.outcome === "ok";
         const what = good
-          ? `${name} is done: process ${step.pid} serves`
+          ? `${name} is done: ${step.runner} serves`
           : `${name} ended: ${step.outcome}. ${step.error ?? ""}`;
         this.#line(at, "", paint(good ? "cyan" : "red", `└ ${what}`));
       }

@@ -40,6 +40,7 @@ export function toJson({ trace, facts, verdict, killed, seconds }: Ending) {
     uncovered: verdict.uncovered.length,
     uncoveredWrites: verdict.uncovered.map(whatOf),
     overlaps: verdict.overlaps.length,
+    ...(facts.instances && { instances: facts.instances }),
     servesLastContent: verdict.stale.length === 0,
     killed,
     ok: verdict.brokenPromises.length === 0,
@@ -62,6 +63,9 @@ export function render(ending: Ending): string[] {
     row("uncovered", verdict.uncovered.length === 0 ? "0" : uncoveredLine(verdict)),
     row("overlaps", `${verdict.overlaps.length}`),
     row("content", contentLine(facts, verdict)),
+    ...(facts.instances ?? []).map(({ id, workspace, isLive }, i) =>
+      row(i === 0 ? "instances" : "", `${id} of ${workspace}, ${isLive ? "running" : "terminated"}`),
+    ),
     ...(killed.length === 0 ? [] : [row("killed", killed.join(", "))]),
     "",
     ...timeline(facts, seconds).map((line) => `  ${line}`),

@@ -1,7 +1,7 @@
 /** Everything that runs: Redis, three APIs, two workers and, started by them, the workspaces' processes. */
 import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,12 +9,15 @@ import { fileURLToPath } from "node:url";
 import type { Policy } from "@restart-coordinator/debounce";
 import { type Guard, type RunningRedis, startGuard, startRedis } from "@restart-coordinator/dev-redis";
 import { VARIABLES } from "@restart-coordinator/service";
-import { type AgentRun, readRuns } from "./agent-record.ts";
+import type { AgentRun } from "./agent-record.ts";
 import { Child, type LogLine } from "./child.ts";
 import { Client } from "./client.ts";
-import { freePort } from "./free-port.ts";
+import { Ec2Runtime } from "./ec2-runtime.ts";
+import type { InstanceFact } from "./facts.ts";
 import { ask } from "./http.ts";
+import { ProcessRuntime } from "./process-runtime.ts";
 import { assertAnswers, removeKeys } from "./redis-keys.ts";
+import type { Runtime } from "./runtime.ts";
 import { WorkerLog } from "./worker-log.ts";
 
 const APIS = 3;
@@ -25,11 +28,8 @@ const SWEEP_MS = 250;
 const GRACE_MS = 1_000;
 const READY_WITHIN_MS = 15_000;
 const STOP_WITHIN_MS = 3_000;
-const AGENT_STOP_MS = 5_000;
-const AGENT_START_MS = 20_000;
 
 const scriptOf = (app: string): string => fileURLToPath(new URL(`../../apps/${app}/dist/main.js`, import.meta.url));
-const AGENT = fileURLToPath(new URL("./agent.js", import.meta.url));
 
 /**
  * Ends the workspaces' processes: on record in .control, and told by the directory on their command line. The pause lets a
@@ -48,6 +48,7 @@ export interface SystemSettings {
   /** How long a workspace takes to start, ms. */
   readonly startMs: number;
   readonly workspaces: readonly string[];
+  readonly provisioner: Runtime["provisioner"];
 }
 
 interface Ended {
@@ -67,8 +68,8 @@ export class System extends EventEmitter<{ ended: [Ended] }> {
   readonly #settings: SystemSettings;
   readonly #prefix = `demo-${randomBytes(6).toString("hex")}`;
   readonly #urls = new Map<string, string>();
-  readonly #agentUrls = new Map<string, string>();
   #folder = "";
+  #runtime: Runtime | undefined;
   #guard: Guard | undefined;
   #starting: Promise<void> = Promise.resolve();
   #registered = false;
@@ -88,8 +89,10 @@ export class System extends EventEmitter<{ ended: [Ended] }> {
   async #start(): Promise<void> {
     this.#folder = mkdtempSync(join(tmpdir(), "restart-demo-"));
     this.#guard = startGuard({ directory: this.#folder, afterwards: END_WORKSPACES });
-    mkdirSync(this.#recordFolder);
     writeFileSync(this.#policyFile, JSON.stringify(this.#settings.policy, null, 2));
+    const { provisioner, startMs } = this.#settings;
+    this.#runtime = new { process: ProcessRuntime, ec2: Ec2Runtime }[provisioner](this.#folder, startMs);
+    await this.#runtime.start();
     this.redis = await startRedis();
     await assertAnswers(this.redis.url);
     if (this.#stopping) throw new Error("stopped before it was started");
@@ -110,7 +113,7 @@ export class System extends EventEmitter<{ ended: [Ended] }> {
 
   /** Of an API or a workspace. */
   urlOf(name: string): string | undefined {
-    return this.#urls.get(name) ?? this.#agentUrls.get(name);
+    return this.#urls.get(name) ?? this.#runtime?.urlOf(name);
   }
 
   get canRestart(): boolean {
@@ -121,9 +124,13 @@ export class System extends EventEmitter<{ ended: [Ended] }> {
     [...this.apis, ...this.workers].find((child) => child.name === name)?.kill("SIGKILL");
   }
 
-  /** What the workspaces' processes wrote down about themselves. */
+  /** What ran, as it was seen from outside the coordinator. */
   agentRuns(): AgentRun[] {
-    return this.#settings.workspaces.flatMap((workspace) => readRuns(this.#recordFolder, workspace));
+    return this.#runtime?.runs() ?? [];
+  }
+
+  async instances(): Promise<readonly InstanceFact[] | undefined> {
+    return this.#runtime?.instances();
   }
 
   /** What a workspace says it has loaded: SHA-256 by path; undefined when it does not answer. */
@@ -145,6 +152,7 @@ export class System extends EventEmitter<{ ended: [Ended] }> {
     await this.#starting.catch(() => {});
     if (this.redis !== undefined) await removeKeys(this.redis.url, this.#prefix).catch(() => {});
     await this.redis?.stop();
+    await this.#runtime?.stop();
     await this.#guard?.finish();
   }
 
@@ -183,9 +191,11 @@ export class System extends EventEmitter<{ ended: [Ended] }> {
       RESTART_SWEEP_MS: String(SWEEP_MS),
       WORKSPACES_DIR: join(this.#folder, "workspaces"),
       LOG_LEVEL: "info",
+      ...this.#runtime?.environment,
+      PROVISIONER: this.#runtime?.provisioner,
       ...(role === "api"
         ? { PORT: "0", API_TOKENS: `demo:admin:${this.token}` }
-        : { PROVISIONER: "process", SHUTDOWN_GRACE_MS: String(GRACE_MS) }),
+        : { SHUTDOWN_GRACE_MS: String(GRACE_MS) }),
     };
   }
 
@@ -205,22 +215,9 @@ export class System extends EventEmitter<{ ended: [Ended] }> {
 
   async #register(): Promise<void> {
     const client = this.client();
-    const taken = new Set<number>();
-    const { startMs, workspaces } = this.#settings;
-    for (const workspace of workspaces) {
-      const port = await freePort(taken);
-      taken.add(port);
-      const url = `http://127.0.0.1:${port}/`;
-      this.#agentUrls.set(workspace, url);
+    for (const workspace of this.#settings.workspaces) {
+      const spec = await this.#runtime?.specOf(workspace);
       this.#registered = true;
-      const spec = {
-        // The guard knows the process by the folder on its command line.
-        command: [process.execPath, AGENT, this.#recordFolder],
-        env: { AGENT_PORT: String(port), AGENT_START_MS: String(Math.round(startMs)) },
-        readiness: { kind: "url", url },
-        stopTimeoutMs: AGENT_STOP_MS,
-        startTimeoutMs: Math.round(startMs) + AGENT_START_MS,
-      };
       await client.sendJson("PUT", `/workspaces/${workspace}`, { name: workspace, spec });
     }
   }
@@ -242,9 +239,5 @@ export class System extends EventEmitter<{ ended: [Ended] }> {
 
   get #policyFile(): string {
     return join(this.#folder, "policy.json");
-  }
-
-  get #recordFolder(): string {
-    return join(this.#folder, "record");
   }
 }

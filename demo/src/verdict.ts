@@ -47,6 +47,7 @@ export function judge(facts: Facts): Verdict {
     ...overlaps,
     ...tooSoon(facts, asked),
     ...contradictions(facts),
+    ...instanceTroubles(facts),
     ...(profile === "seed" ? [] : stale.map((file) => `${file}: the workspace does not serve its last content`)),
     ...stillOwed.map((workspace) => `${workspace} was still owed a restart when the demo stopped waiting`),
   ];
@@ -124,8 +125,8 @@ function overlappingProcesses(runs: readonly AgentRun[]): string[] {
   return runs.flatMap((run, i) =>
     runs.slice(0, i).flatMap((earlier) => {
       if (earlier.workspace !== run.workspace) return [];
-      const wasAlive = run.aliveAtStart.includes(earlier.pid) || (earlier.exitedAt ?? 0) > run.startedAt;
-      return wasAlive ? [`two processes of ${run.workspace} were alive at once: ${earlier.pid} and ${run.pid}`] : [];
+      const wasAlive = run.aliveAtStart.includes(earlier.runner) || (earlier.exitedAt ?? 0) > run.startedAt;
+      return wasAlive ? [`two of ${run.workspace} were alive at once: ${earlier.runner} and ${run.runner}`] : [];
     }),
   );
 }
@@ -163,8 +164,22 @@ function contradictions({ cycles, agentRuns }: Facts): string[] {
     .map(({ id }) => `cycle ${id} is recorded as ok, but no process of it came to serve`);
   const unknown = agentRuns
     .filter(({ cycleId }) => !cycles.some(({ id }) => id === cycleId))
-    .map(({ pid, cycleId }) => `process ${pid} was started by cycle ${cycleId}, which is not on record`);
+    .map(({ runner, cycleId }) => `${runner} was started by cycle ${cycleId}, which is not on record`);
   return [...unready, ...unknown];
+}
+
+/** As EC2 shows them at the end: one lives, and every good cycle brought a new one. */
+function instanceTroubles({ instances = [], cycles, agentRuns }: Facts): string[] {
+  const workspaces = new Set(instances.map(({ workspace }) => workspace));
+  const notOne = [...workspaces].flatMap((workspace) => {
+    const live = instances.filter((each) => each.workspace === workspace && each.isLive).map(({ id }) => id);
+    return live.length === 1 ? [] : [`${workspace} has ${live.length} live instances: ${live.join(", ")}`];
+  });
+  const ready = agentRuns.filter(({ readyAt }) => readyAt !== undefined).map(({ runner }) => runner);
+  const good = cycles.filter(({ outcome }) => outcome === "ok").length;
+  return instances.length > 0 && new Set(ready).size < good
+    ? [...notOne, `${good} good cycles brought only ${new Set(ready).size} instances`]
+    : notOne;
 }
 
 function staleFiles({ writes, served }: Facts): string[] {

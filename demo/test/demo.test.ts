@@ -85,6 +85,22 @@ describe("the demo", () => {
     TIMEOUT_MS,
   );
 
+  it("replaces an EC2 instance, too, while an API and the worker are killed", {
+    timeout: TIMEOUT_MS,
+  }, async (context) => {
+    const { code, stdout, stderr } = await start("--provisioner", "ec2", "--kill", "--json", "--speed", "12").ended;
+    const isAbsent = code === 3 && stderr.includes("there is no moto");
+    context.skip(isAbsent && process.env.REQUIRE_MOTO !== "1", stderr);
+    const summary = JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "");
+    expect(summary, stderr).toMatchObject({ ok: true, uncovered: 0, servesLastContent: true, brokenPromises: [] });
+    expect(summary.killed).toHaveLength(2);
+    const [last, ...earlier] = summary.instances.toReversed();
+    expect(last).toMatchObject({ workspace: "seo-agent", isLive: true });
+    expect(earlier.length).toBeGreaterThanOrEqual(1);
+    for (const { isLive } of earlier) expect(isLive).toBe(false);
+    await expectNothingLeft();
+  });
+
   it(
     "leaves nothing behind when it is interrupted in the middle of a cycle",
     async () => {

@@ -6,7 +6,7 @@ import { loadTrace, parseTrace } from "../src/trace.ts";
 describe("the options", () => {
   it("have defaults", () => {
     expect(parseOptions([])).toEqual({
-      ...{ profile: "default", trace: "canvas-save", speed: undefined, cycleMs: 30_000 },
+      ...{ profile: "default", trace: "canvas-save", speed: undefined, cycleMs: 30_000, provisioner: "process" },
       ...{ kill: false, keep: false, json: false },
     });
   });

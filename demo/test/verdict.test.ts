@@ -22,7 +22,7 @@ function cycle(id: string, startedAt: number, generation: number): CycleFact {
 
 function run(pid: number, cycleId: string, startedAt: number, files: Record<string, string>): AgentRun {
   return {
-    ...{ workspace: WORKSPACE, pid, cycleId, startedAt, files, aliveAtStart: [] },
+    ...{ workspace: WORKSPACE, runner: `process ${pid}`, cycleId, startedAt, files, aliveAtStart: [] },
     ...{ loadedAt: startedAt + 10, readyAt: startedAt + 2_900, exitedAt: undefined },
   };
 }
@@ -164,13 +164,21 @@ describe("the verdict on what happened at once", () => {
   });
 
   it("is broken by a process that saw another one alive", () => {
-    const agentRuns = GOOD.agentRuns.map((each) => (each.pid === 102 ? { ...each, aliveAtStart: [101] } : each));
-    expect(broken({ ...GOOD, agentRuns })).toEqual(["two processes of seo-agent were alive at once: 101 and 102"]);
+    const agentRuns = GOOD.agentRuns.map((each) =>
+      each.runner === "process 102" ? { ...each, aliveAtStart: ["process 101"] } : each,
+    );
+    expect(broken({ ...GOOD, agentRuns })).toEqual([
+      "two of seo-agent were alive at once: process 101 and process 102",
+    ]);
   });
 
   it("is broken by a process that ended after the next one had started", () => {
-    const agentRuns = GOOD.agentRuns.map((each) => (each.pid === 101 ? { ...each, exitedAt: 8_051 } : each));
-    expect(broken({ ...GOOD, agentRuns })).toEqual(["two processes of seo-agent were alive at once: 101 and 102"]);
+    const agentRuns = GOOD.agentRuns.map((each) =>
+      each.runner === "process 101" ? { ...each, exitedAt: 8_051 } : each,
+    );
+    expect(broken({ ...GOOD, agentRuns })).toEqual([
+      "two of seo-agent were alive at once: process 101 and process 102",
+    ]);
   });
 
   it("leaves workspaces to themselves", () => {
@@ -226,5 +234,26 @@ describe("the verdict on the rest", () => {
     expect(broken({ ...GOOD, agentRuns: [...GOOD.agentRuns, stray] })).toEqual([
       "process 103 was started by cycle c9, which is not on record",
     ]);
+  });
+});
+
+describe("with instances", () => {
+  const instance = (id: string, isLive: boolean) => ({ workspace: WORKSPACE, id, isLive });
+
+  it("holds when one lives and every cycle brought a new one", () => {
+    expect(broken({ ...GOOD, instances: [instance("i-1", false), instance("i-2", true)] })).toEqual([]);
+  });
+
+  it("is broken when two live, or none", () => {
+    const both = [instance("i-1", true), instance("i-2", true)];
+    expect(broken({ ...GOOD, instances: both })).toEqual([`${WORKSPACE} has 2 live instances: i-1, i-2`]);
+    expect(broken({ ...GOOD, instances: [instance("i-1", false)] })).toEqual([`${WORKSPACE} has 0 live instances: `]);
+  });
+
+  it("is broken when a cycle left the old one in place", () => {
+    const agentRuns = GOOD.agentRuns.map((each) => ({ ...each, runner: "instance i-1" }));
+    expect(broken({ ...GOOD, agentRuns, instances: [instance("i-1", true)] })).toContain(
+      "2 good cycles brought only 1 instances",
+    );
   });
 });
