@@ -9,6 +9,7 @@ import { pinoHttp } from "pino-http";
 import { allow, authenticate, type Tokens } from "./authentication.ts";
 import { BOARD_PATH, boardProblems, bullBoard } from "./board/index.ts";
 import type { ApiContext } from "./context.ts";
+import { logChanges } from "./decision-log.ts";
 import type { EventFeed } from "./events/feed.ts";
 import { Problem, problemHandler } from "./problem.ts";
 import { desiredStateRoutes } from "./routes/desired-state.ts";
@@ -45,6 +46,7 @@ export function createApp(parts: AppParts): Express {
   app.set("query parser", "simple");
   app.use(pinoHttp({ logger: parts.logger, autoLogging: false, quietReqLogger: true, genReqId: requestId }));
   app.use(healthRoutes(parts.redis));
+  app.use(logChanges());
   app.use(BOARD_PATH, authenticate(parts.tokens, "page"), allow("operate"), bullBoard(parts), boardProblems);
 
   // A browser's EventSource can send no Bearer token.

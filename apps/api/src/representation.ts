@@ -4,7 +4,8 @@ import type { Member, Rollout } from "@restart-coordinator/fleet";
 import type { LivePolicies, PolicyFileStatus } from "@restart-coordinator/service";
 import type { Webhook } from "@restart-coordinator/webhooks";
 
-export function showReceipt(receipt: Receipt) {
+/** What its window held back is for the log. */
+export function showReceipt({ window: _, ...receipt }: Receipt) {
   return { ...receipt, dueAt: iso(receipt.dueAt) };
 }
 

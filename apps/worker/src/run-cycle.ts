@@ -96,7 +96,7 @@ async function act(
 function cycleFor(lease: CycleLease, signal: AbortSignal, settings: AttemptSettings, logger: Logger): Cycle {
   const { cycleId, fencingToken, attempt, journal, leftover } = lease.cycle;
   const step = (name: string, detail: Readonly<Record<string, unknown>> = {}): void => {
-    logger.info({ step: name, ...detail }, `cycle ${cycleId}: ${name}`);
+    logger.info({ step: name, detail }, `cycle ${cycleId}: ${name}`);
     lease.step(name, detail);
     settings.onStep({ cycleId, attempt, name, detail });
   };

@@ -98,7 +98,8 @@ if how == 'new' then
     -- What a shadow policy is compared with; without one there is no key.
     if redis.call('EXISTS', K.shadow) == 1 then redis.call('HINCRBY', K.shadow, 'cycles:' .. dayOf(now), 1) end
     emit(A.id, 'WORKSPACE_AUTO_RESTART_FIRED', now, { cycle = changes.cycle, generation = changes.cycleGeneration,
-      auto = not byPerson, because = because, asked_at = tonumber(changes.askedAt), covers = #covers > 0 and covers or nil })
+      auto = not byPerson, because = because, asked_at = tonumber(changes.askedAt), covers = #covers > 0 and covers or nil,
+      dropped = takeDrops(state) })
   else
     changes.askedAt = tonumber(state.desireAt)
   end

@@ -87,6 +87,7 @@ end
 
 -- From here on the cycle is over.
 record.mid_writes = midWrites(state)
+record.dropped = takeDrops(state)
 local covers = whyList(K.covers)
 if #covers > 0 then record.covers = covers end
 local action, generation = state.action, tonumber(state.cycleGeneration)

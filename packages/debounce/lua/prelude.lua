@@ -11,6 +11,8 @@
 --   journalOf                   the cycle that wrote the journal
 --   steps lostSteps             what the attempt under way did so far, as JSON; what attempts did whose worker was lost
 --   midWrites:<source>          how many writes landed while the cycle ran
+--   drops:<source>|<rule>       what was dropped since a cycle last began or ended: "count first last"
+--   suppressed:<source>         how many the window has held back since it was claimed
 --   owner leaseEndsAt how       who acts for the cycle, until when; how its attempt began
 --   stopAsked                   the cycle shall stop at its next safe point
 --   canceledTo                  an operator canceled what is owed up to that generation; the cycle too, if it stops
@@ -317,6 +319,33 @@ local function midWrites(state)
     end
   end
   if list then table.sort(list, function(a, b) return a.source < b.source end) end
+  return list
+end
+
+-- The field that counts them, and its new value.
+local function countDrops(state, source, rule, count, now)
+  local field = 'drops:' .. source .. '|' .. rule
+  local counted, first = (state[field] or ''):match('^(%d+) (%d+)')
+  return field, string.format('%.0f %.0f %.0f', (tonumber(counted) or 0) + count, tonumber(first) or now, now)
+end
+
+-- What was dropped since this was asked last, per source and rule; nil = nothing.
+local function takeDrops(state)
+  local list
+  for field, counted in pairs(state) do
+    local source, rule = field:match('^drops:([^|]+)|(.+)$')
+    if source then
+      local count, first, last = counted:match('^(%d+) (%d+) (%d+)$')
+      list = list or {}
+      list[#list + 1] = { source = source, rule = rule, count = tonumber(count), first_at = tonumber(first),
+        last_at = tonumber(last) }
+    end
+  end
+  if not list then return nil end
+  for _, dropped in ipairs(list) do redis.call('HDEL', K.state, 'drops:' .. dropped.source .. '|' .. dropped.rule) end
+  table.sort(list, function(a, b)
+    return a.first_at < b.first_at or (a.first_at == b.first_at and a.source .. a.rule < b.source .. b.rule)
+  end)
   return list
 end
 

@@ -3,7 +3,8 @@
 -- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic alternatives count texts firstTexts
 -- ARGV: write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
 -- Reply: {'judged', decision, rule, restDecision, restRule, generation, dueAt|'', hintId|'', running 0|1, now, nonce,
--- Reply:  superseded 0|1}
+-- Reply:  superseded 0|1, windowClaimedAt|'', windowMs, suppressed, claimed 0|1}
+-- Reply: suppressed: how many of the source the window has held back since it was claimed, these ones included
 -- Reply: the first receipt again, with 'replayed' for 'judged' and no hint, when `nonce` or `idempotencyKey` is known
 -- Reply: {'conflict'} when `idempotencyKey` was used with another body
 -- `texts`: JSON of the reasons, actors and files of all, see addWhy; `firstTexts`: of the first of several, which may be the
@@ -47,11 +48,15 @@ local windowEndsAt, cooldownEndsAt = tonumber(ends[1] or nil), tonumber(ends[2] 
 local running = isRunning(state)
 local refusal = refusalOf(workspace)
 
--- Most triggers of a source without a follow-up find its window claimed, and everybody told: nothing changes. `judge`
+-- Most triggers of a source without a follow-up find its window claimed, and everybody told: they only are counted. `judge`
 -- says the same, and so it does of any others that came together.
 if A.trailing == '0' and A.running ~= 'drop' and not refusal and not running and ahead(windowEndsAt, now)
   and ahead(state['toldDropped:' .. A.source], now) and A.onHold == 'queue' and A.nonce == '' and A.idempotencyKey == '' then
-  return { 'judged', 'dropped', 'window', 'dropped', 'window', state.generation or 0, '', '', 0, A.now, '', 0 }
+  local suppressed = (tonumber(state['suppressed:' .. A.source]) or 0) + A.count
+  local field, drops = countDrops(state, A.source, 'window', tonumber(A.count), now)
+  redis.call('HSET', K.state, 'suppressed:' .. A.source, suppressed, field, drops)
+  return { 'judged', 'dropped', 'window', 'dropped', 'window', state.generation or 0, '', '', 0, A.now, '', 0,
+    windowEndsAt - A.windowMs, A.windowMs, suppressed, 0 }
 end
 
 local windowMs, maxWaitMs, count = tonumber(A.windowMs), tonumber(A.maxWaitMs), tonumber(A.count)
@@ -142,6 +147,20 @@ end
 
 local function isOwed(made) return made == 'fired' or made == 'coalesced' end
 
+-- For people: what the window held back, and what was dropped until a cycle's event tells it.
+local suppressed = 0
+if not refusal then
+  suppressed = (claimed and 0 or tonumber(state['suppressed:' .. A.source]) or 0)
+    + (decision ~= 'fired' and 1 or 0) + (restDecision ~= 'fired' and count - 1 or 0)
+  if windowMs > 0 then change('suppressed:' .. A.source, suppressed) end
+  for _, dropped in ipairs({ { decision, rule, 1 }, { restDecision, restRule, count - 1 } }) do
+    if dropped[1] == 'dropped' and dropped[3] > 0 then
+      local field, drops = countDrops(state, A.source, dropped[2], dropped[3], now)
+      state[field], changes[field] = drops, drops
+    end
+  end
+end
+
 local dueAt, hintId = '', ''
 if isOwed(decision) then
   change('generation', nextNumber(state.generation, now))
@@ -177,6 +196,7 @@ if isOwed(decision) then
 end
 
 if decision == 'dropped' or restDecision == 'dropped' then
+  if not isOwed(decision) and next(changes) then set(state, changes) end
   local field = 'toldDropped:' .. A.source
   if not ahead(state[field], now) then
     local untilTime = now + 15000
@@ -213,7 +233,8 @@ if A.write == '1' and running then
 end
 
 local reply = { 'judged', decision, rule, restDecision, restRule, tonumber(state.generation) or 0, dueAt, hintId,
-  running and 1 or 0, now, A.nonce, superseded }
+  running and 1 or 0, now, A.nonce, superseded,
+  ahead(windowEndsAt, now) and windowEndsAt - windowMs or '', windowMs, suppressed, claimed and 1 or 0 }
 if A.nonce ~= '' or A.idempotencyKey ~= '' then
   reply[1], reply[8] = 'replayed', ''
   local receipt = cjson.encode(reply)

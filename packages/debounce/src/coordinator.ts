@@ -75,6 +75,16 @@ export interface Receipt {
   readonly dueAt: number | undefined;
   /** A cycle was running when the trigger was judged. */
   readonly duringCycle: boolean;
+  /** What the source's debounce window has done so far; undefined where none counts, and for the trigger that claimed it. */
+  readonly window: SuppressionWindow | undefined;
+}
+
+export interface SuppressionWindow {
+  /** How long before the decision the window was claimed, ms. */
+  readonly lastFireAgoMs: number;
+  readonly windowMs: number;
+  /** How many triggers of the source it has held back since, coalesced or dropped, this one included. */
+  readonly suppressed: number;
 }
 
 /** The gate for probes. Times are ms of Redis' clock. */
@@ -237,7 +247,7 @@ export class RestartCoordinator {
         hintId: reply.hintId,
       });
     }
-    return calls.map((_, i) => receiptOf(id, source, i, reply));
+    return calls.map((_, i) => receiptOf(id, source, i, calls.length, reply));
   }
 
   #hint(hint: Hint): void {
@@ -266,12 +276,9 @@ export function assertWorkspaceId(text: string): void {
   if (!isWorkspaceId(text)) throw new InvalidWorkspaceIdError(text);
 }
 
-function receiptOf(
-  workspaceId: string,
-  source: string,
-  index: number,
-  reply: Exclude<TriggerReply, { kind: "conflict" }>,
-): Receipt {
+type Judged = Exclude<TriggerReply, { kind: "conflict" }>;
+
+function receiptOf(workspaceId: string, source: string, index: number, count: number, reply: Judged): Receipt {
   const { decision, rule } = index === 0 ? reply.first : reply.rest;
   // A receipt that is found again keeps its first id.
   const own = index === 0 ? reply.nonce : `${reply.nonce}-${index}`;
@@ -284,7 +291,16 @@ function receiptOf(
     generation: reply.generation,
     dueAt: reply.dueAt,
     duringCycle: reply.running,
+    window: windowOf(reply, index, count),
   };
+}
+
+/** Undefined where no window counts. Of triggers that arrived together, each is told how many were held back until then. */
+function windowOf({ window, rest, now }: Judged, index: number, count: number): Receipt["window"] {
+  if (window === undefined || (window.claimed && index === 0)) return undefined;
+  const after = rest.decision === "fired" ? 0 : count - 1 - index;
+  const { claimedAt, windowMs, suppressed } = window;
+  return { lastFireAgoMs: Math.max(0, now - claimedAt), windowMs, suppressed: suppressed - after };
 }
 
 interface RequestFor {

@@ -39,6 +39,16 @@ export interface Verdict {
   readonly rule: Rule;
 }
 
+/** What the source's debounce window has done so far. Times are ms. */
+export interface WindowFacts {
+  readonly claimedAt: number;
+  readonly windowMs: number;
+  /** How many triggers of the source it has held back since, coalesced or dropped. */
+  readonly suppressed: number;
+  /** The first of these triggers has claimed it. */
+  readonly claimed: boolean;
+}
+
 export type TriggerReply =
   | { readonly kind: "conflict" }
   | {
@@ -53,6 +63,7 @@ export type TriggerReply =
       readonly now: number;
       /** Of the call that was judged: a replay's first. */
       readonly nonce: string;
+      readonly window: WindowFacts | undefined;
     };
 
 /** `remove` stops the workspace and then forgets it. */

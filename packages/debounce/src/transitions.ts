@@ -23,6 +23,7 @@ import type {
   TransitionSettings,
   TriggerCall,
   TriggerReply,
+  WindowFacts,
   Woken,
 } from "./transition-types.ts";
 import { type Decision, type Desire, PHASES, type Phase, type Refusal, type Rule } from "./vocabulary.ts";
@@ -75,6 +76,7 @@ export class Transitions {
       running: Number(reply[8]) === 1,
       now: Number(reply[9]),
       nonce,
+      window: windowOf(reply),
     };
   }
 
@@ -529,6 +531,17 @@ function stepsJson(steps: readonly Step[] | undefined): string {
 
 function flag(value: boolean): string {
   return value ? "1" : "0";
+}
+
+function windowOf(reply: readonly unknown[]): WindowFacts | undefined {
+  const [claimedAt, windowMs, suppressed, claimed] = reply.slice(12);
+  if (claimedAt === "" || claimedAt === undefined) return undefined;
+  return {
+    claimedAt: Number(claimedAt),
+    windowMs: Number(windowMs),
+    suppressed: Number(suppressed),
+    claimed: Number(claimed) === 1,
+  };
 }
 
 function optionalNumber(value: unknown): number | undefined {

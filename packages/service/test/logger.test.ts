@@ -1,3 +1,5 @@
+import { execFile } from "node:child_process";
+import { promisify, stripVTControlCharacters } from "node:util";
 import { pino } from "pino";
 import { expect, test, vi } from "vitest";
 import { createLogger } from "../src/index.ts";
@@ -33,9 +35,30 @@ test.each([
   [{ headers: { authorization: "hunter2" } }],
   [{ caller: { token: "hunter2" } }],
   [{ redis: { password: "hunter2" } }],
+  [{ spec: { env: { KEY: "hunter2" } } }],
+  [{ workspace: { spec: { userData: "hunter2" } } }],
+  [{ detail: { env: { KEY: "hunter2" } } }],
   [{ req: { headers: { authorization: "hunter2", cookie: "hunter2" } } }],
 ])("a secret is redacted: %j", (fields) => {
   const [line] = logged("info", (logger) => logger.info(fields));
   expect(JSON.stringify(line)).not.toContain("hunter2");
   expect(JSON.stringify(line)).toContain("[redacted]");
+});
+
+/** What a process with such a logger prints to a pipe. */
+async function printed(forPeople: string): Promise<string> {
+  const program = `import { createLogger } from "@restart-coordinator/service";
+    createLogger("api", "info"${forPeople}).info({ workspaceId: "w1", token: "hunter2" }, "hello");
+    process.exit(0);`;
+  const args = ["--conditions=@restart-coordinator/source", "--import", "tsx", "--input-type=module", "-e", program];
+  return (await promisify(execFile)(process.execPath, args, { cwd: import.meta.dirname })).stdout;
+}
+
+test("a person at a terminal reads lines for people, anything else JSON; both without secrets, and to the last line", async () => {
+  const [json, forPeople] = await Promise.all([printed(""), printed(", true")]);
+  expect(JSON.parse(json)).toMatchObject({ msg: "hello", workspaceId: "w1", token: "[redacted]" });
+  expect(stripVTControlCharacters(forPeople)).toMatch(
+    /^\[\d\d:\d\d:\d\d\.\d+\] INFO \(api\): hello\n {4}workspaceId: "w1"\n/,
+  );
+  expect(forPeople).not.toContain("hunter2");
 });

@@ -8,6 +8,7 @@ import type { Job } from "bullmq";
 import { type ErrorRequestHandler, type Request, type Response, Router } from "express";
 import { allow } from "../authentication.ts";
 import { actorOf } from "../context.ts";
+import { logDecision } from "../decision-log.ts";
 import { workspaceId } from "../input.ts";
 import { asProblem, Problem, sendProblem } from "../problem.ts";
 
@@ -24,10 +25,6 @@ export function boardActions({ coordinator, hints }: BoardParts): Router {
   router.put(`${JOB}/promote`, allow("operate"), async (request, response) => {
     const { id, job } = await find(hints, request);
     const result = await coordinator.verbs.flush(id, { actor: actorOf(response) });
-    request.log.info(
-      { workspaceId: id, actor: actorOf(response), verb: "flush", result: result.kind },
-      "board: promote",
-    );
     if (result.kind !== "flushed") throw notPossible("Nothing was promoted", whyNotFlushed(id, result));
     await done(job, response);
   });
@@ -35,13 +32,10 @@ export function boardActions({ coordinator, hints }: BoardParts): Router {
   router.put(`${JOB}/retry`, allow("operate"), async (request, response) => {
     const { id, job } = await find(hints, request);
     const actor = actorOf(response);
-    const { decision, rule } = await coordinator.trigger(id, {
-      source: "manual",
-      reason: "retried on the board",
-      actor,
-      onHold: "refuse",
-    });
-    request.log.info({ workspaceId: id, source: "manual", actor, decision, rule }, "board: retry");
+    const reason = "retried on the board";
+    const receipt = await coordinator.trigger(id, { source: "manual", reason, actor, onHold: "refuse" });
+    logDecision(request, response, receipt, { reason, actor });
+    const { decision, rule } = receipt;
     if (decision === "refused")
       throw notPossible("Nothing was retried", `workspace ${id} may not be restarted: ${rule}`);
     await done(job, response);
@@ -51,7 +45,6 @@ export function boardActions({ coordinator, hints }: BoardParts): Router {
     const { id, job } = await find(hints, request);
     const actor = actorOf(response);
     const result = await coordinator.verbs.cancel(id, { actor, reason: "removed on the board" });
-    request.log.info({ workspaceId: id, actor, verb: "cancel", result: result.kind }, "board: remove");
     if (result.kind === "stopping") {
       const why = `the cycle of workspace ${id} stops at its next safe point, if it has one left; the job goes with it`;
       throw notPossible("What is owed is canceled, the job is still there", why);

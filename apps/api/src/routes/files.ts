@@ -6,10 +6,10 @@ import { pipeline } from "node:stream/promises";
 import { type Request, type Response, Router } from "express";
 import { allow } from "../authentication.ts";
 import { type ApiContext, actorOf, assertRegistered, assertTakesFiles, idOf } from "../context.ts";
+import { logDecision } from "../decision-log.ts";
 import { FileError } from "../files/index.ts";
 import { decoded, filesBody, templateBody } from "../input.ts";
 import { showReceipt } from "../representation.ts";
-import { decisionOf } from "./triggers.ts";
 
 export function fileRoutes(context: ApiContext): Router {
   const { files, templates } = context;
@@ -91,8 +91,9 @@ async function triggerFor(
   response: Response,
   why: { source: string; reason: string; files: readonly string[] },
 ) {
-  const receipt = await coordinator.trigger(idOf(request), { ...why, actor: actorOf(response), write: true });
-  request.log.info(decisionOf(receipt), `${why.reason}: ${receipt.decision} by ${receipt.rule}`);
+  const actor = actorOf(response);
+  const receipt = await coordinator.trigger(idOf(request), { ...why, actor, write: true });
+  logDecision(request, response, receipt, { reason: why.reason, actor });
   return showReceipt(receipt);
 }
 

@@ -2,6 +2,7 @@ import type { Receipt } from "@restart-coordinator/debounce";
 import { Router } from "express";
 import { allow } from "../authentication.ts";
 import { type ApiContext, actorOf, assertRegistered, idOf } from "../context.ts";
+import { logDecision } from "../decision-log.ts";
 import { idempotencyOf } from "../idempotency.ts";
 import { restartBody, triggerBody } from "../input.ts";
 import { Problem } from "../problem.ts";
@@ -28,23 +29,24 @@ export function triggerRoutes(context: ApiContext): Router {
       ...(idempotency !== undefined && { idempotency }),
     });
     await assertKnown(id, receipt);
-    request.log.info(decisionOf(receipt), `${source}: ${receipt.decision} by ${receipt.rule}`);
+    logDecision(request, response, receipt, { reason, actor: by });
     response.status(202).json(showReceipt(receipt));
   });
 
   router.post("/workspaces/:id/restart", allow("trigger"), async (request, response) => {
     const id = idOf(request);
     const { reason = "asked for by hand", actor, force = false } = restartBody.parse(request.body) ?? {};
+    const by = actorOf(response, actor);
     const idempotency = idempotencyOf(request, response.locals.caller.name);
     const receipt = await coordinator.trigger(id, {
       source: "manual",
       reason,
-      actor: actorOf(response, actor),
+      actor: by,
       onHold: force ? "override" : "refuse",
       ...(idempotency !== undefined && { idempotency }),
     });
     await assertKnown(id, receipt);
-    request.log.info(decisionOf(receipt), `manual: ${receipt.decision} by ${receipt.rule}`);
+    logDecision(request, response, receipt, { reason, actor: by });
     if (receipt.decision === "refused") {
       const hint = receipt.rule === "held" ? "; release it, or send force" : "";
       throw new Problem({
@@ -59,16 +61,4 @@ export function triggerRoutes(context: ApiContext): Router {
     response.status(202).json(showReceipt(receipt));
   });
   return router;
-}
-
-/** One line per decision, with these fields. */
-export function decisionOf(receipt: {
-  workspaceId: string;
-  source: string;
-  decision: string;
-  rule: string;
-  generation: number;
-}) {
-  const { workspaceId, source, decision, rule, generation } = receipt;
-  return { workspaceId, source, decision, rule, generation };
 }
