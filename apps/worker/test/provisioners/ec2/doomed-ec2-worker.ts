@@ -1,10 +1,10 @@
-// A worker process that runs one cycle against EC2 and kills itself at a named point: "after record LAUNCHING",
-// "before runInstances" … Prints each journal entry that was written as a line of JSON.
+// A worker process that runs one cycle against EC2 and kills itself at its nth point: right before or right after a
+// journal entry or a call that changes something. Prints each point, and each journal entry that was written, as a line.
 import { writeSync } from "node:fs";
 import { Ec2Provisioner, SdkEc2Api } from "../../../src/provisioners/ec2/index.ts";
-import type { Workspace } from "../../../src/provisioners/provisioner.ts";
+import { BatchedEc2Api } from "../../../src/provisioners/ec2/pacing/index.ts";
+import type { Journal, Workspace } from "../../../src/provisioners/provisioner.ts";
 import { FAST, OWNER } from "./ec2-harness.ts";
-import { idempotent } from "./idempotent-api.ts";
 import { Mortal } from "./mortal.ts";
 
 export interface DoomedEc2Worker {
@@ -13,15 +13,27 @@ export interface DoomedEc2Worker {
   readonly defaults: Readonly<Record<string, unknown>>;
   readonly cycleId: string;
   readonly fencingToken: number;
-  readonly at: string;
+  /** Counted from 0. */
+  readonly diesAt: number;
 }
 
+export type DoomedLine = { readonly point: string } | { readonly journal: Journal };
+
+// Not console.log: it must be out before the signal comes.
+const print = (line: DoomedLine): void => void writeSync(1, `${JSON.stringify(line)}\n`);
+
 const options = JSON.parse(process.argv[2] ?? "") as DoomedEc2Worker;
+let points = 0;
 const worker = new Mortal(Number.POSITIVE_INFINITY, (point) => {
-  if (point === options.at) process.kill(process.pid, "SIGKILL");
+  print({ point });
+  if (points++ === options.diesAt) process.kill(process.pid, "SIGKILL");
+});
+const api = new BatchedEc2Api(new SdkEc2Api({ endpoint: options.endpoint }), {
+  describeCollectMs: 0,
+  terminateCollectMs: 0,
 });
 const provisioner = new Ec2Provisioner({
-  api: worker.api(idempotent(new SdkEc2Api({ endpoint: options.endpoint }))),
+  api: worker.api(api),
   owner: OWNER,
   defaults: options.defaults,
   timing: FAST,
@@ -35,8 +47,7 @@ await provisioner.restart({
   journal: undefined,
   action: "restart",
   leftover: undefined,
-  // Not console.log: it must be out before the signal comes.
-  record: worker.record(async (journal) => void writeSync(1, `${JSON.stringify(journal)}\n`)),
+  record: worker.record(async (journal) => print({ journal })),
   step: () => {},
   safePoint: () => {},
 });

@@ -37,7 +37,8 @@ export interface TestCycle extends Cycle {
 
 /** One moto, filled with what instances need; every test takes workspaces of its own. */
 export class Ec2Harness {
-  static async create(endpoint: string): Promise<Ec2Harness> {
+  /** `proxy`: what stands before it. */
+  static async create(endpoint: string, proxy = endpoint): Promise<Ec2Harness> {
     Object.assign(process.env, AWS_ENVIRONMENT);
     const ec2 = new EC2Client({ endpoint });
     const subnets = (await ec2.send(new DescribeSubnetsCommand({}))).Subnets ?? [];
@@ -52,7 +53,7 @@ export class Ec2Harness {
       id: SubnetId,
       zone: AvailabilityZone,
     }));
-    return new Ec2Harness(endpoint, ec2, places, imageId, templateId);
+    return new Ec2Harness(endpoint, ec2, places, imageId, templateId, proxy);
   }
 
   readonly endpoint: string;
@@ -62,10 +63,19 @@ export class Ec2Harness {
   readonly templateId: string;
   /** What moto lacks in front of it. */
   readonly api: ReturnType<typeof idempotent>;
+  /** Through the proxy that was given, else moto as it is. */
+  readonly throughProxy: SdkEc2Api;
   readonly #sdk: SdkEc2Api;
   #workspaces = 0;
 
-  constructor(endpoint: string, ec2: EC2Client, subnets: readonly Subnet[], imageId: string, templateId: string) {
+  constructor(
+    endpoint: string,
+    ec2: EC2Client,
+    subnets: readonly Subnet[],
+    imageId: string,
+    templateId: string,
+    proxy: string,
+  ) {
     this.endpoint = endpoint;
     this.ec2 = ec2;
     this.subnets = subnets;
@@ -73,11 +83,13 @@ export class Ec2Harness {
     this.templateId = templateId;
     this.#sdk = new SdkEc2Api({ endpoint });
     this.api = idempotent(this.#sdk);
+    this.throughProxy = new SdkEc2Api({ endpoint: proxy });
   }
 
   close(): void {
     this.ec2.destroy();
     this.#sdk.close();
+    this.throughProxy.close();
   }
 
   get spec(): Ec2Spec {
