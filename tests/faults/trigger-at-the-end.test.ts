@@ -1,4 +1,4 @@
-import { Cycles } from "@restart-coordinator/debounce";
+import { CycleLease } from "@restart-coordinator/debounce";
 import { describe, expect, vi } from "vitest";
 import { test } from "./support/bench.ts";
 
@@ -11,12 +11,12 @@ describe("race: a trigger between the worker's last look and job completion", ()
   }) => {
     const bench = useBench();
     await bench.coordinator.registry.register("w", {});
-    const begin = Cycles.prototype.begin;
+    const end = CycleLease.prototype.end;
     let late: Promise<unknown> | undefined;
-    vi.spyOn(Cycles.prototype, "begin").mockImplementation(async function (this: Cycles, id) {
-      const reply = await begin.call(this, id);
-      // The worker's last look. Its job is still active when it hears of the answer.
-      if (reply.kind === "idle") {
+    vi.spyOn(CycleLease.prototype, "end").mockImplementation(async function (this: CycleLease, result) {
+      const reply = await end.call(this, result);
+      // The worker's last look: nothing more is due. Its job is still active when it hears of the answer.
+      if (reply.kind === "ended" && reply.dueAt === undefined) {
         late ??= bench.coordinator.trigger("w", { source: "manual", reason: "late" });
         await late;
       }

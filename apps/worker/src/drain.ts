@@ -84,6 +84,7 @@ async function runAndEnd(lease: CycleLease, parts: DrainParts, onStep: AttemptSe
     { outcome: what, durationMs, dueAt, error },
     `cycle ${cycleId} ended: ${what}`,
   );
-  // After a handover the loop ends with a hint, for the worker is closing: another takes the cycle over at once.
-  return what !== "removed";
+  // With nothing to look for there is no need to look: a trigger that comes from here on has a hint of its own. After a
+  // handover the loop ends with a hint, for the worker is closing: another takes the cycle over at once.
+  return dueAt !== undefined;
 }

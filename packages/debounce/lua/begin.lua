@@ -3,6 +3,7 @@
 -- KEYS: workspace state startedAt due phases hinted why covers journal events activity shadow
 -- ARGV: id owner leaseMs cooldownMs alternatives activityTtlMs now
 -- `alternatives`: what to put in place of `cooldownMs`, see chooseArguments.
+-- Shared: due phases hinted events leaseMs cooldownMs alternatives activityTtlMs now
 -- Reply: {'idle'}                          nothing is owed that may start by itself
 -- Reply: {'busy', leaseEndsAt}             another worker acts
 -- Reply: {'not-due', dueAt, hintId, now}   too early; hintId names the hint to enqueue for dueAt
@@ -51,6 +52,8 @@ else
   how = state.retrying and 'retry' or 'new'
 end
 
+local covers
+
 local function reply()
   local flat = {}
   for field, value in pairs(workspace) do
@@ -62,7 +65,7 @@ local function reply()
   local own = state.journalOf == state.cycle
   return { 'begun', how, state.cycle, tonumber(state.cycleGeneration), tonumber(state.attempt), tonumber(state.fence),
     state.action, tonumber(state.cycleStartedAt), tonumber(state.leaseEndsAt), tonumber(state.askedAt),
-    own and journal or '', state.stopAsked and 1 or 0, now, flat, cjson.encode(whyList(K.covers)),
+    own and journal or '', state.stopAsked and 1 or 0, now, flat, cjson.encode(covers or whyList(K.covers)),
     own and '' or journal }
 end
 if state.owner == A.owner then
@@ -94,7 +97,7 @@ if how == 'new' then
     if tonumber(A.cooldownMs) > 0 then
       redis.call('SET', K.startedAt, now + tonumber(A.cooldownMs), 'NX', 'PX', A.cooldownMs)
     end
-    local covers = whyList(K.covers)
+    covers = whyList(K.covers)
     -- What a shadow policy is compared with; without one there is no key.
     if redis.call('EXISTS', K.shadow) == 1 then redis.call('HINCRBY', K.shadow, 'cycles:' .. dayOf(now), 1) end
     emit(A.id, 'WORKSPACE_AUTO_RESTART_FIRED', now, { cycle = changes.cycle, generation = changes.cycleGeneration,

@@ -6,6 +6,7 @@
 -- takes it over at once, or after `pauseMs`. A retryable failure keeps the cycle for another attempt, until the breaker opens.
 -- A cycle that stopped without having been asked to has failed.
 -- `jitter`: 0 to 1, shortens the backoff by up to half. `nonce` names the call: sent again, it is answered as at first.
+-- Shared: workspaces due phases hinted events recent breakerAfter pauseMs activityTtlMs now
 -- Reply: {'ended', what, dueAt|'', durationMs} | {'lost'}
 -- Reply: what: 'ok' | 'retry' | 'failed' | 'declined' | 'canceled' | 'handover' | 'removed'; dueAt: the next wake-up
 -- Events: WORKSPACE_ONLINE, WORKSPACE_OFFLINE, WORKSPACE_RESTART_FAILED, WORKSPACE_RESTART_DECLINED,

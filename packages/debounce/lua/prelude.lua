@@ -304,8 +304,12 @@ local OWED_FIELDS = { 'owedSince', 'dueNowAt', 'quietEndsAt', 'deadlineAt', 'ign
   'deliberate', 'coalescedTold' }
 
 local function clearFields(state, fields)
-  redis.call('HDEL', K.state, unpack(fields))
-  for _, field in ipairs(fields) do state[field] = nil end
+  local present = {}
+  for _, field in ipairs(fields) do
+    if state[field] then present[#present + 1] = field end
+    state[field] = nil
+  end
+  if #present > 0 then redis.call('HDEL', K.state, unpack(present)) end
 end
 
 -- The writes that landed while the cycle ran, per source; nil = none.

@@ -13,8 +13,11 @@ export interface ScriptSet<Name extends string> {
   readonly names: readonly Name[];
   /** In front of the commands' names; no other set on the same connection may have it. */
   readonly commandPrefix: string;
-  /** Those that `together` takes: their headers say what the calls of a batch share, a `nonce` and `now` among it. */
-  readonly batched?: readonly Name[];
+  /**
+   * Those that `together` takes: their headers say what the calls of a batch share, `now` among it. `replicated` ones
+   * wait for replicas, if any are asked for.
+   */
+  readonly batched?: Readonly<Partial<Record<Name, "replicated" | "plain">>>;
 }
 
 export interface Script<Role extends string = string> {
@@ -64,7 +67,8 @@ export interface CallInBatch<Role extends string> {
   /** Quickest when those who have the same give the same object. */
   readonly shared: ScriptArguments;
   readonly own: ScriptArguments;
-  readonly nonce: string;
+  /** Where the header calls the `nonce` shared: the first call's is the batch's. */
+  readonly nonce?: string;
 }
 export type ScriptArguments = Readonly<Record<string, string | number>>;
 
@@ -92,19 +96,19 @@ export function bindScriptSet<Name extends string, Role extends string>(
   };
 
   const batches = new Map<Name, ScriptBatches>();
-  for (const name of set.batched ?? []) {
-    const { batchedLua: lua } = scripts.get(name) as Script<Role>;
+  for (const [name, kind] of Object.entries(set.batched ?? {}) as [Name, string][]) {
+    const { batchedLua: lua, parts } = scripts.get(name) as Script<Role>;
     const command = `${commandOf(name)}_batch`;
     redis.defineCommand(command, { lua });
     const send = async (keys: readonly string[], args: readonly (string | number)[]): Promise<Acknowledged> => {
-      if (pipelines !== undefined) return pipelines.run({ lua, keys, args });
+      if (pipelines !== undefined && kind === "replicated") return pipelines.run({ lua, keys, args });
       const reply = await (commands[command] as (typeof commands)[string]).call(redis, keys.length, ...keys, ...args);
       return { reply, isReplicated: true };
     };
-    batches.set(name, new ScriptBatches(send));
+    batches.set(name, new ScriptBatches(send, parts.isRemembered));
   }
   const sharedValues = new WeakMap<ScriptArguments, readonly (string | number)[]>();
-  const together: RunScriptOf<Name, Role>["together"] = (name, { keyOf, shared, own, nonce }) => {
+  const together: RunScriptOf<Name, Role>["together"] = (name, { keyOf, shared, own, nonce = "" }) => {
     const { parts } = scripts.get(name) as Script<Role>;
     let sharedArgs = sharedValues.get(shared);
     if (sharedArgs === undefined) {

@@ -3,8 +3,8 @@
  * they are for: most of what a short script costs is sending it, and setting it up. A call never joins a batch that was
  * already sent.
  *
- * A batch is known by the nonce of its first call: sent again, because a connection broke before the answer, it is
- * answered as at first.
+ * A script that shares its `nonce` is remembered as a batch, by the first call's: sent again, because a connection broke
+ * before the answer, it is answered as at first. Others see to that themselves.
  */
 import type { Acknowledged } from "./replication.ts";
 
@@ -31,10 +31,12 @@ export type SendBatch = (keys: readonly string[], args: Values) => Promise<Ackno
 
 export class ScriptBatches {
   readonly #send: SendBatch;
+  readonly #isRemembered: boolean;
   #waiting: Waiting[][] = [];
 
-  constructor(send: SendBatch) {
+  constructor(send: SendBatch, isRemembered: boolean) {
     this.#send = send;
+    this.#isRemembered = isRemembered;
   }
 
   run(call: BatchedCall): Promise<Acknowledged> {
@@ -59,18 +61,20 @@ export class ScriptBatches {
   async #together(calls: readonly Waiting[]): Promise<void> {
     const [first] = calls as [Waiting];
     const keys = [...first.sharedKeys];
-    const args = [calls.length, first.nonce, ...first.sharedArgs];
+    const args = [calls.length, ...(this.#isRemembered ? [first.nonce] : []), ...first.sharedArgs];
     for (const call of calls) {
       for (const key of call.keys) keys.push(key);
       for (const arg of call.args) args.push(arg);
     }
     try {
       const answer = await this.#send(keys, args);
-      const [kind, ...replies] = answer.reply as string[];
+      const { isReplicated } = answer;
+      const [kind, ...replies] = answer.reply as [string, ...(string | unknown[])[]];
       for (const [i, { resolve, reject }] of calls.entries()) {
-        const reply = (replies[i] as string).split(SEPARATOR);
-        if (reply[0] === "error") reject(replyError(reply[1] as string));
-        else resolve({ reply, isReplicated: answer.isReplicated, isAgain: kind === "again" });
+        const packed = replies[i] as string | unknown[];
+        const reply = typeof packed === "string" ? packed.split(SEPARATOR) : packed;
+        if (reply[0] === "error") reject(replyError(String(reply[1])));
+        else resolve({ reply, isReplicated, isAgain: kind === "again" });
       }
     } catch (error) {
       for (const { reject } of calls) reject(error);
@@ -103,6 +107,8 @@ export interface BatchParts<Role extends string = string> {
   readonly sharedArgs: readonly string[];
   readonly keys: readonly Role[];
   readonly args: readonly string[];
+  /** The batch has the nonce: its calls are remembered with it. */
+  readonly isRemembered: boolean;
 }
 
 export function batchParts<Role extends string>(script: {
@@ -111,9 +117,10 @@ export function batchParts<Role extends string>(script: {
   readonly shared: ReadonlySet<string>;
 }): BatchParts<Role> {
   const isShared = (name: string) => script.shared.has(name);
-  // The batch has the nonce: its calls are remembered with it.
-  const args = script.args.filter((name) => name !== "nonce");
+  const isRemembered = script.shared.has("nonce");
+  const args = script.args.filter((name) => name !== "nonce" || !isRemembered);
   return {
+    isRemembered,
     sharedKeys: script.keys.filter(isShared),
     sharedArgs: args.filter(isShared),
     keys: script.keys.filter((name) => !isShared(name)),
@@ -123,13 +130,14 @@ export function batchParts<Role extends string>(script: {
 
 /**
  * The text of a script that runs its body once for each call of a batch. What one call stumbles over, the others do not
- * notice. A reply goes as one string, its parts separated by tabs.
+ * notice. A remembered reply goes as one string, its parts separated by tabs.
  */
 export function batchedLua({ prelude, body, parts }: { prelude: string; body: string; parts: BatchParts }): string {
-  const { sharedKeys, sharedArgs, keys, args } = parts;
+  const { sharedKeys, sharedArgs, keys, args, isRemembered } = parts;
+  const first = isRemembered ? 2 : 1;
   const assign = (table: string, names: readonly string[], array: string, offset: string | number) =>
     names.map((name, i) => `${table}.${name} = ${array}[${offset} + ${i + 1}]`).join("\n");
-  return `local K, A = {}, { nonce = '' }
+  return `local K, A = {}, ${isRemembered ? "{ nonce = '' }" : "{}"}
 ${prelude}
 local function run()
 ${body}
@@ -137,20 +145,31 @@ end
 local now
 local function share()
 ${assign("K", sharedKeys, "KEYS", 0)}
-${assign("A", sharedArgs, "ARGV", 2)}
+${assign("A", sharedArgs, "ARGV", first)}
 A.now = now or A.now
 end
 local function take(i)
 -- The call before may have had others put in place.
-if A.alternatives ~= '' then share() end
-local k, a = ${sharedKeys.length} + i * ${keys.length}, ${2 + sharedArgs.length} + i * ${args.length}
+if A.alternatives and A.alternatives ~= '' then share() end
+local k, a = ${sharedKeys.length} + i * ${keys.length}, ${first + sharedArgs.length} + i * ${args.length}
 ${assign("K", keys, "KEYS", "k")}
 ${assign("A", args, "ARGV", "a")}
 end
 share()
 now = clock()
 A.now = now
-local recalled = recallAnswer(ARGV[2], now)
+${isRemembered ? RECALL : ""}local replies = { 'first' }
+for i = 0, ARGV[1] - 1 do
+  take(i)
+  local ok, reply = pcall(run)
+  if not ok then reply = { 'error', type(reply) == 'table' and reply.err or tostring(reply) } end
+  replies[i + 2] = ${isRemembered ? "table.concat(reply, '\\t')" : "reply"}
+end
+${isRemembered ? REMEMBER : ""}return replies
+`;
+}
+
+const RECALL = `local recalled = recallAnswer(ARGV[2], now)
 if recalled then
   -- A write, so that a WAIT after this call waits for the first one's, too.
   keepAnswer(ARGV[2], recalled, now)
@@ -158,14 +177,6 @@ if recalled then
   for reply in recalled:gmatch('[^\\n]+') do replies[#replies + 1] = reply end
   return replies
 end
-local replies = { 'first' }
-for i = 0, ARGV[1] - 1 do
-  take(i)
-  local ok, reply = pcall(run)
-  if not ok then reply = { 'error', type(reply) == 'table' and reply.err or tostring(reply) } end
-  replies[i + 2] = table.concat(reply, '\\t')
-end
-keepAnswer(ARGV[2], table.concat(replies, '\\n', 2), now)
-return replies
 `;
-}
+
+const REMEMBER = "keepAnswer(ARGV[2], table.concat(replies, '\\n', 2), now)\n";

@@ -40,7 +40,7 @@ export function bindScripts(redis: Redis | Cluster, replication?: Replication): 
     directory: LUA_DIRECTORY,
     names: SCRIPT_NAMES,
     commandPrefix: "restart",
-    batched: ["trigger"] as const,
+    batched: { trigger: "replicated", begin: "replicated", end: "plain" } as const,
   };
   return bindScriptSet(redis, set, replication);
 }

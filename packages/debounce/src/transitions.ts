@@ -5,6 +5,7 @@
 import type { Cluster, Redis } from "ioredis";
 import { fromRedis, NotReplicatedError } from "./errors.ts";
 import type { KeyRole, KeySpace } from "./keys.ts";
+import type { CallInBatch } from "./lua-scripts.ts";
 import type { Policy, SourcePolicy } from "./policy.ts";
 import type { Choice } from "./policy-set.ts";
 import type { Acknowledged } from "./replication.ts";
@@ -103,13 +104,15 @@ export class Transitions {
   }
 
   async begin(call: { id: string; owner: string; choice: Choice; now?: number }): Promise<BeginReply> {
-    const { reply, isReplicated } = await this.#runReplicated("begin", (role) => this.#of(call.id, role), {
-      id: call.id,
-      owner: call.owner,
-      leaseMs: this.#settings.leaseMs,
-      ...chosenFrom(call.choice, ({ cooldownMs }) => ({ cooldownMs: String(cooldownMs) })),
-      activityTtlMs: this.#settings.activityTtlMs,
-      now: call.now ?? "",
+    const { reply, isReplicated } = await this.#runTogether("begin", {
+      keyOf: this.#keysOf(call.id),
+      shared: {
+        leaseMs: this.#settings.leaseMs,
+        ...chosenFrom(call.choice, ({ cooldownMs }) => ({ cooldownMs: String(cooldownMs) })),
+        activityTtlMs: this.#settings.activityTtlMs,
+        now: call.now ?? "",
+      },
+      own: { id: call.id, owner: call.owner },
     });
     switch (reply[0]) {
       case "idle":
@@ -175,22 +178,27 @@ export class Transitions {
   }
 
   async end(call: EndCall): Promise<EndReply> {
-    const reply = await this.#run("end", (role) => this.#of(call.id, role), {
-      id: call.id,
-      fence: call.fencingToken,
-      outcome: call.outcome,
-      retryable: flag(call.retryable ?? true),
-      error: call.error ?? "",
-      instance: call.instance === undefined ? "" : JSON.stringify(call.instance),
-      backoffMs: call.retry.backoffMs,
-      maxBackoffMs: call.retry.maxBackoffMs,
-      breakerAfter: call.retry.breakerAfter,
-      jitter: call.jitter,
-      steps: stepsJson(call.steps),
-      pauseMs: call.pauseMs ?? 0,
-      nonce: call.nonce ?? "",
-      activityTtlMs: this.#settings.activityTtlMs,
-      now: call.now ?? "",
+    const { reply } = await this.#runTogether("end", {
+      keyOf: this.#keysOf(call.id),
+      shared: {
+        breakerAfter: call.retry.breakerAfter,
+        pauseMs: call.pauseMs ?? 0,
+        activityTtlMs: this.#settings.activityTtlMs,
+        now: call.now ?? "",
+      },
+      own: {
+        id: call.id,
+        fence: call.fencingToken,
+        outcome: call.outcome,
+        retryable: flag(call.retryable ?? true),
+        error: call.error ?? "",
+        instance: call.instance === undefined ? "" : JSON.stringify(call.instance),
+        backoffMs: call.retry.backoffMs,
+        maxBackoffMs: call.retry.maxBackoffMs,
+        jitter: call.jitter,
+        steps: stepsJson(call.steps),
+        nonce: call.nonce ?? "",
+      },
     });
     if (reply[0] === "lost") {
       this.#settings.observer?.fenced?.("end");
@@ -429,10 +437,6 @@ export class Transitions {
     return this.#answered(name, () => this.#script(name, keyOf, args));
   }
 
-  #runReplicated(name: ScriptName, keyOf: KeyOf, args: ScriptArguments): Promise<Acknowledged> {
-    return this.#answered(name, () => this.#script.replicated(name, keyOf, args));
-  }
-
   async #answered<Reply>(name: ScriptName, send: () => Promise<Reply>): Promise<Reply> {
     const sentAt = performance.now();
     try {
@@ -442,6 +446,15 @@ export class Transitions {
     } catch (error) {
       throw fromRedis(error);
     }
+  }
+
+  #runTogether(name: ScriptName, call: CallInBatch<KeyRole>): Promise<Acknowledged> {
+    return this.#answered(name, () => this.#script.together(name, call));
+  }
+
+  /** A workspace's keys but its windows. */
+  #keysOf(id: string): KeyOf {
+    return this.keys.keysOf(id) as KeyOf;
   }
 
   #of(id: string, role: KeyRole): string {
