@@ -84,6 +84,7 @@ test("every link in the documents leads to a file", () => {
     "docs/simulator.md",
     "docs/command.md",
     "docs/logs.md",
+    "docs/why.md",
   ]) {
     const links = [...read(document).matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map(([, link]) => link as string);
     for (const link of links.filter((target) => !target.startsWith("http"))) {

@@ -1,0 +1,205 @@
+/**
+ * What a person who was asleep makes of `GET /workspaces/{id}/activity`. Reads nothing but that JSON: no trace, no log, no
+ * Redis, no policy.
+ */
+
+/** An entry of the activity, as the API gives it. */
+export interface Told {
+  readonly event: string;
+  readonly timestamp: string;
+  readonly payload: Payload;
+}
+
+interface Payload {
+  readonly source?: string;
+  readonly rule?: string;
+  readonly cycle?: string;
+  readonly because?: string;
+  readonly auto?: boolean;
+  readonly attempt?: number;
+  readonly how?: string;
+  readonly asked_at?: number;
+  readonly started_at?: number;
+  readonly due_at?: number;
+  readonly duration_ms?: number;
+  readonly error?: string;
+  readonly covers?: readonly Covered[];
+  readonly dropped?: readonly Dropped[];
+  readonly mid_writes?: readonly { readonly source: string; readonly count: number }[];
+  readonly files?: readonly string[];
+  readonly reasons?: readonly string[];
+  readonly steps?: readonly Step[];
+  readonly instance?: unknown;
+  readonly instance_before?: unknown;
+}
+
+export interface Covered {
+  readonly source: string;
+  readonly count: number;
+  readonly firstAt: number;
+  readonly lastAt: number;
+  readonly reasons?: readonly string[];
+  readonly actors?: readonly string[];
+  readonly files?: readonly string[];
+}
+
+interface Dropped {
+  readonly source: string;
+  readonly rule: string;
+  readonly count: number;
+  readonly first_at: number;
+  readonly last_at: number;
+}
+
+interface Step {
+  readonly name: string;
+  readonly started_at: number;
+  readonly duration_ms?: number;
+  readonly detail?: Readonly<Record<string, unknown>>;
+}
+
+export interface Cycle {
+  readonly id: string;
+  readonly startedAt: number;
+  readonly because: string;
+  readonly covers: readonly Covered[];
+  endedAt?: number;
+  outcome?: string;
+  midWrites: number;
+}
+
+export interface Incident {
+  readonly cycles: readonly Cycle[];
+  /** At least as many: what came after the last cycle is counted only once another begins or ends. */
+  readonly dropped: Readonly<Record<string, number>>;
+  /** Minute by minute. */
+  readonly lines: readonly string[];
+}
+
+const BECAUSE: Readonly<Record<string, string>> = {
+  "at-once": "at once",
+  quiet: "after a window without another",
+  "max-wait": "the longest wait was over",
+  cooldown: "the cooldown was over",
+  backoff: "the backoff was over",
+  hold: "the hold was over",
+  asked: "a person asked",
+  desired: "it was resumed",
+};
+
+export function reconstruct(newestFirst: readonly Told[]): Incident {
+  const told = newestFirst.toReversed();
+  const lines = told.flatMap(linesOf).sort((a, b) => a.at - b.at);
+  return { cycles: cyclesOf(told), dropped: droppedOf(told), lines: byMinute(lines) };
+}
+
+function cyclesOf(told: readonly Told[]): Cycle[] {
+  const cycles = new Map<string, Cycle>();
+  for (const { event, timestamp, payload } of told) {
+    const { cycle: id = "", because = "", covers = [], mid_writes = [] } = payload;
+    const at = Date.parse(timestamp);
+    if (event === "WORKSPACE_AUTO_RESTART_FIRED") cycles.set(id, { id, startedAt: at, because, covers, midWrites: 0 });
+    const cycle = cycles.get(id);
+    if (cycle === undefined || payload.duration_ms === undefined) continue;
+    cycle.endedAt = at;
+    cycle.outcome = event;
+    cycle.midWrites = mid_writes.reduce((sum, { count }) => sum + count, 0);
+  }
+  return [...cycles.values()];
+}
+
+/** Per source. An event tells of the first; the next event of a cycle counts them all. */
+function droppedOf(told: readonly Told[]): Record<string, number> {
+  const counted: Record<string, number> = {};
+  const uncounted: Record<string, number> = {};
+  for (const { event, payload } of told) {
+    const { source = "", dropped = [] } = payload;
+    if (event === "WORKSPACE_RESTART_DROPPED") uncounted[source] = (uncounted[source] ?? 0) + 1;
+    for (const { source: of, count } of dropped) {
+      counted[of] = (counted[of] ?? 0) + count;
+      delete uncounted[of];
+    }
+  }
+  for (const [source, count] of Object.entries(uncounted)) counted[source] = (counted[source] ?? 0) + count;
+  return counted;
+}
+
+interface Line {
+  readonly at: number;
+  readonly text: string;
+}
+
+function linesOf({ event, timestamp, payload }: Told): Line[] {
+  const at = Date.parse(timestamp);
+  const { source, rule, cycle, dropped = [] } = payload;
+  const counts = dropped.map((one) => ({ at, text: `  dropped until here: ${droppedText(one)}` }));
+  switch (event) {
+    case "WORKSPACE_AUTO_RESTART_FIRED": {
+      const asked = `first asked for at ${clock(payload.asked_at ?? at)}`;
+      const because = BECAUSE[payload.because ?? ""] ?? payload.because;
+      const covers = (payload.covers ?? []).flatMap((covered) => ({ at, text: `  it covers ${coveredText(covered)}` }));
+      return [{ at, text: `cycle ${cycle} starts: ${because}; ${asked}` }, ...covers, ...counts];
+    }
+    case "WORKSPACE_PROVISIONING":
+      return payload.how === "new" ? [] : [{ at, text: `attempt ${payload.attempt} (${payload.how})` }];
+    case "WORKSPACE_RESTART_COALESCED":
+      return [{ at, text: `${source}: another cycle is owed from here on (${rule})` }];
+    case "WORKSPACE_RESTART_DROPPED":
+      return [{ at, text: `${source} is dropped (${rule})` }];
+    case "WORKSPACE_RESTARTING_MID_WRITE":
+      return [
+        { at, text: `${source} while cycle ${cycle} runs: ${(payload.files ?? payload.reasons ?? []).join(", ")}` },
+      ];
+    default:
+      return payload.duration_ms === undefined ? [{ at, text: event }] : endOf(at, event, payload, counts);
+  }
+}
+
+function endOf(at: number, event: string, payload: Payload, counts: readonly Line[]): Line[] {
+  const { duration_ms = 0, instance_before, instance, error } = payload;
+  const steps = (payload.steps ?? []).map(({ name, started_at, duration_ms: took, detail }) => ({
+    at: started_at,
+    text: `  ${name} ${idOf(detail)}, ${(took ?? 0) / 1_000} s`,
+  }));
+  const meanwhile = (payload.mid_writes ?? []).map(({ source, count }) => ({
+    at,
+    text: `  while it ran: ${count} × ${source}`,
+  }));
+  const how = `${event} after ${duration_ms / 1_000} s${error === undefined ? "" : `: ${error}`}`;
+  const instances = instance === undefined ? "" : `, ${idOf(instance_before)} → ${idOf(instance)}`;
+  return [...steps, { at, text: `cycle ${payload.cycle} ends: ${how}${instances}` }, ...meanwhile, ...counts];
+}
+
+function coveredText({ source, count, firstAt, lastAt, actors = [], files, reasons = [] }: Covered): string {
+  const when = firstAt === lastAt ? `at ${clock(firstAt)}` : `from ${clock(firstAt)} to ${clock(lastAt)}`;
+  const what = (files ?? reasons).filter((text) => text !== "").toReversed();
+  return `${count} × ${source} by ${actors.join(", ")}, ${when}${what.length === 0 ? "" : `: ${what.join(", ")}`}`;
+}
+
+function droppedText({ source, rule, count, first_at, last_at }: Dropped): string {
+  const when = first_at === last_at ? `at ${clock(first_at)}` : `from ${clock(first_at)} to ${clock(last_at)}`;
+  return `${count} × ${source} (${rule}), ${when}`;
+}
+
+function idOf(instance: unknown): string {
+  const { instanceId } = (instance ?? {}) as { instanceId?: string };
+  return instanceId ?? "no instance";
+}
+
+function clock(at: number): string {
+  return new Date(at).toISOString().slice(11, 23);
+}
+
+function byMinute(lines: readonly Line[]): string[] {
+  const told: string[] = [];
+  let minute = "";
+  for (const { at, text } of lines) {
+    const time = clock(at);
+    if (time.slice(0, 5) !== minute) {
+      minute = time.slice(0, 5);
+      told.push(`${new Date(at).toISOString().slice(0, 10)} ${minute}`);
+    }
+    told.push(`  ${time.slice(6)}  ${text}`);
+  }
+  return told;
+}
