@@ -27,6 +27,7 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
   // What both processes need knows the coordinator, and neither process.
   "packages/service": [
     /^(ioredis|bullmq|pino|pino-pretty|prom-client|zod|yaml|fastest-levenshtein)$/,
+    /^(bullmq-otel|@opentelemetry\/.+)$/,
     /^@restart-coordinator\/debounce$/,
   ],
   "packages/webhooks": [/^(ioredis|pino|standardwebhooks|ipaddr\.js)$/, /^@restart-coordinator\/debounce$/],
@@ -36,11 +37,11 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
   "apps/api": [
     /^(ioredis|bullmq|pino|pino-http|zod|express)$/,
     /^@bull-board\//,
-    /^@restart-coordinator\/(debounce|fleet|provisioner-specs|service|webhooks)$/,
+    /^@restart-coordinator\/(debounce|fleet|provisioner-specs|service|service\/boot|webhooks)$/,
   ],
   "apps/worker": [
-    /^(ioredis|bullmq|pino|zod|@aws-sdk\/client-ec2)$/,
-    /^@restart-coordinator\/(debounce|fleet|provisioner-specs|service|webhooks)$/,
+    /^(ioredis|bullmq|pino|zod|@aws-sdk\/client-ec2|@opentelemetry\/api)$/,
+    /^@restart-coordinator\/(debounce|fleet|provisioner-specs|service|service\/boot|webhooks)$/,
   ],
 };
 
@@ -87,4 +88,17 @@ test("nothing but the shared clock decides: the coordinator's core never asks th
     .filter(({ text }) => /Date\.now\(|new Date\(/.test(text))
     .map(({ file }) => file);
   expect(asking).toEqual([]);
+});
+
+test("nothing loads tracing unless it is configured, and nothing is loaded before it", () => {
+  const statically = sources("packages/service")
+    .filter(({ text }) => /from "(\.\.?\/)+(tracing\/)?(sdk|hint-telemetry)\.ts"/.test(text))
+    .map(({ file }) => file);
+  expect(statically).toEqual(["packages/service/src/tracing/sdk.ts"]);
+  for (const app of ["api", "worker"]) {
+    const main = readFileSync(`${ROOT}apps/${app}/src/main.ts`, "utf8");
+    expect([...main.matchAll(/^import .* from "(.*)";$/gm)].map(([, name]) => name)).toEqual([
+      "@restart-coordinator/service/boot",
+    ]);
+  }
 });

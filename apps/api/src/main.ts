@@ -1,4 +1,9 @@
-import { apiEnvironment, readEnvironment, runService } from "@restart-coordinator/service";
-import { startApi } from "./server.ts";
+import { runService, startTracing } from "@restart-coordinator/service/boot";
 
-await runService(async () => startApi(readEnvironment(apiEnvironment, process.env)));
+await runService(async () => {
+  const tracing = await startTracing("restart-api", process.env);
+  // Only now: what is loaded before tracing has started cannot be instrumented.
+  const { readEnvironment, apiEnvironment } = await import("@restart-coordinator/service");
+  const { startApi } = await import("./server.ts");
+  return startApi(readEnvironment(apiEnvironment, process.env), tracing);
+});

@@ -16,6 +16,7 @@ import {
   isLoopback,
   LivePolicies,
   type Service,
+  type Tracing,
 } from "@restart-coordinator/service";
 import { WebhookRegistry } from "@restart-coordinator/webhooks";
 import type { Cluster, Redis } from "ioredis";
@@ -28,7 +29,10 @@ import { Templates, WorkspaceFiles } from "./files/index.ts";
 
 const CONNECT_WITHIN_MS = 1_000;
 
-export async function startApi(config: ApiEnvironment): Promise<{ service: Service; logger: Logger; port: number }> {
+export async function startApi(
+  config: ApiEnvironment,
+  tracing?: Tracing,
+): Promise<{ service: Service; logger: Logger; port: number }> {
   const logger = createLogger("api", config.LOG_LEVEL);
   const policies = new LivePolicies(config);
   const { tokens, secret } = tokensFor(config);
@@ -68,7 +72,7 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
   const shadowPolicies = shadowPoliciesOf(config);
   const shadow =
     shadowPolicies && new Shadow({ transitions: coordinator.transitions, policies: shadowPolicies, ...metrics.shadow });
-  const hints = new HintQueues(redis, coordinator.keys);
+  const hints = new HintQueues(redis, coordinator.keys, tracing?.hints);
   metrics.watch({ redis, coordinator, hints });
   const rollouts = new Rollouts({
     redis,
@@ -128,6 +132,7 @@ export async function startApi(config: ApiEnvironment): Promise<{ service: Servi
     await close();
     await shadow?.settled();
     await disconnect();
+    await tracing?.stop();
   };
   return { service: { stop: () => (stopping ??= stop()) }, logger, port };
 }

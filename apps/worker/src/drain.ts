@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import type { CycleLease, Cycles, Hint } from "@restart-coordinator/debounce";
 import type { WorkerMetrics } from "@restart-coordinator/service";
 import type { Logger } from "pino";
+import { CycleSpan } from "./cycle-span.ts";
 import type { Provisioner } from "./provisioners/provisioner.ts";
 import { type AttemptSettings, runAttempt } from "./run-cycle.ts";
 
@@ -45,15 +46,29 @@ export async function drain(workspaceId: string, parts: DrainParts, onStep: Atte
         return;
       case "begun":
         parts.metrics.attemptBegan(begun.lease.cycle);
-        if (!(await runAndEnd(begun.lease, parts, onStep))) return;
+        if (!(await traced(begun.lease, parts, onStep))) return;
     }
   }
   // Another worker shall look: there may be a cycle due that this one must not begin.
   await parts.wake({ workspaceId, dueAt: 0, delayMs: 0, hintId: `closing-${randomUUID()}` });
 }
 
+function traced(lease: CycleLease, parts: DrainParts, onStep: AttemptSettings["onStep"]): Promise<boolean> {
+  const span = new CycleSpan(lease);
+  const onTracedStep: AttemptSettings["onStep"] = (step) => {
+    span.step(step.name);
+    onStep(step);
+  };
+  return span.run(() => runAndEnd(lease, span, parts, onTracedStep)).finally(() => span.end());
+}
+
 /** Tells whether to look at the workspace again. */
-async function runAndEnd(lease: CycleLease, parts: DrainParts, onStep: AttemptSettings["onStep"]): Promise<boolean> {
+async function runAndEnd(
+  lease: CycleLease,
+  span: CycleSpan,
+  parts: DrainParts,
+  onStep: AttemptSettings["onStep"],
+): Promise<boolean> {
   const { cycle, workspaceId } = lease;
   const { cycleId, generation, attempt, how, action, fencingToken } = cycle;
   const logger = parts.logger.child({ workspaceId, cycleId, generation, attempt, fencingToken });
@@ -67,6 +82,7 @@ async function runAndEnd(lease: CycleLease, parts: DrainParts, onStep: AttemptSe
   if (result === "lost") {
     lease.abandon();
     parts.metrics.leaseLost(cycle);
+    span.note("lost", "the lease is lost");
     logger.warn(`cycle ${cycleId}: the lease is lost, another worker takes over`);
     return false;
   }
@@ -74,12 +90,14 @@ async function runAndEnd(lease: CycleLease, parts: DrainParts, onStep: AttemptSe
   const ended = await lease.end(result);
   if (ended.kind === "lost") {
     parts.metrics.leaseLost(cycle);
+    span.note("lost", "the lease is lost");
     logger.warn(`cycle ${cycleId}: its end was refused, another worker took over`);
     return false;
   }
   parts.metrics.attemptEnded(cycle, ended);
   const error = "error" in result ? result.error : undefined;
   const { what, durationMs, dueAt } = ended;
+  span.note(what, error);
   logger[error === undefined ? "info" : "warn"](
     { outcome: what, durationMs, dueAt, error },
     `cycle ${cycleId} ended: ${what}`,

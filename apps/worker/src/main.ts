@@ -1,4 +1,9 @@
-import { readEnvironment, runService, workerEnvironment } from "@restart-coordinator/service";
-import { startWorker } from "./worker.ts";
+import { runService, startTracing } from "@restart-coordinator/service/boot";
 
-await runService(async () => startWorker(readEnvironment(workerEnvironment, process.env)));
+await runService(async () => {
+  const tracing = await startTracing("restart-worker", process.env);
+  // Only now: what is loaded before tracing has started cannot be instrumented.
+  const { readEnvironment, workerEnvironment } = await import("@restart-coordinator/service");
+  const { startWorker } = await import("./worker.ts");
+  return startWorker(readEnvironment(workerEnvironment, process.env), tracing);
+});

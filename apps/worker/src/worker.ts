@@ -12,6 +12,7 @@ import {
   HintQueues,
   LivePolicies,
   type Service,
+  type Tracing,
   type WorkerEnvironment,
   WorkerMetrics,
   within,
@@ -39,7 +40,10 @@ const ANSWER_WITHIN_MS = 1_000;
 /** Past its grace time a worker waits no longer than this for Redis to take note of its going, ms. */
 const HANDOVER_WITHIN_MS = 3_000;
 
-export async function startWorker(config: WorkerEnvironment): Promise<{ service: Service; logger: Logger }> {
+export async function startWorker(
+  config: WorkerEnvironment,
+  tracing?: Tracing,
+): Promise<{ service: Service; logger: Logger }> {
   const name = `${hostname()}:${process.pid}`;
   const logger = createLogger("worker", config.LOG_LEVEL);
   const policies = new LivePolicies(config);
@@ -61,7 +65,7 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
   };
   const cycles = new Cycles({ ...shared, worker: name });
   const coordinator: RestartCoordinator = new RestartCoordinator({ ...shared, onDue: (hint) => wake(hint) });
-  const hints = new HintQueues(redis, cycles.keys);
+  const hints = new HintQueues(redis, cycles.keys, tracing?.hints);
   metrics.watch({ redis, coordinator, hints });
   const wake = (hint: Hint): Promise<void> => hints.enqueue(hint);
   const closing = new AbortController();
@@ -89,6 +93,7 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
       prefix: cycles.keys.tagOf(shard),
       concurrency: config.CONCURRENCY,
       maxStalledCount: MAX_STALLED,
+      ...(tracing && { telemetry: tracing.hints }),
     });
     worker.on("error", (error) => logger.debug({ err: { message: error.message } }, "BullMQ worker"));
     worker.on("failed", (job, error) =>
@@ -179,6 +184,7 @@ export async function startWorker(config: WorkerEnvironment): Promise<{ service:
     redis.disconnect();
     await closeProvisioner();
     await health?.stop();
+    await tracing?.stop();
   };
   return { service: { stop: () => (stopping ??= stop()) }, logger };
 }

@@ -1,3 +1,5 @@
+import { AsyncResource } from "node:async_hooks";
+
 /**
  * Calls for the same key share a round trip: one is in flight, the others wait and go together in the next one. A call
  * never joins a batch that was already sent, so whatever the caller did before it called has happened before its batch
@@ -16,14 +18,15 @@ export class Batcher<Item, Result> {
 
   call(key: string, item: Item): Promise<Result> {
     return new Promise((resolve, reject) => {
-      const entry = { item, resolve, reject };
       const queue = this.#waiting.get(key);
       if (queue !== undefined) {
-        queue.push(entry);
+        // A batch is sent in the context of its first call, not of the one before it: a trace leads to where it came from.
+        const isFirst = queue.length % this.#most === 0;
+        queue.push({ item, resolve, reject, context: isFirst ? new AsyncResource("Batch") : undefined });
         return;
       }
       this.#waiting.set(key, []);
-      void this.#drain(key, [entry]);
+      void this.#drain(key, [{ item, resolve, reject, context: undefined }]);
     });
   }
 
@@ -31,7 +34,8 @@ export class Batcher<Item, Result> {
     let batch = first;
     while (batch.length > 0) {
       try {
-        const results = await this.#send(batch.map(({ item }) => item));
+        const send = () => this.#send(batch.map(({ item }) => item));
+        const results = await (batch[0]?.context?.runInAsyncScope(send) ?? send());
         for (let i = 0; i < batch.length; i += 1) (batch[i] as Waiting<Item, Result>).resolve(results[i] as Result);
       } catch (error) {
         for (const { reject } of batch) reject(error);
@@ -46,4 +50,6 @@ interface Waiting<Item, Result> {
   readonly item: Item;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;
+  /** Of a call that will be the first of its batch. */
+  readonly context: AsyncResource | undefined;
 }

@@ -5,6 +5,7 @@
 import { PROFILES } from "@restart-coordinator/debounce";
 import { distance } from "fastest-levenshtein";
 import { z } from "zod";
+import { ConfigurationError } from "./configuration-error.ts";
 
 const milliseconds = (defaultMs: number, least = 0) =>
   z.coerce.number().int().min(least).max(2_592_000_000).default(defaultMs);
@@ -166,14 +167,6 @@ export const VARIABLES: readonly string[] = Object.keys({ ...shared, ...specDefa
 export type SharedEnvironment = z.infer<z.ZodObject<typeof shared>>;
 export type ApiEnvironment = z.infer<typeof apiEnvironment>;
 export type WorkerEnvironment = z.infer<typeof workerEnvironment>;
-
-/** The configuration cannot work: the message is for the person who wrote it, every problem on a line. */
-export class ConfigurationError extends Error {
-  constructor(problems: readonly string[]) {
-    super(`the configuration cannot work:\n${problems.map((problem) => `  - ${problem}`).join("\n")}`);
-    this.name = "ConfigurationError";
-  }
-}
 
 /** Reads and checks the environment. An empty or blank variable counts as not set. @throws ConfigurationError */
 export function readEnvironment<Schema extends z.ZodObject>(schema: Schema, env: NodeJS.ProcessEnv): z.infer<Schema> {

@@ -3,7 +3,7 @@
  * interval, a second one finds nothing to do, wiping the queue is harmless.
  */
 import type { Hint, KeySpace } from "@restart-coordinator/debounce";
-import { type ConnectionOptions, type JobType, Queue } from "bullmq";
+import { type ConnectionOptions, type JobType, Queue, type Telemetry } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 
 export const HINT_QUEUE = "restarts";
@@ -30,8 +30,11 @@ export class HintQueues {
   readonly #keys: KeySpace;
   readonly #queues: readonly Queue<HintData>[];
 
-  /** One queue per shard, on a connection that is shared with the caller and stays the caller's to close. */
-  constructor(redis: Redis | Cluster, keys: KeySpace) {
+  /**
+   * One queue per shard, on a connection that is shared with the caller and stays the caller's to close. With `telemetry`
+   * a hint carries the trace of whoever gave it.
+   */
+  constructor(redis: Redis | Cluster, keys: KeySpace, telemetry?: Telemetry) {
     this.#keys = keys;
     this.#queues = Array.from({ length: keys.shards }, (_, shard) => {
       const queue = new Queue<HintData>(HINT_QUEUE, {
@@ -42,6 +45,7 @@ export class HintQueues {
         skipWaitingForReady: true,
         skipVersionCheck: true,
         streams: { events: { maxLen: 100 } },
+        ...(telemetry && { telemetry }),
       });
       // The connection's own listener reports this; BullMQ repeats it, and an unheard "error" would end the process.
       queue.on("error", () => {});

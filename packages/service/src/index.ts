@@ -1,8 +1,8 @@
 /** What both processes need, and nothing of what either does. */
+export { ConfigurationError } from "./configuration-error.ts";
 export {
   type ApiEnvironment,
   apiEnvironment,
-  ConfigurationError,
   nearestTo,
   readEnvironment,
   type SharedEnvironment,
@@ -11,7 +11,7 @@ export {
   workerEnvironment,
 } from "./environment.ts";
 export { HINT_JOB, HINT_QUEUE, type HintData, HintQueues, jobIdOf, workspaceOfJob } from "./hint-queue.ts";
-export { runService, type Service } from "./lifecycle.ts";
+export type { Service } from "./lifecycle.ts";
 export { createLogger } from "./logger.ts";
 export { isLoopback } from "./loopback.ts";
 export { ApiMetrics } from "./metrics/api-metrics.ts";
@@ -26,4 +26,5 @@ export {
   type PolicySettings,
 } from "./policy-file/index.ts";
 export { blockingConnection, connectRedis, type Patience } from "./redis.ts";
+export type { Tracing } from "./tracing/start.ts";
 export { within } from "./within.ts";

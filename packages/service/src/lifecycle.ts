@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { ConfigurationError } from "./environment.ts";
+import { ConfigurationError } from "./configuration-error.ts";
 
 /** A part of a process. `stop` may be called before `start` has finished, and twice. */
 export interface Service {

@@ -1,6 +1,7 @@
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { ConfigurationError, runService, type Service } from "../src/index.ts";
+import { runService, type Service } from "../src/boot.ts";
+import { ConfigurationError } from "../src/index.ts";
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 let exit: ReturnType<typeof vi.fn>;

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { overrideFor, type PolicyProvider, type RegistryFacts } from "@restart-coordinator/debounce";
 import type { Logger } from "pino";
-import { ConfigurationError } from "../environment.ts";
+import { ConfigurationError } from "../configuration-error.ts";
 import type { ExplainedPolicy } from "./layered-policy.ts";
 import { type ExplainedPolicySet, type PolicySettings, policiesOf } from "./load.ts";
 import { readText } from "./read.ts";

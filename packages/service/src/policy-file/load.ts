@@ -8,7 +8,8 @@ import {
   type Profile,
   type SourcePolicy,
 } from "@restart-coordinator/debounce";
-import { ConfigurationError, nearestTo } from "../environment.ts";
+import { ConfigurationError } from "../configuration-error.ts";
+import { nearestTo } from "../environment.ts";
 import { type ExplainedPolicy, impossibilityOf, LayeredPolicy } from "./layered-policy.ts";
 import { parsePolicyFile, readText } from "./read.ts";
 import type { PolicyFields, PolicyFile, WorkspaceOverride } from "./schema.ts";

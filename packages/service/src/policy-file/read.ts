@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
-import { ConfigurationError, nearestTo } from "../environment.ts";
+import { ConfigurationError } from "../configuration-error.ts";
+import { nearestTo } from "../environment.ts";
 import { fieldsAt, type PolicyFile, policyFile } from "./schema.ts";
 
 /** @throws ConfigurationError */

@@ -1,0 +1,7 @@
+/** The configuration cannot work: the message is for the person who wrote it, every problem on a line. */
+export class ConfigurationError extends Error {
+  constructor(problems: readonly string[]) {
+    super(`the configuration cannot work:\n${problems.map((problem) => `  - ${problem}`).join("\n")}`);
+    this.name = "ConfigurationError";
+  }
+}
