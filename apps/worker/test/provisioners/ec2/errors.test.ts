@@ -51,6 +51,35 @@ describe("what a person is told", () => {
     expect(error).toMatchObject({ retryable: false, alert: false });
   });
 
+  it.each([
+    ["RequestLimitExceeded", 503, /EC2 asks for fewer calls/],
+    ["InternalError", 500, /tried again/],
+    ["CredentialsProviderError", 0, /finds no AWS credentials/],
+    ["InsufficientInstanceCapacity", 500, /name more subnetIds or instanceTypes/],
+    ["InsufficientFreeAddressesInSubnet", 400, /name another one/],
+    ["Unsupported", 400, /name other types or subnets/],
+    ["IdempotentInstanceTerminated", 400, /terminated by someone else/],
+    ["InstanceLimitExceeded", 400, /raise the account's limit/],
+    ["PendingVerification", 400, /wait for its mail/],
+    ["OptInRequired", 401, /subscribe the account/],
+    ["IncorrectInstanceState", 400, /somebody else changes the instance/],
+    ["VolumeInUse", 400, /detach the volume/],
+    ["UnauthorizedOperation", 403, /give the worker's role this permission/],
+    ["AuthFailure", 401, /renew them/],
+    ["InvalidAMIID.NotFound", 400, /correct the workspace's spec: it does not exist/],
+    ["InvalidInstanceID.NotFound", 400, /deleted, or is not visible yet/],
+    ["MissingParameter", 400, /correct the workspace's spec/],
+    ["OperationNotPermitted", 400, /protection off/],
+    ["IdempotentParameterMismatch", 400, /report this/],
+    ["UnsupportedOperation", 400, /choose another strategy/],
+    ["SomethingNobodyKnows", 400, /EC2 refused the request/],
+  ])("of %s (HTTP %i) says what to do", (name, status, advice) => {
+    const { message } = provisionerErrorOf({ workspaceId: "w1", call: "StartInstances" }, awsError(name, status));
+    const [what, toDo] = message.split(". What to do: ");
+    expect(what).toMatch(`workspace w1: StartInstances failed: ${name}: `);
+    expect(toDo).toMatch(advice);
+  });
+
   it("is short, however long AWS's message", () => {
     const error = provisionerErrorOf({ workspaceId: "w1", call: "X" }, awsError("AuthFailure", 401, "x".repeat(9_000)));
     expect(error.message.length).toBeLessThan(700);
