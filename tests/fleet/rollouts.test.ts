@@ -78,6 +78,10 @@ test("400 workspaces for one secret: never more than the limit at once, each res
   const ended = await ask("GET", `/rollouts/${rollout.id}`);
   expect(ended).toMatchObject({ state: "finished", counts: { total: 400, done: 400, failed: 0, skipped: 0 } });
 
+  const lines = workers.flatMap(({ log }) => log).filter(({ rolloutId }) => rolloutId === rollout.id);
+  const decided = new Set(lines.filter(({ decision }) => decision !== undefined).map((line) => line.workspaceId));
+  expect(decided.size).toBeGreaterThanOrEqual(399);
+
   const entries = await bench.ledger.entries();
   expect(mostAtOnce(entries)).toBeLessThanOrEqual(LIMIT);
   const cycles = new Set(entries.map(({ workspaceId, cycleId }) => `${workspaceId} ${cycleId}`));

@@ -1,4 +1,4 @@
-import type { RolloutDriver } from "@restart-coordinator/fleet";
+import type { RolloutDriver, RolloutObserver } from "@restart-coordinator/fleet";
 import type { Logger } from "pino";
 
 export interface RolloutLoopOptions {
@@ -40,6 +40,20 @@ export class RolloutLoop {
     clearTimeout(this.#timer);
     this.#options.driver.stop();
     await this.#pass;
-    await this.#options.driver.leave();
+    // What cannot be left now is free once its lease has run out.
+    await this.#options.driver.leave().catch(() => {});
   }
+}
+
+/** One line per decision and one per member that ended, with the fields of the other lines about a workspace. */
+export function rolloutLog(logger: Logger): RolloutObserver {
+  return {
+    decided({ id: rolloutId, actor, reason }, { window: _, ...told }) {
+      logger.info({ rolloutId, ...told, actor, reason }, `restart ${told.decision} (${told.rule})`);
+    },
+    settled({ id: rolloutId }, workspaceId, { status, rule, error, cycleId }) {
+      const level = status === "failed" ? "warn" : "info";
+      logger[level]({ rolloutId, workspaceId, status, rule, error, cycleId }, `rollout ${rolloutId}: ${status}`);
+    },
+  };
 }

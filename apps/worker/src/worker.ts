@@ -2,7 +2,7 @@
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Cycles, type Hint, RestartCoordinator } from "@restart-coordinator/debounce";
-import { RolloutDriver, Rollouts, Turns } from "@restart-coordinator/fleet";
+import { RolloutDriver, type RolloutObserver, Rollouts, Turns } from "@restart-coordinator/fleet";
 import {
   blockingConnection,
   connectRedis,
@@ -27,7 +27,7 @@ import { JobNotes } from "./job-notes.ts";
 import { createProvisioner } from "./provisioners/create.ts";
 import { Reconciler } from "./reconciler.ts";
 import { removeWorkspaceFiles } from "./remove-files.ts";
-import { RolloutLoop } from "./rollout-loop.ts";
+import { RolloutLoop, rolloutLog } from "./rollout-loop.ts";
 import { Sweeper } from "./sweeper.ts";
 import { TurnTaker } from "./turn-taker.ts";
 
@@ -118,7 +118,7 @@ export async function startWorker(
   sweeper.start();
   policies.watch(logger, (isLoaded) => metrics.policyReloaded(isLoaded));
   const rolloutLoop = new RolloutLoop({
-    driver: rolloutDriverFor(config, { redis, coordinator, owner: name }),
+    driver: rolloutDriverFor(config, { redis, coordinator, owner: name, observer: rolloutLog(logger) }),
     intervalMs: config.RESTART_SWEEP_MS,
     logger,
   });
@@ -207,7 +207,7 @@ function takesTurns(
 
 function rolloutDriverFor(
   config: WorkerEnvironment,
-  parts: { redis: Redis | Cluster; coordinator: RestartCoordinator; owner: string },
+  parts: { redis: Redis | Cluster; coordinator: RestartCoordinator; owner: string; observer: RolloutObserver },
 ): RolloutDriver {
   const rollouts = new Rollouts({
     redis: parts.redis,

@@ -3,7 +3,7 @@
  * object for a mass restart (`Rollouts` for people, `RolloutDriver` to advance them).
  */
 export { createFleetKeys, type FleetKeys } from "./keys.ts";
-export { MOST_MEMBERS, RolloutDriver, type RolloutDriverOptions } from "./rollout-driver.ts";
+export { MOST_MEMBERS, RolloutDriver, type RolloutDriverOptions, type RolloutObserver } from "./rollout-driver.ts";
 export {
   type Canary,
   FLEET_EVENTS,

@@ -5,12 +5,13 @@
  */
 import { randomBytes } from "node:crypto";
 import {
+  type Receipt,
   type RestartCoordinator,
   type TriggerRequest,
   UnknownSourceError,
   type WorkspaceState,
 } from "@restart-coordinator/debounce";
-import { afterTrigger, type MemberStep, nextStep } from "./rollout-member.ts";
+import { afterTrigger, type MemberStep, needsActivity, nextStep } from "./rollout-member.ts";
 import { describeRollout } from "./rollout-record.ts";
 import type { Driving } from "./rollout-transitions.ts";
 import type { MemberRecord, Rollout, RolloutSelector } from "./rollout-types.ts";
@@ -21,6 +22,15 @@ export interface RolloutDriverOptions {
   readonly coordinator: RestartCoordinator;
   /** Names this process in the records. */
   readonly owner: string;
+  /** Told what it does, to log it. Must not throw. */
+  readonly observer?: RolloutObserver;
+}
+
+export interface RolloutObserver {
+  /** What was decided on a trigger of the rollout. */
+  decided(rollout: Rollout, receipt: Receipt): void;
+  /** A member has ended. */
+  settled(rollout: Rollout, workspaceId: string, member: MemberRecord): void;
 }
 
 /** More than that is no rollout: a selector that matches them ends it at once. */
@@ -38,10 +48,12 @@ export class RolloutDriver {
   readonly owner: string;
   readonly #rollouts: Rollouts;
   readonly #coordinator: RestartCoordinator;
+  readonly #observer: RolloutObserver | undefined;
   readonly #driving = new Map<string, Driving>();
   #stopped = false;
 
-  constructor({ rollouts, coordinator, owner }: RolloutDriverOptions) {
+  constructor({ rollouts, coordinator, owner, observer }: RolloutDriverOptions) {
+    this.#observer = observer;
     this.#rollouts = rollouts;
     this.#coordinator = coordinator;
     this.owner = `${owner}/${randomBytes(6).toString("base64url")}`;
@@ -141,9 +153,7 @@ export class RolloutDriver {
     if (json === null) return;
     const member = JSON.parse(json) as MemberRecord;
     const workspace = await this.#coordinator.workspace(workspaceId);
-    // Only a good cycle and a cancellation are told apart by it.
-    const isObserved = workspace !== undefined && member.status === "running";
-    const activity = isObserved ? await this.#coordinator.activity(workspaceId) : [];
+    const activity = needsActivity(member, workspace) ? await this.#coordinator.activity(workspaceId) : [];
     const facts = { rolloutId: id, since: rollout.createdAt, member, workspaceId, workspace, activity };
     await this.#take(nextStep(facts), driven, workspaceId, member);
   }
@@ -153,7 +163,10 @@ export class RolloutDriver {
     const { transitions } = this.#rollouts;
     if (step.kind === "wait") return;
     if (step.kind === "note") await transitions.note({ id, fence, workspaceId, member: step.member });
-    if (step.kind === "settle") await transitions.settle({ id, fence, workspaceId, member: step.member });
+    if (step.kind === "settle") {
+      const settled = await transitions.settle({ id, fence, workspaceId, member: step.member });
+      if (settled.kind === "settled") this.#observer?.settled(driven.rollout, workspaceId, step.member);
+    }
     if (step.kind === "trigger") {
       await this.#take(await this.#trigger(driven.rollout, workspaceId, member), driven, workspaceId, member);
     }
@@ -171,7 +184,9 @@ export class RolloutDriver {
       idempotency: { key: `rollout:${id}:${member.tries ?? 0}`, body: id },
     };
     try {
-      return afterTrigger(member, await this.#coordinator.trigger(workspaceId, request));
+      const receipt = await this.#coordinator.trigger(workspaceId, request);
+      this.#observer?.decided(rollout, receipt);
+      return afterTrigger(member, receipt);
     } catch (error) {
       // The policy changed since the rollout was made.
       if (!(error instanceof UnknownSourceError)) throw error;

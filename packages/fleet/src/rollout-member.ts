@@ -34,6 +34,12 @@ export function nextStep(facts: MemberFacts): MemberStep {
   return member.status === "starting" ? startOf(facts, workspace) : progressOf(facts, workspace);
 }
 
+/** Whether the activity is looked at: only it tells a good cycle and a cancellation apart. */
+export function needsActivity(member: MemberRecord, workspace: WorkspaceState | undefined): boolean {
+  if (workspace === undefined || member.status !== "running") return false;
+  return triggerOf(member, workspace.id).generation <= workspace.restart.observedGeneration;
+}
+
 /** What the answer to the rollout's trigger means. */
 export function afterTrigger(member: MemberRecord, { decision, rule, triggerId }: Receipt): MemberStep {
   if (decision === "refused") return skip(member, rule);

@@ -32,7 +32,9 @@ export function rolloutRoutes(context: ApiContext): Router {
       throw new Problem({ type: "idempotency-conflict", status: 422, title: "Key used before", detail });
     }
     const rollout = await prepared(context, request, result.rollout);
-    request.log.info({ rolloutId: id, total: rollout.counts.total }, `rollout ${id}: ${result.kind}`);
+    const { source, reason, actor, counts } = rollout;
+    response.locals.isLogged = true;
+    request.log.info({ rolloutId: id, source, reason, actor, total: counts.total }, `rollout ${id}: ${result.kind}`);
     response.status(202).location(`/rollouts/${id}`).json(showRollout(rollout));
   });
 
