@@ -1,0 +1,29 @@
+/** Text for people: columns, and values in a line. */
+
+/** Columns as wide as their widest cell; the last one is as long as it is. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cells = [header, ...rows].map((row) => row.map(oneLine));
+  const widths = header.map((_, column) => Math.max(...cells.map((row) => [...(row[column] ?? "")].length)));
+  return cells
+    .map((row) => row.map((cell, column) => padded(cell, column === header.length - 1 ? 0 : (widths[column] ?? 0))))
+    .map((row) => row.join("  ").trimEnd())
+    .join("\n");
+}
+
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+export function printJson(value: unknown): void {
+  print(JSON.stringify(value, undefined, 2));
+}
+
+/** What others wrote moves no cursor and starts no line. */
+export function oneLine(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
+}
+
+function padded(cell: string, width: number): string {
+  return cell + " ".repeat(Math.max(0, width - [...cell].length));
+}

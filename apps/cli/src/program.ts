@@ -1,0 +1,73 @@
+/** restartctl: a command each, all asking the HTTP API. */
+import { readFileSync } from "node:fs";
+import tab from "@bomb.sh/tab/commander";
+import { Command, CommanderError } from "commander";
+import { rolloutsCommand } from "./commands/rollouts.ts";
+import { statusCommand } from "./commands/status.ts";
+import { triggerCommands } from "./commands/trigger.ts";
+import { verbCommands } from "./commands/verbs.ts";
+import { watchCommand } from "./commands/watch.ts";
+import { workspaceCommands } from "./commands/workspaces.ts";
+import { EXIT, type ExitCode, Failure } from "./exit-codes.ts";
+
+const EXIT_CODES = `
+Exit codes: 0 done · 1 wrong arguments or input · 2 refused, or what was waited for did not come off · 3 not found ·
+4 no token, or one that may not · 5 the server is away · 6 anything else`;
+
+export async function createProgram(argv: readonly string[] = []): Promise<Command> {
+  const program = new Command("restartctl")
+    .description("The restart coordinator from a terminal.")
+    .version(version())
+    .showSuggestionAfterError()
+    .addHelpText("after", EXIT_CODES);
+  const commands = [
+    ...workspaceCommands(),
+    statusCommand(),
+    watchCommand(),
+    ...triggerCommands(),
+    ...verbCommands(),
+    rolloutsCommand(),
+    await simulateCommand(argv),
+  ];
+  for (const command of commands) program.addCommand(command);
+  tab(program, { completionCommandName: "completion" });
+  return throwing(program);
+}
+
+/** Instead of ending the process: what went wrong decides the exit code. */
+function throwing(command: Command): Command {
+  for (const each of command.commands) throwing(each);
+  return command.exitOverride();
+}
+
+/** The simulator brings the coordinator along: other commands need not wait for it to load. */
+async function simulateCommand([, , name = ""]: readonly string[]): Promise<Command> {
+  if (!["simulate", "complete"].includes(name)) {
+    return new Command("simulate").description("Replay recorded triggers in virtual time, policy by policy");
+  }
+  const simulator = await import("@restart-coordinator/simulator");
+  return simulator.simulateCommand();
+}
+
+/** The exit code. Says on stderr what went wrong and what to do. */
+export async function run(argv: readonly string[]): Promise<ExitCode> {
+  // Whoever reads no further (`| head`) has what it wanted.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.unexpected),
+  );
+  try {
+    await (await createProgram(argv)).parseAsync(argv);
+    return EXIT.ok;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (!(error instanceof Failure)) throw error;
+    const asJson = argv.includes("--json") && error.problem !== undefined;
+    process.stderr.write(asJson ? `${JSON.stringify(error.problem)}\n` : `restartctl: ${error.message}\n`);
+    return error.code;
+  }
+}
+
+function version(): string {
+  const file = new URL("../package.json", import.meta.url);
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+}

@@ -1,0 +1,288 @@
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { TestApi, TOKENS, useApi } from "../../api/test/support/api.ts";
+import { build, type Ran, start } from "./restartctl.ts";
+
+const api = useApi();
+const env = (token: string = TOKENS.admin) => ({
+  RESTARTCTL_URL: `http://127.0.0.1:${api.port}`,
+  RESTARTCTL_TOKEN: token,
+});
+
+beforeAll(build, 120_000);
+// A process for each command takes long to start on a machine that is busy with other things.
+vi.setConfig({ testTimeout: 120_000 });
+
+/** Runs it to its end. */
+function restartctl(...args: string[]): Promise<Ran> {
+  return start(args, env()).ended;
+}
+
+/** What it printed for programs. */
+async function json<Body>(...args: string[]): Promise<Body> {
+  const { code, stdout, stderr } = await restartctl(...args, "--json");
+  expect(stderr).toBe("");
+  expect(code).toBe(0);
+  return JSON.parse(stdout) as Body;
+}
+
+describe("what it tells people", () => {
+  test("status: when it restarts, the latest that can be, and why", async () => {
+    const id = await api.workspace({ name: "canvas" });
+    await api.trigger(id, { source: "file-write", reason: "wrote a.txt" });
+    await api.cycle(id);
+    await api.trigger(id, { source: "file-write", reason: "wrote b.txt" });
+    await api.trigger(id, { source: "file-write", reason: "wrote c.txt" });
+    const { code, stdout } = await restartctl("status", id);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^ws-\w+ \(canvas\) {2}online\n {2}restarts in \d+ s, latest \d\d:\d\d:\d\d, because of 2 file writes\n/,
+    );
+    expect(stdout).toMatch(/\n {2}owed {2}2 file-write, last [\d:]+: wrote c.txt, wrote b.txt, by admin\n/);
+    expect(stdout).toMatch(/\n {2}last {2}ok \d+ s ago, took \d+ s, covered 1 file write\n/);
+  });
+
+  test("trigger and restart: the decision and the rule", async () => {
+    const id = await api.workspace();
+    const { stdout } = await restartctl("trigger", id, "--source", "secret-change", "--reason", "rotated");
+    expect(stdout).toMatch(/^coalesced \(window\), due \d\d:\d\d:\d\d\n$/);
+    expect((await api.state(id)).restart.why[0]).toMatchObject({ reasons: ["rotated"], actors: ["admin"] });
+    expect((await restartctl("restart", await api.workspace())).stdout).toMatch(/^fired \(window\), due/);
+  });
+
+  test("the verbs: what came of them", async () => {
+    const id = await api.workspace();
+    expect((await restartctl("hold", id, "--for", "10m", "--reason", "deploy")).stdout).toMatch(
+      /: held until [\d:]+\n$/,
+    );
+    expect((await api.state(id)).restart.phase).toBe("held");
+    expect((await restartctl("release", id)).stdout).toBe(`${id}: released\n`);
+    await api.trigger(id, { source: "file-write" });
+    expect((await restartctl("cancel", id)).stdout).toBe(`${id}: 1 canceled\n`);
+    expect((await restartctl("flush", id)).stdout).toBe(`${id}: nothing is owed\n`);
+  });
+
+  test("pause --cascade takes the family along", async () => {
+    const parent = await api.workspace();
+    await api.workspace({ parentId: parent });
+    const alone = await restartctl("pause", parent);
+    expect(alone).toMatchObject({ code: 2, stderr: expect.stringContaining("a descendant") });
+    expect((await restartctl("pause", parent, "--cascade")).stdout).toContain("with 1 of its descendants");
+  });
+
+  test("activity and list: a table", async () => {
+    const id = await api.workspace();
+    await api.trigger(id, { source: "startup" });
+    await api.cycle(id);
+    const activity = (await restartctl("activity", id)).stdout.split("\n");
+    expect(activity[0]).toMatch(/^TIME +EVENT +DETAILS$/);
+    expect(activity[1]).toMatch(/^\d{4}-\d\d-\d\d [\d:]{8} {2}WORKSPACE_ONLINE +1 startup .*cycle=/);
+    const list = (await restartctl("list", "--limit", "200")).stdout.split("\n");
+    expect(list[0]).toMatch(/^WORKSPACE +STATUS +PHASE +RESTART$/);
+    expect(list.find((line) => line.startsWith(id))).toMatch(/online +idle +nothing is owed$/);
+  });
+});
+
+describe("what it tells programs", () => {
+  test("--json is what the server answers", async () => {
+    const id = await api.workspace();
+    expect(await json("status", id)).toEqual(await api.state(id));
+    expect(await json("trigger", id, "--source", "file-write")).toMatchObject({ decision: "fired", workspaceId: id });
+    expect(await json("activity", id)).toMatchObject({ activity: await api.activity(id) });
+  });
+
+  test("--json of an error is the problem, on stderr", async () => {
+    const { code, stdout, stderr } = await restartctl("status", "nobody", "--json");
+    expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
+    expect(JSON.parse(stderr)).toMatchObject({ type: "unknown-workspace", status: 404 });
+  });
+});
+
+describe("exit codes", () => {
+  test("1: wrong arguments, with the right ones", async () => {
+    const slip = await restartctl("statsu", "x");
+    expect(slip).toMatchObject({ code: 1, stderr: expect.stringContaining("Did you mean status?") });
+    const missing = await restartctl("trigger", "x");
+    expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining("--source") });
+    const duration = await restartctl("hold", "x", "--for", "soon");
+    expect(duration).toMatchObject({ code: 1, stderr: expect.stringContaining("such as 30s") });
+    const source = await restartctl("trigger", "x", "--source", "none");
+    expect(source).toMatchObject({ code: 1, stderr: expect.stringContaining('unknown source "none"') });
+  });
+
+  test("2: refused, with the rule", async () => {
+    const id = await api.workspace({ runtime: "external" });
+    const { code, stderr } = await restartctl("restart", id);
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: `restartctl: workspace ${id} may not be restarted: external\n`,
+    });
+  });
+
+  test("3: not found, and what to do", async () => {
+    const { code, stderr } = await restartctl("activity", "nobody");
+    expect({ code, stderr }).toEqual({
+      code: 3,
+      stderr: "restartctl: workspace nobody is not registered: PUT /workspaces/nobody first\n",
+    });
+  });
+
+  test("4: no token, an unknown one, or one that may not; none is ever shown", async () => {
+    const without = await start(["list"], { RESTARTCTL_URL: env().RESTARTCTL_URL }).ended;
+    expect(without).toMatchObject({ code: 4, stderr: expect.stringContaining("RESTARTCTL_TOKEN") });
+    const unknown = await start(["list"], env("an-unknown-token-1234")).ended;
+    expect(unknown).toMatchObject({ code: 4, stderr: expect.not.stringContaining("an-unknown-token-1234") });
+    const reader = await start(["hold", "x"], env(TOKENS.read)).ended;
+    expect(reader).toMatchObject({ code: 4, stderr: expect.stringContaining("needs the scope operate") });
+  });
+
+  test("5: the server is away", async () => {
+    const { code, stderr } = await start(["list"], { RESTARTCTL_URL: "http://127.0.0.1:1025" }).ended;
+    expect(code).toBe(5);
+    expect(stderr).toMatch(/^restartctl: cannot reach http:\/\/127.0.0.1:1025 \(\S+\): does the API run/);
+  });
+});
+
+describe("what waits", () => {
+  test("trigger --wait ends when the restart that covers it has ended", async () => {
+    const id = await api.workspace();
+    const waiting = start(["trigger", id, "--source", "startup", "--wait", "60s"], env());
+    await waiting.printed("fired");
+    await api.cycle(id);
+    expect(await waiting.ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/\ndone \(c\d+\)\n$/) });
+  });
+
+  test("trigger --wait says 2 when it does not come off, or not in time", async () => {
+    const id = await api.workspace();
+    const late = await restartctl("trigger", id, "--source", "startup", "--wait", "1ms");
+    expect(late).toMatchObject({ code: 2, stderr: expect.stringContaining("not covered: pending") });
+    const waiting = start(["trigger", id, "--source", "startup", "--wait", "60s"], env());
+    await waiting.printed("coalesced");
+    await api.post(id, "cancel", {});
+    expect(await waiting.ended).toMatchObject({ code: 2, stderr: expect.stringContaining("not covered: canceled") });
+  });
+
+  test("status --follow goes on until nothing is owed and nothing runs", async () => {
+    const id = await api.workspace();
+    await api.trigger(id, { source: "secret-change" });
+    const following = start(["status", id, "--follow"], env());
+    await following.printed(/restarts .*because of 1 secret change/);
+    await api.post(id, "flush", {});
+    const lease = await api.begin(id);
+    await following.printed("restarting for");
+    await lease.end({ outcome: "ok" });
+    expect(await following.ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/: nothing is owed\n$/) });
+  });
+
+  test("watch tells what happens, filtered, and ends after --count", async () => {
+    const id = await api.workspace();
+    const watching = start(["watch", id, "--event", "WORKSPACE_HELD,WORKSPACE_RELEASED", "--count", "2"], env());
+    await watching.printed("watching");
+    await api.trigger(id, { source: "file-write" });
+    await api.post(id, "hold", { reason: "deploy" });
+    await api.post(id, "release", {});
+    const { code, stdout } = await watching.ended;
+    expect(code).toBe(0);
+    const line = (event: string) => `[\\d:]{8} {2}${id} {2}${event} .*actor=admin.*\n`;
+    expect(stdout).toMatch(new RegExp(`^${line("WORKSPACE_HELD")}${line("WORKSPACE_RELEASED")}$`));
+  });
+});
+
+describe("rollouts", () => {
+  test("create, list, show and the verbs: a bar, and who failed", async () => {
+    const team = randomBytes(6).toString("hex");
+    const ids = [await api.workspace({ tags: { team } }), await api.workspace({ tags: { team } })];
+    const created = await restartctl(
+      "rollouts",
+      "create",
+      "--tag",
+      `team=${team}`,
+      "--canary",
+      "50%",
+      "--reason",
+      "image 42",
+    );
+    expect(created.stdout).toMatch(/^r-\S+: \[\.{20}\] 0\/2 (preparing|running): 0 done/);
+    const id = created.stdout.split(":")[0] ?? "";
+    expect(await json("rollouts", "show", id, "--members", "waiting")).toMatchObject({
+      reason: "image 42",
+      canary: { percent: 50 },
+      members: ids.sort().map((workspaceId) => ({ workspaceId })),
+    });
+    expect((await restartctl("rollouts", "list")).stdout).toMatch(new RegExp(`\n${id} .* image 42\n`));
+    expect((await restartctl("rollouts", "pause", id)).stdout).toContain("0/2 paused by admin");
+    const followed = await restartctl("rollouts", "show", id, "--follow");
+    expect(followed).toMatchObject({ code: 2, stderr: `restartctl: rollout ${id} is paused, 0 failed\n` });
+  });
+
+  test("which workspaces is not left to chance", async () => {
+    for (const chosen of [[], ["--ids", "a", "--all"]]) {
+      const { code, stderr } = await restartctl("rollouts", "create", ...chosen);
+      expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining("choose workspaces") });
+    }
+  });
+});
+
+test("watch goes on where it was when the server was away", async () => {
+  const other = new TestApi({ beside: () => api });
+  await other.start();
+  const { port } = other;
+  const id = await api.workspace();
+  const url = `http://127.0.0.1:${port}`;
+  const watching = start(["watch", id, "--count", "2", "--url", url], env());
+  onTestFinished(() => void watching.child.kill());
+  await watching.printed("watching");
+  await api.post(id, "hold", {});
+  await watching.printed("WORKSPACE_HELD");
+  await other.service.stop();
+  await api.post(id, "release", {});
+  await other.start({ PORT: port });
+  onTestFinished(() => other.service.stop());
+  const { code, stdout } = await watching.ended;
+  expect(code).toBe(0);
+  expect(stdout.match(/WORKSPACE_\w+/g)).toEqual(["WORKSPACE_HELD", "WORKSPACE_RELEASED"]);
+});
+
+describe("the rest", () => {
+  let directory: string;
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), "restartctl-"));
+  });
+  afterAll(() => rm(directory, { recursive: true }));
+
+  test("the token may come from a file", async () => {
+    const file = join(directory, "token");
+    await writeFile(file, `${TOKENS.read}\n`);
+    const ran = await start(["list", "--token-file", file], { RESTARTCTL_URL: env().RESTARTCTL_URL }).ended;
+    expect(ran).toMatchObject({ code: 0, stderr: "" });
+    const missing = await start(["list", "--token-file", join(directory, "none")], env()).ended;
+    expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining("cannot be read: ENOENT") });
+  });
+
+  test("simulate is the simulator", async () => {
+    const { code, stdout } = await restartctl("simulate", "traces/canvas-save.csv", "--profile", "seed", "--json");
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject([{ profile: "seed", cycles: [0, 66_900], uncovered: 1, duringCycle: 10 }]);
+  });
+
+  test("completion: a script the shell can read, that completes commands and options", async () => {
+    const { stdout } = await restartctl("completion", "bash");
+    const file = join(directory, "completion.bash");
+    await writeFile(file, stdout);
+    await promisify(execFile)("bash", ["-n", file]);
+    for (const shell of ["zsh", "fish"]) expect((await restartctl("completion", shell)).stdout).toContain("restartctl");
+    expect((await restartctl("complete", "--", "sta")).stdout).toMatch(/^status\t/);
+    expect((await restartctl("complete", "--", "hold", "x", "--f")).stdout).toMatch(/^--for\t/);
+  });
+
+  test("--help names every command and the exit codes", async () => {
+    const { code, stdout } = await restartctl("--help");
+    expect(code).toBe(0);
+    for (const word of ["trigger", "status", "watch", "simulate", "Exit codes: 0 done"]) expect(stdout).toContain(word);
+  });
+});

@@ -1,0 +1,61 @@
+/** restartctl as people run it: the built one, a process each time. */
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+
+/** Takes a moment where it was built before. */
+export async function build(): Promise<void> {
+  await promisify(execFile)("node_modules/.bin/tsc", ["-b", "apps/cli"], { cwd: ROOT });
+}
+
+export interface Ran {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Running {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ran>;
+  /** Resolves once its output has that. */
+  printed(text: string | RegExp): Promise<void>;
+}
+
+export function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
+  const child = spawn(
+    process.execPath,
+    ["--conditions=@restart-coordinator/source", "--import", "tsx", MAIN, ...args],
+    {
+      cwd: ROOT,
+      env: { PATH: process.env.PATH, TZ: "UTC", ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
+  let stdout = "";
+  let stderr = "";
+  const looks = new Set<() => void>();
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+    for (const look of looks) look();
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+    for (const look of looks) look();
+  });
+  const ended = new Promise<Ran>((resolve) => child.once("close", (code) => resolve({ code, stdout, stderr })));
+  const printed = (text: string | RegExp): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (`${stdout}${stderr}`.search(text) < 0) return;
+        looks.delete(look);
+        resolve();
+      };
+      looks.add(look);
+      look();
+      void ended.then(() => reject(new Error(`it ended without printing ${text}:\n${stdout}${stderr}`)));
+    });
+  return { child, ended, printed };
+}
