@@ -9,6 +9,7 @@ import { noSpecCheck, type SpecCheck, specCheckFor } from "@restart-coordinator/
 import {
   type ApiEnvironment,
   ApiMetrics,
+  assertShardCount,
   ConfigurationError,
   connectRedis,
   createLogger,
@@ -113,7 +114,11 @@ export async function startApi(
     redis.disconnect();
   };
   await untilConnected(redis);
-  const port = await listen(server, config).catch(async (error: unknown) => {
+  const started = async (): Promise<number> => {
+    await assertShardCount(redis, keys, logger);
+    return listen(server, config);
+  };
+  const port = await started().catch(async (error: unknown) => {
     await disconnect();
     throw error;
   });

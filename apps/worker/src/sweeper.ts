@@ -3,6 +3,8 @@ import type { Logger } from "pino";
 
 export interface SweeperOptions {
   readonly cycles: Cycles;
+  /** Those it looks at. */
+  readonly shards: readonly number[];
   /** Between two passes, ms. */
   readonly intervalMs: number;
   readonly wake: (hint: Hint) => Promise<void>;
@@ -45,9 +47,10 @@ export class Sweeper {
   }
 
   async #sweep(): Promise<void> {
-    const { cycles, intervalMs, wake, onHinted, logger } = this.#options;
+    const { cycles, shards, intervalMs, wake, onHinted, logger } = this.#options;
     try {
-      for (let shard = 0; shard < cycles.keys.shards && !this.#stopped; shard += 1) {
+      for (const shard of shards) {
+        if (this.#stopped) return;
         for await (const { id, dueAt, hintId } of cycles.sweep(shard, intervalMs * PASSES_UNTIL_HINTED_AGAIN)) {
           if (this.#stopped) return;
           await wake({ workspaceId: id, dueAt, delayMs: 0, hintId });

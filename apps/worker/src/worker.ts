@@ -4,7 +4,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Cycles, type Hint, RestartCoordinator } from "@restart-coordinator/debounce";
 import { RolloutDriver, type RolloutObserver, Rollouts, Turns } from "@restart-coordinator/fleet";
 import {
+  assertShardCount,
   blockingConnection,
+  ConfigurationError,
   connectRedis,
   createLogger,
   HINT_QUEUE,
@@ -47,6 +49,7 @@ export async function startWorker(
   const name = `${hostname()}:${process.pid}`;
   const logger = createLogger("worker", config.LOG_LEVEL);
   const policies = new LivePolicies(config);
+  const shards = shardsOf(config);
   const metrics = new WorkerMetrics();
   let notReady = async (): Promise<string | undefined> => "it is starting";
   const health = await serveHealth(config, { metrics: () => metrics.expose(), notReady: () => notReady() });
@@ -65,6 +68,12 @@ export async function startWorker(
   };
   const cycles = new Cycles({ ...shared, worker: name });
   const coordinator: RestartCoordinator = new RestartCoordinator({ ...shared, onDue: (hint) => wake(hint) });
+  await assertShardCount(redis, cycles.keys, logger).catch(async (error: unknown) => {
+    redis.disconnect();
+    await closeProvisioner();
+    await health?.stop();
+    throw error;
+  });
   const hints = new HintQueues(redis, cycles.keys, tracing?.hints);
   metrics.watch({ redis, coordinator, hints });
   const wake = (hint: Hint): Promise<void> => hints.enqueue(hint);
@@ -86,7 +95,7 @@ export async function startWorker(
   };
 
   const turnTaker = takesTurns(config, { redis, coordinator, parts });
-  const workers = Array.from({ length: config.SHARDS }, (_, shard) => {
+  const workers = shards.map((shard) => {
     const onHint = (job: Job<HintData>) => turnTaker?.enter(job.data.workspaceId) ?? drainFor(job, parts);
     const worker = new Worker<HintData>(HINT_QUEUE, onHint, {
       connection: redis as ConnectionOptions,
@@ -109,6 +118,7 @@ export async function startWorker(
   };
   const sweeper = new Sweeper({
     cycles,
+    shards,
     intervalMs: config.RESTART_SWEEP_MS,
     wake: turnTaker === undefined ? wake : ({ workspaceId }) => turnTaker.enter(workspaceId),
     onPass: () => turnTaker?.look(),
@@ -130,7 +140,7 @@ export async function startWorker(
     {
       provisioner: provisioner.name,
       concurrency: config.CONCURRENCY,
-      shards: config.SHARDS,
+      shards: shards.length === config.SHARDS ? config.SHARDS : shards,
       maxRunning: config.RESTART_MAX_RUNNING,
     },
     `worker ${name} takes restarts`,
@@ -187,6 +197,14 @@ export async function startWorker(
     await tracing?.stop();
   };
   return { service: { stop: () => (stopping ??= stop()) }, logger };
+}
+
+/** All of them, unless told otherwise. @throws ConfigurationError */
+function shardsOf({ SHARDS, WORKER_SHARDS }: WorkerEnvironment): readonly number[] {
+  const all = Array.from({ length: SHARDS }, (_, shard) => shard);
+  const unknown = WORKER_SHARDS?.find((shard) => shard >= SHARDS);
+  if (unknown === undefined) return WORKER_SHARDS ?? all;
+  throw new ConfigurationError([`WORKER_SHARDS: expected 0 to ${SHARDS - 1}, for SHARDS is ${SHARDS}, got ${unknown}`]);
 }
 
 /** With a cap on running cycles hints only queue up; nothing of this without one. */

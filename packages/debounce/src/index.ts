@@ -70,6 +70,7 @@ export type { Replication } from "./replication.ts";
 export type { ScriptName } from "./scripts.ts";
 export { Shadow, type ShadowOptions, type ShadowReport } from "./shadow.ts";
 export type { ShadowDay, ShadowRecord, ShadowTally } from "./shadow-record.ts";
+export { claimShardCount } from "./shard-count.ts";
 export { type Replayed, type ReplayedTrigger, replay } from "./simulation/replay.ts";
 export { VirtualTime } from "./simulation/virtual-time.ts";
 export { type VirtualState, VirtualWorkspace } from "./simulation/virtual-workspace.ts";

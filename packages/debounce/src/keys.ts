@@ -41,6 +41,8 @@ const OF_WORKSPACE: Readonly<Partial<Record<KeyRole, string>>> = {
 export interface KeySpace {
   /** Shards of this installation; the same number at every process. */
   readonly shards: number;
+  /** Where the number of shards is written down. */
+  readonly shardCount: string;
   /** The shard a workspace lives on, 0 … shards-1. */
   shardOf(workspaceId: string): number;
   /** The hash tag of a shard; also the prefix of its BullMQ queue. */
@@ -72,6 +74,7 @@ export function createKeySpace(prefix: string, shards: number): KeySpace {
   };
   return {
     shards,
+    shardCount: `{${prefix}:installation}:shards`,
     shardOf,
     tagOf,
     forShard: (role, shard) => `${tagOf(shard)}:${role}`,

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { createKeySpace } from "../src/keys.ts";
 import { loadScript, SCRIPT_NAMES } from "../src/scripts.ts";
 import { EVENTS } from "../src/vocabulary.ts";
 
@@ -65,6 +66,18 @@ describe.each(SCRIPT_NAMES)("the header of %s.lua", (name) => {
 
   test("says what the script does", () => {
     expect(headerOf(name)).toMatch(/^-- [A-Z][^\n]+\.\n/);
+  });
+});
+
+describe.each(SCRIPT_NAMES)("what the header of %s.lua calls shared", (name) => {
+  const { parts } = loadScript(name);
+
+  test("are words of it, and no key that a workspace has of its own", () => {
+    const words = labelled(name, "Shared").split(/\s+/).filter(Boolean);
+    const { keys, args } = loadScript(name);
+    for (const word of words) expect([...keys, ...args]).toContain(word);
+    const [one, other] = ["one", "other"].map((id) => createKeySpace("rc", 1).keysOf(id));
+    for (const role of parts.sharedKeys) expect(one?.(role as "due")).toBe(other?.(role as "due"));
   });
 });
 

@@ -119,6 +119,12 @@ const api = {
 
 const worker = {
   PROVISIONER: z.enum(PROVISIONERS).default("process"),
+  /** Which shards this worker takes, such as 0,4-7; all without it. Every shard needs a worker. */
+  WORKER_SHARDS: z
+    .string()
+    .regex(/^\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*$/, "expected shard numbers such as 0,4-7")
+    .transform(shardList)
+    .optional(),
   /** Cycles this worker runs at a time. */
   CONCURRENCY: z.coerce.number().int().min(1).max(1_000).default(10),
   /** Cycles that run at a time, over all workers; no cap without it. The same at every worker. */
@@ -159,6 +165,14 @@ const worker = {
   /** The server that keeps it; REDIS_URL without it. */
   SIMULATED_LEDGER_URL: z.string().optional(),
 };
+
+function shardList(text: string): number[] {
+  const ranges = text.split(",").map((range) => range.split("-").map(Number) as [number, number?]);
+  const shards = ranges.flatMap(([from, to = from]) =>
+    Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i),
+  );
+  return [...new Set(shards)];
+}
 
 export const apiEnvironment = z.object({ ...shared, ...specDefaults, ...api });
 export const workerEnvironment = z.object({ ...shared, ...specDefaults, ...worker });

@@ -26,5 +26,6 @@ export {
   type PolicySettings,
 } from "./policy-file/index.ts";
 export { blockingConnection, connectRedis, type Patience } from "./redis.ts";
+export { assertShardCount } from "./shard-count.ts";
 export type { Tracing } from "./tracing/start.ts";
 export { within } from "./within.ts";
