@@ -1,5 +1,7 @@
 /** How the API shows what the coordinator knows: the same fields, times as ISO 8601. */
+
 import type { CoveredSource, Receipt, RestartEvent, Restarting, WorkspaceState } from "@restart-coordinator/debounce";
+import { LOOP, NO_BUDGET } from "@restart-coordinator/debounce";
 import type { Member, Rollout } from "@restart-coordinator/fleet";
 import type { LivePolicies, PolicyFileStatus } from "@restart-coordinator/service";
 import type { Webhook } from "@restart-coordinator/webhooks";
@@ -29,6 +31,8 @@ export function showPolicy(
     override: override ?? null,
     cooldownMs: { value: policy.cooldownMs, from: origins.cooldownMs ?? null },
     retry: explained("retry", policy.retry),
+    loop: explained("loop", policy.loop ?? LOOP),
+    budget: explained("budget", policy.budget ?? NO_BUDGET),
     sources: Object.fromEntries(sources),
     file: {
       revision,
@@ -79,6 +83,8 @@ export function showWorkspace(workspace: WorkspaceState) {
       startedAt: iso(restart.startedAt),
       cooldownEndsAt: iso(restart.cooldownEndsAt),
       heldUntil: iso(restart.heldUntil),
+      budgetUntil: iso(restart.budgetUntil),
+      loop: restart.loop ?? null,
       why: restart.why.map(showCovered),
       cycle:
         cycle === undefined

@@ -13,6 +13,8 @@ const IDLE = {
   startedAt: null,
   cooldownEndsAt: null,
   heldUntil: null,
+  budgetUntil: null,
+  loop: null,
   why: [],
   cycle: null,
   lastCycle: null,

@@ -1,9 +1,9 @@
 -- Takes the lease of a workspace and begins, takes over or retries a cycle.
 -- `owner` names one call of one worker.
--- KEYS: workspace state startedAt due phases hinted why covers journal events activity shadow
--- ARGV: id owner leaseMs cooldownMs alternatives activityTtlMs now
--- `alternatives`: what to put in place of `cooldownMs`, see chooseArguments.
--- Shared: due phases hinted events leaseMs cooldownMs alternatives activityTtlMs now
+-- KEYS: workspace state startedAt due phases hinted why covers journal spent events activity shadow
+-- ARGV: id owner leaseMs cooldownMs budgetCycles budgetDowntimeMs alternatives activityTtlMs now
+-- `alternatives`: what to put in place of the three before it, see chooseArguments.
+-- Shared: due phases hinted events leaseMs cooldownMs budgetCycles budgetDowntimeMs alternatives activityTtlMs now
 -- Reply: {'idle'}                          nothing is owed that may start by itself
 -- Reply: {'busy', leaseEndsAt}             another worker acts
 -- Reply: {'not-due', dueAt, hintId, now}   too early; hintId names the hint to enqueue for dueAt
@@ -24,6 +24,7 @@ local function notDue(due)
 end
 
 local how
+local budgetUntil = tonumber(state.budgetUntil)
 if isRunning(state) and state.owner == A.owner then
   -- A resent command whose first answer was lost: the lease is the caller's already.
   how = state.how
@@ -31,6 +32,8 @@ elseif isRunning(state) then
   if ahead(state.leaseEndsAt, now) then return { 'busy', tonumber(state.leaseEndsAt) } end
   how = 'takeover'
 else
+  -- The budget may be another one since it was last reckoned.
+  if state.owedSince then reckonBudget(state, now) end
   local wake = wakeOf(state, workspace, cooldownEndsAt, now)
   if not wake then
     redis.call('ZREM', K.due, A.id)
@@ -87,10 +90,20 @@ if how == 'new' then
   changes.action = desired == 'running' and 'restart' or desired == 'removed' and 'remove' or 'stop'
   if changes.action == 'restart' then
     local byPerson = state.ignoreCooldown or state.desireAt
-    local because = becauseOf(state, cooldownEndsAt)
+    local because = becauseOf(state, cooldownEndsAt, budgetUntil)
     -- Everything owed is this cycle's now; what comes from here on is owed anew.
     if redis.call('EXISTS', K.why) == 1 then redis.call('RENAME', K.why, K.covers) end
     local askedAt = state.owedSince
+    -- An echo of the last restart may echo this one, too, unless more than that was behind it.
+    local echoes = {}
+    if state.echoes and not state.deliberate and not state.desireAt then
+      for name, cycles in pairs(cjson.decode(state.echoes)) do
+        if cycles[#cycles] == state.lastRestart then echoes[name] = cycles end
+      end
+    end
+    clearFields(state, { 'echoes' })
+    if next(echoes) then changes.echoes = cjson.encode(echoes) end
+    changes.lastRestart, changes.lastRestartEndsAt = changes.cycle, now + tonumber(A.cooldownMs)
     clearFields(state, OWED_FIELDS)
     changes.askedAt = askedAt or state.desireAt or now
     redis.call('DEL', K.startedAt)
@@ -124,6 +137,10 @@ else
 end
 clearFields(state, { 'hintId', 'hintDue' })
 set(state, changes)
+if how == 'new' and state.action == 'restart' and hasBudget() then
+  spend(state.cycle, now, 0)
+  reckonBudget(state, now)
+end
 
 redis.call('ZREM', K.hinted, A.id)
 redis.call('ZADD', K.due, leaseEndsAt, A.id)

@@ -1,7 +1,7 @@
 -- Ends an attempt at a cycle, fenced.
--- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle events activity idempotency recent shadow
+-- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle spent events activity idempotency recent shadow
 -- ARGV: id fence outcome retryable error instance backoffMs maxBackoffMs breakerAfter jitter pauseMs steps
--- ARGV: nonce activityTtlMs now
+-- ARGV: budgetCycles budgetDowntimeMs nonce activityTtlMs now
 -- `outcome`: ok | failed | declined | canceled | handover. A handover ends the lease, not the cycle: the next worker
 -- takes it over at once, or after `pauseMs`. A retryable failure keeps the cycle for another attempt, until the breaker opens.
 -- A cycle that stopped without having been asked to has failed.
@@ -10,7 +10,7 @@
 -- Reply: {'ended', what, dueAt|'', durationMs} | {'lost'}
 -- Reply: what: 'ok' | 'retry' | 'failed' | 'declined' | 'canceled' | 'handover' | 'removed'; dueAt: the next wake-up
 -- Events: WORKSPACE_ONLINE, WORKSPACE_OFFLINE, WORKSPACE_RESTART_FAILED, WORKSPACE_RESTART_DECLINED,
--- Events: WORKSPACE_RESTART_CANCELED, WORKSPACE_REMOVED
+-- Events: WORKSPACE_RESTART_CANCELED, WORKSPACE_RESTART_BUDGET_SPENT, WORKSPACE_REMOVED
 
 local now = clock()
 local recalled = recallAnswer(A.nonce, now)
@@ -129,6 +129,18 @@ if outcome == 'ok' then
   if not isStart then redis.call('HDEL', K.workspace, 'instance') end
 end
 
+if action == 'restart' then
+  if outcome == 'declined' then
+    -- It touched nothing: it was no restart.
+    clearFields(state, { 'lastRestart', 'lastRestartEndsAt' })
+    redis.call('HDEL', K.spent, record.cycle)
+  else
+    set(state, { lastRestartEndsAt = math.max(tonumber(state.lastRestartEndsAt) or 0, now) })
+    if hasBudget() then spend(record.cycle, record.started_at, duration) end
+  end
+  reckonBudget(state, now)
+end
+
 -- What an unfinished cycle left behind concerns the next one.
 if outcome ~= 'ok' then redis.call('PEXPIRE', K.journal, A.activityTtlMs) end
 
@@ -138,4 +150,5 @@ local events = { ok = isStart and 'WORKSPACE_ONLINE' or 'WORKSPACE_OFFLINE', fai
 record.next_due_at = wake
 if isStart and (outcome == 'ok' or canceledTo) then record.observed = tonumber(state.observed) end
 emit(A.id, events[outcome], now, record)
+tellBudget(A.id, state, now)
 return answer(outcome, wake)

@@ -18,6 +18,7 @@ if state.owedSince then
   set(state, { dueNowAt = math.min(tonumber(state.dueNowAt) or now, now), ignoreCooldown = 1, deliberate = 1 })
 end
 if retrying then set(state, { backoffEndsAt = now }) else clearFields(state, { 'backoffEndsAt' }) end
+clearFields(state, { 'loop' })
 local wake = schedule(A.id, state, workspace, tonumber(redis.call('GET', K.startedAt) or nil), now)
 emit(A.id, 'WORKSPACE_RESTART_FLUSHED', now, { actor = A.actor, due_at = wake, cycle = state.cycle })
 if isRunning(state) then return { 'flushed', now, '', now } end

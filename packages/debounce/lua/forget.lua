@@ -1,5 +1,5 @@
 -- Forgets a workspace at once, without stopping what runs; a cycle under way loses its lease.
--- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle events activity idempotency shadow
+-- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle spent events activity idempotency shadow
 -- ARGV: id actor now
 -- Reply: {'forgotten'} | {'unknown'}
 -- Events: WORKSPACE_REMOVED

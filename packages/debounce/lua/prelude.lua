@@ -5,6 +5,8 @@
 --   generation, observed        what was asked for; what the last good cycle had read. generation > observed = owed
 --   owedSince                   present while triggers wait that no cycle has begun to cover; with it:
 --   dueNowAt quietEndsAt deadlineAt ignoreCooldown overrideHold deliberate     see judge.ts
+--   loop                        the loop that was found, as JSON: nothing starts what is owed but a change or a person
+--   budgetTold                  the event that the budget holds them back was written
 --   coalescedTold               the event for them was written
 --   cycle cycleGeneration cycleStartedAt askedAt attempt action      present from a cycle's begin to its end
 --   fence                       the last fencing token handed out, never lowered
@@ -20,6 +22,9 @@
 --   failures backoffEndsAt breaker      of restarts
 --   stopFailures stopRetryAt            of the stop under way
 --   heldUntil heldBy            an operator holds restarts back
+--   lastRestart lastRestartEndsAt echoes     the last restart, the end of it and its cooldown; which automatic triggers
+--                               followed each of the last ones, as JSON: source and reason → cycles
+--   budgetUntil spentCycles spentDowntimeMs  the budget of the day is spent until then; what was spent
 --   desireAt                    a change of the desired state waits to be carried out
 --   toldDropped:<source> toldRefused:<source>   until when it is not told again
 --   hintId hintDue              the last wake-up hint, and the due time it was for
@@ -29,6 +34,8 @@ local ACTIVITY_KEPT = 200
 local DISTINCT_KEPT = 32
 local STEPS_KEPT = 100
 local RECENT_KEPT = 100000
+local SPENT_KEPT = 200
+local DAY = 86400000
 
 local function clock()
   if A.now ~= '' then return tonumber(A.now) end
@@ -75,21 +82,21 @@ local function isRunning(state) return state.cycle and not state.retrying end
 
 -- judge.ts' dueOf: when the owed cycle may start; nil = not by itself.
 local function dueOf(state, cooldownEndsAt, now)
-  if not state.owedSince then return nil end
+  if not state.owedSince or state.loop then return nil end
   local due = tonumber(state.dueNowAt)
   if state.quietEndsAt then
     local quiet = math.min(tonumber(state.quietEndsAt), tonumber(state.deadlineAt))
     due = due and math.min(due, quiet) or quiet
   end
   if not due then return nil end
-  if not state.ignoreCooldown then due = math.max(due, cooldownEndsAt or 0) end
+  if not state.ignoreCooldown then due = math.max(due, cooldownEndsAt or 0, tonumber(state.budgetUntil) or 0) end
   due = math.max(due, tonumber(state.backoffEndsAt) or 0)
   if not state.overrideHold and ahead(state.heldUntil, now) then due = math.max(due, tonumber(state.heldUntil)) end
   return due
 end
 
 -- Why the owed cycle starts when it does: what held it back last.
-local function becauseOf(state, cooldownEndsAt)
+local function becauseOf(state, cooldownEndsAt, budgetUntil)
   if state.desireAt then return 'desired' end
   if state.ignoreCooldown then return 'asked' end
   local quiet = state.quietEndsAt and math.min(tonumber(state.quietEndsAt), tonumber(state.deadlineAt))
@@ -99,6 +106,7 @@ local function becauseOf(state, cooldownEndsAt)
     due, because = quiet, quiet == tonumber(state.quietEndsAt) and 'quiet' or 'max-wait'
   end
   if cooldownEndsAt and cooldownEndsAt > due then due, because = cooldownEndsAt, 'cooldown' end
+  if budgetUntil and budgetUntil > due then due, because = budgetUntil, 'budget' end
   if state.backoffEndsAt and tonumber(state.backoffEndsAt) > due then due, because = tonumber(state.backoffEndsAt), 'backoff' end
   if state.heldUntil and tonumber(state.heldUntil) > due then because = 'hold' end
   return because
@@ -146,11 +154,14 @@ local function notePhaseOf(id, state, workspace, wake, now)
   local phase, endsAt, following = 'scheduled', nil, nil
   if state.retrying then phase = 'backoff'
   elseif not state.owedSince then phase = 'idle'
-  elseif not wake then phase = state.breaker and 'failed' or 'idle'
+  elseif not wake then phase = (state.breaker or state.loop) and 'failed' or 'idle'
   elseif ahead(state.backoffEndsAt, now) then phase, endsAt, following = 'backoff', tonumber(state.backoffEndsAt), 'scheduled'
   end
-  if not ahead(state.heldUntil, now) then return notePhase(id, phase, endsAt, following) end
-  local heldUntil = tonumber(state.heldUntil)
+  local heldUntil = ahead(state.heldUntil, now) and tonumber(state.heldUntil) or nil
+  if state.owedSince and not state.retrying and wake and not state.ignoreCooldown and ahead(state.budgetUntil, now) then
+    heldUntil = math.max(heldUntil or 0, tonumber(state.budgetUntil))
+  end
+  if not heldUntil then return notePhase(id, phase, endsAt, following) end
   -- A backoff within the hold; of one that outlives it, only that it follows is noted.
   if endsAt and endsAt <= heldUntil then phase = following end
   notePhase(id, 'held', heldUntil, phase)
@@ -158,8 +169,8 @@ end
 
 -- Owed, and nothing but time holds it back: a further trigger can only move the wake-up.
 local function isScheduled(state, now)
-  return state.owedSince and not state.cycle and not state.desireAt and not state.breaker
-    and not ahead(state.backoffEndsAt, now) and not ahead(state.heldUntil, now)
+  return state.owedSince and not state.cycle and not state.desireAt and not state.breaker and not state.loop
+    and not ahead(state.backoffEndsAt, now) and not ahead(state.budgetUntil, now) and not ahead(state.heldUntil, now)
 end
 
 -- Puts the wake-up into the due set and returns it. A state nobody waits for is left to expire.
@@ -301,7 +312,7 @@ local CYCLE_FIELDS = { 'cycle', 'cycleGeneration', 'cycleStartedAt', 'attempt', 
   'how', 'stopAsked', 'retrying', 'askedAt', 'canceledTo', 'stopFailures', 'stopRetryAt', 'steps', 'lostSteps' }
 
 local OWED_FIELDS = { 'owedSince', 'dueNowAt', 'quietEndsAt', 'deadlineAt', 'ignoreCooldown', 'overrideHold',
-  'deliberate', 'coalescedTold' }
+  'deliberate', 'loop', 'coalescedTold', 'budgetTold' }
 
 local function clearFields(state, fields)
   local present = {}
@@ -369,6 +380,66 @@ local function set(state, fields)
   redis.call('HSET', K.state, unpack(flat))
 end
 
+-- The restarts of the last day, oldest first: `spent` has of each cycle '<started> <downtime> <restarts>'. Beyond so many
+-- the oldest ones are counted together, as late as the later one.
+local function spentOfDay(now)
+  local list = {}
+  for cycle, entry in pairs(readHash(K.spent)) do
+    local at, downtime, count = entry:match('^(%d+) (%d+) (%d+)$')
+    if tonumber(at) + DAY > now then
+      list[#list + 1] = { cycle = cycle, at = tonumber(at), downtime = tonumber(downtime), count = tonumber(count) }
+    else
+      redis.call('HDEL', K.spent, cycle)
+    end
+  end
+  table.sort(list, function(a, b) return a.at < b.at or (a.at == b.at and a.cycle < b.cycle) end)
+  while #list > SPENT_KEPT do
+    local oldest = table.remove(list, 1)
+    local joined = list[1]
+    joined.downtime, joined.count = joined.downtime + oldest.downtime, joined.count + oldest.count
+    redis.call('HDEL', K.spent, oldest.cycle)
+    redis.call('HSET', K.spent, joined.cycle, joined.at .. ' ' .. joined.downtime .. ' ' .. joined.count)
+  end
+  return list
+end
+
+local function hasBudget() return tonumber(A.budgetCycles) > 0 or tonumber(A.budgetDowntimeMs) > 0 end
+
+-- Until when the budget of the day is spent: until so much of it is more than a day ago that the next restart is within it.
+local function reckonBudget(state, now)
+  if not hasBudget() then
+    if state.budgetUntil then clearFields(state, { 'budgetUntil', 'spentCycles', 'spentDowntimeMs' }) end
+    return
+  end
+  local spent, cycles, downtime, untilTime = spentOfDay(now), 0, 0, nil
+  for _, entry in ipairs(spent) do cycles, downtime = cycles + entry.count, downtime + entry.downtime end
+  local spentCycles, spentDowntimeMs = cycles, downtime
+  local mostCycles, mostDowntime = tonumber(A.budgetCycles), tonumber(A.budgetDowntimeMs)
+  for _, entry in ipairs(spent) do
+    if (mostCycles == 0 or cycles < mostCycles) and (mostDowntime == 0 or downtime < mostDowntime) then break end
+    untilTime, cycles, downtime = entry.at + DAY, cycles - entry.count, downtime - entry.downtime
+  end
+  if untilTime then
+    set(state, { budgetUntil = untilTime, spentCycles = spentCycles, spentDowntimeMs = spentDowntimeMs })
+  else
+    clearFields(state, { 'budgetUntil', 'spentCycles', 'spentDowntimeMs' })
+  end
+end
+
+local function spend(cycle, startedAt, downtime)
+  redis.call('HSET', K.spent, cycle, startedAt .. ' ' .. downtime .. ' 1')
+  redis.call('PEXPIRE', K.spent, DAY)
+end
+
+-- Once for what is owed: that the budget holds it back.
+local function tellBudget(id, state, now)
+  if not state.owedSince or state.ignoreCooldown or state.budgetTold or not ahead(state.budgetUntil, now) then return end
+  set(state, { budgetTold = 1 })
+  emit(id, 'WORKSPACE_RESTART_BUDGET_SPENT', now, { rule = 'budget', until_at = tonumber(state.budgetUntil),
+    cycles = tonumber(state.spentCycles), downtime_ms = tonumber(state.spentDowntimeMs),
+    generation = tonumber(state.generation) })
+end
+
 -- A resent command finds its first answer. `recent` is the base of a name, the minute comes on top: both buckets that are
 -- read lie in the same slot.
 local function recallAnswer(nonce, now)
@@ -386,7 +457,8 @@ end
 
 -- Deletes every key of a workspace but its windows, which nobody can claim any more: the caller deletes those first.
 local function forget(id)
-  redis.call('DEL', K.workspace, K.state, K.startedAt, K.why, K.covers, K.journal, K.lastCycle, K.activity, K.idempotency, K.shadow)
+  redis.call('DEL', K.workspace, K.state, K.startedAt, K.why, K.covers, K.journal, K.lastCycle, K.spent, K.activity,
+    K.idempotency, K.shadow)
   redis.call('ZREM', K.due, id)
   redis.call('ZREM', K.hinted, id)
   redis.call('ZREM', K.phases, id)

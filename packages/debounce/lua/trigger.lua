@@ -1,7 +1,7 @@
 -- Judges `count` triggers of one source that arrived together, and records what they are owed.
 -- KEYS: workspace state startedAt window due phases why covers lastCycle events activity recent idempotency
--- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic alternatives count texts firstTexts
--- ARGV: write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
+-- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic loopCycles loopWithinMs
+-- ARGV: alternatives count texts firstTexts write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
 -- Reply: {'judged', decision, rule, restDecision, restRule, generation, dueAt|'', hintId|'', running 0|1, now, nonce,
 -- Reply:  superseded 0|1, windowClaimedAt|'', windowMs, suppressed, claimed 0|1}
 -- Reply: suppressed: how many of the source the window has held back since it was claimed, these ones included
@@ -9,14 +9,16 @@
 -- Reply: {'conflict'} when `idempotencyKey` was used with another body
 -- `texts`: JSON of the reasons, actors and files of all, see addWhy; `firstTexts`: of the first of several, which may be the
 -- only one that is owed.
--- `alternatives`: what to put in place of the seven before it, see chooseArguments.
+-- `alternatives`: what to put in place of those from `windowMs` on, see chooseArguments.
 -- Events: WORKSPACE_RESTART_COALESCED (first of an owed cycle), WORKSPACE_RESTART_DROPPED (first per window),
+-- Events: WORKSPACE_RESTART_LOOP, WORKSPACE_RESTART_BUDGET_SPENT (once for what is owed),
 -- Events: WORKSPACE_RESTART_REFUSED (now and then), WORKSPACE_RESTARTING_MID_WRITE, WORKSPACE_RESTART_CANCELED (a waiting retry is superseded)
--- Shared: due phases events recent source windowMs leading trailing maxWaitMs cooldown running automatic alternatives
--- Shared: write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
+-- Shared: due phases events recent source windowMs leading trailing maxWaitMs cooldown running automatic loopCycles
+-- Shared: loopWithinMs alternatives write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
 
 local IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
 local IDEMPOTENCY_KEPT = 1000
+local ECHOES_KEPT = 32
 
 local now = clock()
 
@@ -78,6 +80,28 @@ local function change(field, value)
   changes[field] = value
 end
 
+local loopFound, lookedForLoop, endsLoop
+
+-- An automatic trigger that comes soon after a restart is an echo of it. When the same source and reason echoed each of the
+-- last restarts, with nothing else behind those in between, they cause each other: a loop. Dropped ones ask for nothing,
+-- and do not count.
+local function findLoop()
+  if A.loopCycles == '0' or not state.lastRestart or state.deliberate or state.breaker then return nil end
+  if not running and now >= tonumber(state.lastRestartEndsAt) + tonumber(A.loopWithinMs) then return nil end
+  local echoes, kept, found = cjson.decode(state.echoes or '{}'), 0, nil
+  for _ in pairs(echoes) do kept = kept + 1 end
+  for _, reason in ipairs(#texts.reason > 0 and texts.reason or { '' }) do
+    local name = A.source .. '|' .. reason
+    if not echoes[name] and kept < ECHOES_KEPT then echoes[name], kept = {}, kept + 1 end
+    local cycles = echoes[name] or {}
+    if cycles[#cycles] ~= state.lastRestart then cycles[#cycles + 1] = state.lastRestart end
+    if #cycles >= tonumber(A.loopCycles) then found = found or { source = A.source, reason = reason, cycles = cycles } end
+  end
+  state.echoes = cjson.encode(echoes)
+  changes.echoes = state.echoes
+  return found
+end
+
 local function judge()
   if refusal then return 'refused', refusal end
   local wonWindow = windowMs == 0
@@ -93,12 +117,20 @@ local function judge()
   local dueBefore = dueOf(state, cooldownEndsAt, now)
   local wasDue = not state.cycle and dueBefore and dueBefore <= now
   local idle = not wasOwed and not state.cycle and not cooling
-  local stuck = state.breaker and A.automatic == '1' and not running
   known = known or knownWhy(K.why, A.source, texts)
   local firstAt = known.firstAt or now
   change('owedSince', wasOwed or now)
   if A.onHold == 'override' then change('overrideHold', 1) end
-  if A.automatic ~= '1' then change('deliberate', 1) end
+  if A.automatic ~= '1' then
+    change('deliberate', 1)
+    endsLoop = endsLoop or state.loop or state.echoes
+    state.loop, state.echoes = nil, nil
+  elseif not state.loop and not lookedForLoop then
+    lookedForLoop, loopFound = true, findLoop()
+    if loopFound then state.loop = cjson.encode(loopFound) end
+    changes.loop = state.loop
+  end
+  local stuck = A.automatic == '1' and (state.loop or (state.breaker and not running))
   if byPerson and not running then
     -- A person's request clears what earlier failures put in the way.
     if state.retrying then
@@ -126,10 +158,12 @@ local function judge()
 
   local due = dueOf(state, cooldownEndsAt, now)
   if not state.cycle and not wasDue and due and due <= now then return 'fired', 'window' end
+  if state.loop then return 'coalesced', 'loop' end
   if ahead(state.heldUntil, now) and not state.overrideHold then return 'coalesced', 'held' end
   if running then return 'coalesced', 'running' end
   if stuck then return 'coalesced', 'breaker' end
   if state.retrying or ahead(state.backoffEndsAt, now) then return 'coalesced', 'backoff' end
+  if ahead(state.budgetUntil, now) and not state.ignoreCooldown then return 'coalesced', 'budget' end
   if wasOwed then return 'coalesced', 'pending' end
   if cooling and not state.ignoreCooldown then return 'coalesced', 'cooldown' end
   return 'coalesced', 'window'
@@ -182,6 +216,7 @@ if isOwed(decision) then
     hintId = state.generation
   end
   set(state, changes)
+  if endsLoop then redis.call('HDEL', K.state, 'loop', 'echoes') end
   if wasScheduled and isScheduled(state, now) and due then
     redis.call('ZADD', K.due, due, A.id)
   else
@@ -193,6 +228,14 @@ if isOwed(decision) then
       rule = decision == 'coalesced' and rule or restRule, generation = state.generation, due_at = due,
       cycle = state.cycle })
   end
+end
+
+if isOwed(decision) then
+  if loopFound then
+    emit(A.id, 'WORKSPACE_RESTART_LOOP', now, { rule = 'loop', source = A.source, reason = loopFound.reason,
+      cycles = loopFound.cycles, generation = tonumber(state.generation) })
+  end
+  tellBudget(A.id, state, now)
 end
 
 if decision == 'dropped' or restDecision == 'dropped' then

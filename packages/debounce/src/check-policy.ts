@@ -24,6 +24,20 @@ export function checkPolicy(policy: Policy): void {
   if (!Number.isInteger(breakerAfter) || breakerAfter < 1) {
     throw new ImpossiblePolicyError(`retry.breakerAfter must be a whole number from 1, got ${breakerAfter}`);
   }
+  const { loop, budget } = policy;
+  if (loop !== undefined) {
+    const { cycles } = loop;
+    if (!Number.isInteger(cycles) || cycles < 0 || cycles === 1 || cycles > 20) {
+      throw new ImpossiblePolicyError(`loop.cycles must be a whole number from 2 to 20, or 0 for never, got ${cycles}`);
+    }
+    needDuration("loop.withinMs", loop.withinMs);
+  }
+  if (budget !== undefined) {
+    if (!Number.isSafeInteger(budget.cycles) || budget.cycles < 0) {
+      throw new ImpossiblePolicyError(`budget.cycles must be a whole number from 0, got ${budget.cycles}`);
+    }
+    needDuration("budget.downtimeMs", budget.downtimeMs);
+  }
   for (const [name, source] of Object.entries(policy.sources)) checkSource(name, source);
 }
 

@@ -22,7 +22,7 @@ export interface CyclesOptions {
   /** The same as the coordinators'. Default 1. */
   readonly shards?: number;
   /** One for all, or a set that may change while the process runs; cooldown and retries are used. Default `POLICIES.default`. */
-  readonly policy?: Pick<Policy, "cooldownMs" | "retry"> | PolicyProvider;
+  readonly policy?: Pick<Policy, "cooldownMs" | "retry" | "budget"> | PolicyProvider;
   /** How long a worker may act without a word before another takes over, ms. Default 15,000. */
   readonly leaseMs?: number;
   /** A cycle begins only once replicas have its lease. Default: once Redis has it. */
@@ -118,7 +118,7 @@ export class CycleLease {
   readonly workspaceId: string;
   readonly cycle: BegunReply;
   readonly #transitions: Transitions;
-  readonly #policy: Pick<Policy, "cooldownMs" | "retry">;
+  readonly #policy: Pick<Policy, "cooldownMs" | "retry" | "budget">;
   readonly #leaseMs: number;
   readonly #lost = new AbortController();
   readonly #steps: StepRecord;
@@ -131,7 +131,7 @@ export class CycleLease {
     workspaceId: string,
     cycle: BegunReply,
     transitions: Transitions,
-    policy: Pick<Policy, "cooldownMs" | "retry">,
+    policy: Pick<Policy, "cooldownMs" | "retry" | "budget">,
     leaseMs: number,
     sentAt: number,
   ) {
@@ -187,6 +187,7 @@ export class CycleLease {
       id: this.workspaceId,
       fencingToken,
       retry: this.#retryAfter(result),
+      budget: this.#policy.budget,
       jitter: Math.random(),
       steps: this.#steps.finish(),
       nonce: randomBytes(9).toString("base64url"),

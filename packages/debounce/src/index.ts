@@ -41,7 +41,11 @@ export { bindScriptSet, type RunScriptOf, readScript, type Script, type ScriptSe
 export type { JudgedTriggers, Observer } from "./observer.ts";
 export {
   BUILT_IN_SOURCES,
+  type BudgetPolicy,
   type BuiltInSource,
+  LOOP,
+  type LoopPolicy,
+  NO_BUDGET,
   POLICIES,
   type Policy,
   PROFILES,

@@ -22,6 +22,8 @@ export interface Owed {
   readonly overrideHold: boolean;
   /** A change or a person is behind one of them: an attempt is worth its while though the breaker opens. */
   readonly deliberate: boolean;
+  /** Our own restarts bring it about, again and again: nothing starts it but a change or a person. */
+  readonly looping: boolean;
   /** When the first trigger of each source arrived. */
   readonly firstAt: Readonly<Record<string, number>>;
 }
@@ -40,6 +42,8 @@ export interface Facts {
   readonly breakerOpen: boolean;
   /** After a failure, nothing starts before this. */
   readonly backoffEndsAt: number | undefined;
+  /** The restart budget of the day is spent until then. */
+  readonly budgetUntil?: number | undefined;
   /** An operator holds restarts back until then; Infinity = until released. */
   readonly heldUntil: number | undefined;
   readonly owed: Owed | undefined;
@@ -65,6 +69,7 @@ const NOTHING_OWED: Owed = {
   ignoreCooldown: false,
   overrideHold: false,
   deliberate: false,
+  looping: false,
   firstAt: {},
 };
 
@@ -72,6 +77,8 @@ export interface TriggerFacts {
   readonly source: string;
   /** Whether a person overrides a hold with it. */
   readonly force?: boolean;
+  /** Whether it was this that followed each of the last restarts: lua/trigger.lua says when that is so. */
+  readonly closesLoop?: boolean;
 }
 
 /** Judges one trigger. The numbers in the comments are DESIGN's order of judgement, kept in docs/policies.md. */
@@ -100,8 +107,10 @@ export function judge(facts: Facts, trigger: TriggerFacts, policy: SourcePolicy,
   const firstAt = { ...before.firstAt, [trigger.source]: before.firstAt[trigger.source] ?? now };
   const overrideHold = before.overrideHold || trigger.force === true;
   const deliberate = before.deliberate || !policy.automatic;
-  const common = { ...before, firstAt, overrideHold, deliberate };
-  const stuck = facts.breakerOpen && policy.automatic && !facts.running;
+  // A change or a person ends a loop.
+  const looping = !deliberate && (before.looping || trigger.closesLoop === true);
+  const common = { ...before, firstAt, overrideHold, deliberate, looping };
+  const stuck = policy.automatic && (looping || (facts.breakerOpen && !facts.running));
   const waitsForQuiet = policy.trailing && !(policy.leading && claimed && idle);
   const owed: Owed = stuck
     ? common
@@ -135,10 +144,12 @@ export function judge(facts: Facts, trigger: TriggerFacts, policy: SourcePolicy,
     supersedes,
   });
   if (startable && !wasDue && isDue(dueAt, now)) return verdict("fired", "window");
+  if (owed.looping) return verdict("coalesced", "loop");
   if (isAhead(facts.heldUntil, now) && !owed.overrideHold) return verdict("coalesced", "held");
   if (after.running) return verdict("coalesced", "running");
   if (stuck) return verdict("coalesced", "breaker");
   if (after.retrying || isAhead(after.backoffEndsAt, now)) return verdict("coalesced", "backoff");
+  if (isAhead(facts.budgetUntil, now) && !owed.ignoreCooldown) return verdict("coalesced", "budget");
   if (facts.owed !== undefined) return verdict("coalesced", "pending");
   if (cooling && !owed.ignoreCooldown) return verdict("coalesced", "cooldown");
   return verdict("coalesced", "window");
@@ -146,14 +157,14 @@ export function judge(facts: Facts, trigger: TriggerFacts, policy: SourcePolicy,
 
 /** When the owed cycle may start, by the facts (rule 7). Undefined when nothing is owed or nothing will start it. */
 export function dueOf(
-  facts: Pick<Facts, "owed" | "cooldownEndsAt" | "backoffEndsAt" | "heldUntil">,
+  facts: Pick<Facts, "owed" | "cooldownEndsAt" | "backoffEndsAt" | "budgetUntil" | "heldUntil">,
   now: number,
 ): number | undefined {
-  if (facts.owed === undefined) return undefined;
+  if (facts.owed === undefined || facts.owed.looping) return undefined;
   const { dueNowAt, quietEndsAt, deadlineAt, ignoreCooldown, overrideHold } = facts.owed;
   const quiet = quietEndsAt === undefined ? Infinity : Math.min(quietEndsAt, deadlineAt ?? Infinity);
   let due = Math.min(dueNowAt ?? Infinity, quiet);
-  if (!ignoreCooldown) due = Math.max(due, facts.cooldownEndsAt ?? 0);
+  if (!ignoreCooldown) due = Math.max(due, facts.cooldownEndsAt ?? 0, facts.budgetUntil ?? 0);
   due = Math.max(due, facts.backoffEndsAt ?? 0);
   if (!overrideHold && isAhead(facts.heldUntil, now)) due = Math.max(due, facts.heldUntil);
   return due === Infinity ? undefined : due;

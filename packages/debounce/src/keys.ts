@@ -13,6 +13,7 @@ export type KeyRole =
   | "covers"
   | "journal"
   | "lastCycle"
+  | "spent"
   | "activity"
   | "idempotency"
   | "shadow"
@@ -32,6 +33,7 @@ const OF_WORKSPACE: Readonly<Partial<Record<KeyRole, string>>> = {
   covers: "covers",
   journal: "journal",
   lastCycle: "last-cycle",
+  spent: "spent",
   activity: "activity",
   idempotency: "idempotency",
   shadow: "shadow",

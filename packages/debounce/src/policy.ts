@@ -17,7 +17,7 @@ export interface SourcePolicy {
   readonly running: "follow-up" | "drop";
   /**
    * Fires without a person or a change behind it (probes, start-up). Such a trigger cannot bring back a workspace whose
-   * restarts failed until the breaker opened.
+   * restarts failed until the breaker opened, and may be in a loop with them.
    */
   readonly automatic: boolean;
 }
@@ -27,7 +27,33 @@ export interface Policy {
   readonly cooldownMs: number;
   readonly sources: Readonly<Record<string, SourcePolicy>>;
   readonly retry: RetryPolicy;
+  /** When restarts that bring about the next one are a loop. Default: `LOOP`. */
+  readonly loop?: LoopPolicy;
+  /** What the restarts of a day may cost. Default: as much as they like. */
+  readonly budget?: BudgetPolicy;
 }
+
+/**
+ * An automatic source that fires with the same reason shortly after each of the last restarts, with nothing but automatic
+ * triggers behind those in between, is caused by them.
+ */
+export interface LoopPolicy {
+  /** After so many restarts it is a loop: 2 to 20; 0 = never. */
+  readonly cycles: number;
+  /** How long after a restart, its cooldown included, a trigger still follows it, milliseconds. */
+  readonly withinMs: number;
+}
+
+/** Per rolling 24 hours. Beyond it automatic restarts wait; people may still restart. 0 = no limit. */
+export interface BudgetPolicy {
+  /** Restarts, those of people included. */
+  readonly cycles: number;
+  /** From the begin of each restart to its end, in all, milliseconds. */
+  readonly downtimeMs: number;
+}
+
+export const LOOP: LoopPolicy = { cycles: 3, withinMs: 60_000 };
+export const NO_BUDGET: BudgetPolicy = { cycles: 0, downtimeMs: 0 };
 
 /** What happens to a cycle that failed. */
 export interface RetryPolicy {
@@ -78,6 +104,8 @@ const SETTLE_FILES: SourcePolicy = { ...LEADING_AND_TRAILING, leading: false };
 const COMMON = {
   cooldownMs: 60_000,
   retry: { backoffMs: 5_000, maxBackoffMs: 300_000, breakerAfter: 5 },
+  loop: LOOP,
+  budget: NO_BUDGET,
 } as const;
 
 /** The profiles: `default`, `seed` (exactly the single-process fix this began with), `settle` (one cycle, after the burst). */

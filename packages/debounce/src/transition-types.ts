@@ -1,6 +1,6 @@
 /** What each transition takes and answers. Times are ms of Redis' clock; `now` is for tests. */
 import type { Observer } from "./observer.ts";
-import type { RetryPolicy } from "./policy.ts";
+import type { BudgetPolicy, RetryPolicy } from "./policy.ts";
 import type { Choice } from "./policy-set.ts";
 import type { Replication } from "./replication.ts";
 import type { Decision, Outcome, Phase, Rule } from "./vocabulary.ts";
@@ -123,6 +123,7 @@ export interface EndCall {
   readonly error?: string;
   readonly instance?: Readonly<Record<string, unknown>>;
   readonly retry: RetryPolicy;
+  readonly budget?: BudgetPolicy | undefined;
   /** What the attempt did, in order. */
   readonly steps?: readonly Step[];
   /** 0 to 1. */

@@ -6,7 +6,7 @@ import type { Cluster, Redis } from "ioredis";
 import { fromRedis, NotReplicatedError } from "./errors.ts";
 import type { KeyRole, KeySpace } from "./keys.ts";
 import type { CallInBatch } from "./lua-scripts.ts";
-import type { Policy, SourcePolicy } from "./policy.ts";
+import { LOOP, NO_BUDGET, type Policy, type SourcePolicy } from "./policy.ts";
 import type { Choice } from "./policy-set.ts";
 import type { Acknowledged } from "./replication.ts";
 import { bindScripts, type KeyOf, type RunScript, type ScriptArguments, type ScriptName } from "./scripts.ts";
@@ -91,7 +91,7 @@ export class Transitions {
     if (found !== undefined) return found;
     const shared = {
       source,
-      ...chosenFrom(choice, (policy) => sourceArguments(policy.sources[source] as SourcePolicy)),
+      ...chosenFrom(choice, (policy) => sourceArguments(policy, source)),
       write: flag(call.write),
       onHold: call.onHold,
       idempotencyKey: idempotencyKey ?? "",
@@ -108,7 +108,7 @@ export class Transitions {
       keyOf: this.#keysOf(call.id),
       shared: {
         leaseMs: this.#settings.leaseMs,
-        ...chosenFrom(call.choice, ({ cooldownMs }) => ({ cooldownMs: String(cooldownMs) })),
+        ...chosenFrom(call.choice, beginArguments),
         activityTtlMs: this.#settings.activityTtlMs,
         now: call.now ?? "",
       },
@@ -195,6 +195,8 @@ export class Transitions {
         instance: call.instance === undefined ? "" : JSON.stringify(call.instance),
         backoffMs: call.retry.backoffMs,
         maxBackoffMs: call.retry.maxBackoffMs,
+        budgetCycles: call.budget?.cycles ?? 0,
+        budgetDowntimeMs: call.budget?.downtimeMs ?? 0,
         jitter: call.jitter,
         steps: stepsJson(call.steps),
         nonce: call.nonce ?? "",
@@ -478,7 +480,8 @@ function chosenFrom<Name extends string>(
   return { ...argumentsOf(otherwise), ...chosen } as Arguments<Name | "alternatives">;
 }
 
-function sourceArguments(policy: SourcePolicy) {
+function sourceArguments({ sources, loop = LOOP }: Policy, source: string) {
+  const policy = sources[source] as SourcePolicy;
   return {
     windowMs: String(policy.windowMs),
     leading: flag(policy.leading),
@@ -487,6 +490,16 @@ function sourceArguments(policy: SourcePolicy) {
     cooldown: policy.cooldown,
     running: policy.running,
     automatic: flag(policy.automatic),
+    loopCycles: String(loop.cycles),
+    loopWithinMs: String(loop.withinMs),
+  };
+}
+
+function beginArguments({ cooldownMs, budget = NO_BUDGET }: Policy) {
+  return {
+    cooldownMs: String(cooldownMs),
+    budgetCycles: String(budget.cycles),
+    budgetDowntimeMs: String(budget.downtimeMs),
   };
 }
 

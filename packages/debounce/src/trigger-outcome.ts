@@ -34,7 +34,11 @@ export function outcomeOf(
   if (phase === "running" && cycle !== undefined && cycle.action === "restart" && cycle.generation >= generation) {
     return { status: "running", cycleId: cycle.id, attempt: cycle.attempt };
   }
-  if (phase === "failed") return { status: "failed", error: lastCycle?.error };
+  if (phase === "failed") {
+    const { loop } = restart;
+    const error = loop === undefined ? lastCycle?.error : `${loop.source} is in a loop with our own restarts`;
+    return { status: "failed", error };
+  }
   return { status: "pending", phase, dueAt: restart.dueAt };
 }
 

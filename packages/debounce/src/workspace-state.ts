@@ -37,10 +37,21 @@ export interface RestartState {
   readonly lastCycle: LastCycle | undefined;
   /** An operator holds restarts back until then, ms. */
   readonly heldUntil: number | undefined;
+  /** The restart budget of the day is spent until then: automatic restarts wait, ms. */
+  readonly budgetUntil: number | undefined;
+  /** What is owed is in a loop with our own restarts. */
+  readonly loop: RestartLoop | undefined;
   /** Failures in a row of the last cycles. */
   readonly failures: number;
-  /** Failed so often that only a person or a new change brings it back. */
+  /** Failed so often, or restarted in a loop, that only a person or a new change brings it back. */
   readonly breakerOpen: boolean;
+}
+
+/** The source and reason that followed each of these restarts. */
+export interface RestartLoop {
+  readonly source: string;
+  readonly reason: string;
+  readonly cycles: readonly string[];
 }
 
 export interface RunningCycle {
@@ -104,8 +115,10 @@ export function describeWorkspace(id: string, snapshot: Snapshot): WorkspaceStat
             },
       lastCycle: snapshot.lastCycle === undefined ? undefined : (JSON.parse(snapshot.lastCycle) as LastCycle),
       heldUntil: (numberOf(state.heldUntil) ?? 0) > now ? numberOf(state.heldUntil) : undefined,
+      budgetUntil: (numberOf(state.budgetUntil) ?? 0) > now ? numberOf(state.budgetUntil) : undefined,
+      loop: state.loop === undefined ? undefined : (JSON.parse(state.loop) as RestartLoop),
       failures: numberOf(state.stopFailures) ?? numberOf(state.failures) ?? 0,
-      breakerOpen: state.breaker !== undefined,
+      breakerOpen: state.breaker !== undefined || state.loop !== undefined,
     },
   };
 }
@@ -125,6 +138,7 @@ function dueAtOf(snapshot: Snapshot): number | undefined {
     {
       cooldownEndsAt,
       backoffEndsAt: numberOf(state.backoffEndsAt),
+      budgetUntil: numberOf(state.budgetUntil),
       heldUntil: numberOf(state.heldUntil),
       owed: owedOf(state),
     },
@@ -151,6 +165,7 @@ function owedOf(state: Readonly<Record<string, string>>): Owed | undefined {
     ignoreCooldown: state.ignoreCooldown !== undefined,
     overrideHold: state.overrideHold !== undefined,
     deliberate: state.deliberate !== undefined,
+    looping: state.loop !== undefined,
     firstAt: {},
   };
 }
@@ -163,7 +178,9 @@ function phaseOf(snapshot: Snapshot): Phase {
   if (held) return "held";
   if (state.retrying !== undefined) return "backoff";
   if (state.owedSince === undefined) return "idle";
-  if (dueAtOf(snapshot) === undefined) return state.breaker === undefined ? "idle" : "failed";
+  if (dueAtOf(snapshot) === undefined)
+    return state.breaker === undefined && state.loop === undefined ? "idle" : "failed";
+  if ((numberOf(state.budgetUntil) ?? 0) > now && state.ignoreCooldown === undefined) return "held";
   return (numberOf(state.backoffEndsAt) ?? 0) > now ? "backoff" : "scheduled";
 }
 

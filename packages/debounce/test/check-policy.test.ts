@@ -53,6 +53,11 @@ describe("a policy that cannot work is refused, and the error names what and whe
       { ...base, retry: { ...base.retry, breakerAfter: 0 } },
       /breakerAfter must be a whole number from 1, got 0/,
     ],
+    ["a loop of one", { ...base, loop: { cycles: 1, withinMs: 0 } }, /loop\.cycles must be .* from 2 to 20.*got 1/],
+    ["a loop of many", { ...base, loop: { cycles: 21, withinMs: 0 } }, /loop\.cycles must be .*got 21/],
+    ["a loop in no time", { ...base, loop: { cycles: 2, withinMs: -1 } }, /loop\.withinMs must be .*got -1/],
+    ["half a restart", { ...base, budget: { cycles: 0.5, downtimeMs: 0 } }, /budget\.cycles must be .*got 0\.5/],
+    ["no downtime", { ...base, budget: { cycles: 0, downtimeMs: Number.NaN } }, /budget\.downtimeMs must be .*got NaN/],
   ];
 
   test.each(impossible)("%s", (_, policy, message) => {
@@ -69,5 +74,7 @@ describe("a policy that cannot work is refused, and the error names what and whe
       expect(() => checkPolicy(withSource(odd))).not.toThrow();
     }
     expect(() => checkPolicy({ ...base, cooldownMs: 0 })).not.toThrow();
+    const off = { loop: { cycles: 0, withinMs: 0 }, budget: { cycles: 0, downtimeMs: 0 } };
+    expect(() => checkPolicy({ ...base, ...off })).not.toThrow();
   });
 });

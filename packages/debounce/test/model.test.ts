@@ -3,7 +3,7 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { ownPrefix, redisUrl } from "../../../tests/setup/shared-redis.ts";
 import { createKeySpace } from "../src/keys.ts";
-import { POLICIES, PROFILES } from "../src/policy.ts";
+import { POLICIES, type Policy } from "../src/policy.ts";
 import { Transitions } from "../src/transitions.ts";
 import { LEASE_MS, WorkspaceModel } from "./support/model.ts";
 import { commands, type Real } from "./support/model-commands.ts";
@@ -44,17 +44,27 @@ async function freshWorkspace(): Promise<Real> {
   };
 }
 
-describe.each(PROFILES)("under the profile %s", (profile) => {
+/** The profiles, and a small budget with loops that are soon found, so that both come up. */
+const POLICIES_TRIED: Readonly<Record<string, Policy>> = {
+  ...POLICIES,
+  "default with a budget": {
+    ...POLICIES.default,
+    budget: { cycles: 4, downtimeMs: 120_000 },
+    loop: { cycles: 2, withinMs: 90_000 },
+  },
+};
+
+describe.each(Object.entries(POLICIES_TRIED))("under the profile %s", (_, policy) => {
   test("the scripts and the pure model agree on every decision, due time and wake-up", async () => {
     await fc.assert(
       fc.asyncProperty(fc.commands(commands, { maxCommands: 60, size: "max" }), async (sequence) => {
         const real = await freshWorkspace();
         try {
-          const setup = () => ({ model: new WorkspaceModel(POLICIES[profile]), real });
+          const setup = () => ({ model: new WorkspaceModel(policy), real });
           await fc.asyncModelRun(setup, sequence);
         } finally {
           await transitions.forget({ id: real.id, actor: "tester" });
-          await redis.del(...Object.keys(POLICIES[profile].sources).map((source) => keys.window(source, real.id)));
+          await redis.del(...Object.keys(policy.sources).map((source) => keys.window(source, real.id)));
         }
       }),
       { numRuns: RUNS, ...(SEED !== undefined && { seed: SEED }) },

@@ -101,6 +101,11 @@ export const workspace = name(
       startedAt: time.nullable(),
       cooldownEndsAt: time.nullable(),
       heldUntil: time.nullable(),
+      budgetUntil: time.nullable().describe("The restart budget of the day is spent until then"),
+      loop: z
+        .object({ source: z.string(), reason: z.string(), cycles: z.array(z.string()) })
+        .nullable()
+        .describe("What followed each of these restarts, which is why nothing starts by itself"),
       why: z.array(covered).describe("What is owed"),
       cycle: cycle.nullable(),
       lastCycle: lastCycle.nullable(),
@@ -140,6 +145,8 @@ export const effectivePolicy = z.object({
   override: z.string().nullable().describe("The file's override that matches the workspace"),
   cooldownMs: valued(count),
   retry: z.object({ backoffMs: valued(count), maxBackoffMs: valued(count), breakerAfter: valued(count) }),
+  loop: z.object({ cycles: valued(count), withinMs: valued(count) }),
+  budget: z.object({ cycles: valued(count), downtimeMs: valued(count) }),
   sources: z.record(
     z.string(),
     z.object({

@@ -30,7 +30,11 @@ export async function expectSound(workspace: TestWorkspace, after = ""): Promise
     expect(wakeAt, told("a wish of the desired state is looked at")).toBe(number(state.desireAt));
   } else if (hasCycle && state.action !== "restart") {
     expect(wakeAt, told("a failed stop is tried again")).toBe(number(state.stopRetryAt));
-  } else if ((owed || hasCycle) && !refused && !(state.breaker !== undefined && wakeAt === undefined)) {
+  } else if (
+    (owed || hasCycle) &&
+    !refused &&
+    !((state.breaker !== undefined || state.loop !== undefined) && wakeAt === undefined)
+  ) {
     expect(wakeAt, told("what is owed is looked at")).toBeGreaterThan(0);
   } else if (wakeAt !== undefined) {
     expect.fail(told("nobody need look"));
@@ -65,9 +69,9 @@ export async function expectSound(workspace: TestWorkspace, after = ""): Promise
   const phases: Record<string, boolean> = {
     running,
     scheduled: !running && wakeAt !== undefined,
-    held: ahead(state.heldUntil),
+    held: ahead(state.heldUntil) || ahead(state.budgetUntil),
     backoff: hasCycle || ahead(state.backoffEndsAt),
-    failed: state.breaker !== undefined,
+    failed: state.breaker !== undefined || state.loop !== undefined,
     idle: !running && (wakeAt === undefined || refused),
   };
   expect(phases[restart.phase], told(`the phase ${restart.phase} is true`)).toBe(true);

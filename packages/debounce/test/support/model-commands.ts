@@ -96,13 +96,14 @@ function end(
     afterMs,
     async (model, real, now) => {
       const { id, fencingToken } = real;
-      const { retry } = model.policy;
+      const { retry, budget } = model.policy;
       const reply = await real.transitions.end({
         id,
         fencingToken,
         outcome,
         retryable,
         retry,
+        budget,
         jitter,
         error: "x",
         now,

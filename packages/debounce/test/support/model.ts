@@ -3,12 +3,15 @@
  * retries, the breaker, holds and operators' verbs. It is compared with the scripts, step by step.
  */
 import { dueOf, type Facts, judge, type Owed } from "../../src/judge.ts";
-import type { Policy } from "../../src/policy.ts";
+import { LOOP, NO_BUDGET, type Policy } from "../../src/policy.ts";
+import { ModelBudget } from "./model-budget.ts";
+import { ModelEchoes } from "./model-echoes.ts";
 
 export const LEASE_MS = 15_000;
 
 export interface ModelCycle {
   attempt: number;
+  startedAt: number;
   leaseEndsAt: number;
   /** Its last attempt failed; it waits for the backoff's end. */
   retrying: boolean;
@@ -41,6 +44,7 @@ const NOTHING: Owed = {
   ignoreCooldown: false,
   overrideHold: false,
   deliberate: false,
+  looping: false,
   firstAt: {},
 };
 
@@ -61,9 +65,13 @@ export class WorkspaceModel {
   #backoffEndsAt: number | undefined;
   #breakerOpen = false;
   #heldUntil: number | undefined;
+  readonly #echoes: ModelEchoes;
+  readonly #budget: ModelBudget;
 
   constructor(policy: Policy) {
     this.policy = policy;
+    this.#echoes = new ModelEchoes(policy.loop ?? LOOP);
+    this.#budget = new ModelBudget(policy.budget ?? NO_BUDGET);
   }
 
   get running(): boolean {
@@ -73,16 +81,20 @@ export class WorkspaceModel {
   trigger(source: string, force: boolean) {
     const policy = this.policy.sources[source];
     if (policy === undefined) throw new Error(`no policy for ${source}`);
-    const result = judge(this.#facts(source), { source, force }, policy, this.now);
+    const facts = this.#facts(source);
+    const asked = judge(facts, { source, force }, policy, this.now);
+    const isEcho = policy.automatic && isOwed(asked) && !this.owed?.looping && !this.owed?.deliberate;
+    const closesLoop = isEcho && !this.#breakerOpen && this.#echoes.hear(source, this.running, this.now);
+    const result = closesLoop ? judge(facts, { source, force, closesLoop }, policy, this.now) : asked;
+    if (!policy.automatic && isOwed(result)) this.#echoes.forget();
     if (result.claimedUntil !== undefined) this.#windows.set(source, result.claimedUntil);
     this.owed = result.owed;
-    const isOwed = result.decision === "fired" || result.decision === "coalesced";
-    if (isOwed) this.waiting = sum(this.waiting, { [source]: 1 });
-    if (isOwed && policy.cooldown === "ignore" && !this.running) {
+    if (isOwed(result)) this.waiting = sum(this.waiting, { [source]: 1 });
+    if (isOwed(result) && policy.cooldown === "ignore" && !this.running) {
       if (result.supersedes) this.#takeBack();
       this.#forgetFailures();
     }
-    return { decision: result.decision, rule: result.rule, dueAt: isOwed ? result.dueAt : undefined };
+    return { decision: result.decision, rule: result.rule, dueAt: isOwed(result) ? result.dueAt : undefined };
   }
 
   begin(): BeginAnswer {
@@ -90,6 +102,7 @@ export class WorkspaceModel {
       if (this.cycle.leaseEndsAt > this.now) return { kind: "busy", leaseEndsAt: this.cycle.leaseEndsAt };
       return this.#attempt(this.cycle, "takeover");
     }
+    if (this.owed !== undefined) this.#budget.reckon(this.now);
     const wakeAt = this.wakeAt();
     if (wakeAt === undefined) return { kind: "idle" };
     if (wakeAt > this.now) return { kind: "not-due", dueAt: wakeAt };
@@ -102,6 +115,7 @@ export class WorkspaceModel {
     this.cycle = {
       covers,
       attempt: 1,
+      startedAt: this.now,
       leaseEndsAt,
       retrying: false,
       action,
@@ -112,12 +126,14 @@ export class WorkspaceModel {
       stopFailures: 0,
       stopRetryAt: undefined,
     };
-    this.desireAt = undefined;
     if (action === "restart") {
+      this.#echoes.restart(this.now, this.policy.cooldownMs, !this.owed?.deliberate && this.desireAt === undefined);
+      this.#budget.restart(this.now);
       this.owed = undefined;
       this.waiting = {};
       this.#cooldownEndsAt = this.now + this.policy.cooldownMs;
     }
+    this.desireAt = undefined;
     return { kind: "begun", how: "new", attempt: 1, action, covers };
   }
 
@@ -151,6 +167,10 @@ export class WorkspaceModel {
       return "retry";
     }
     this.cycle = undefined;
+    if (isRestart) {
+      this.#echoes.ended(told, this.now);
+      this.#budget.ended(told, cycle.startedAt, this.now);
+    }
     if (told === "ok") this.#forgetFailures();
     else if (cycle.canceled) return told;
     else if (isRestart && (failed || Object.keys(cycle.covers).length > 0)) {
@@ -180,7 +200,7 @@ export class WorkspaceModel {
     if (this.#isHeld()) return "held";
     if (this.owed !== undefined) {
       const dueNowAt = Math.min(this.owed.dueNowAt ?? this.now, this.now);
-      this.owed = { ...this.owed, dueNowAt, ignoreCooldown: true, deliberate: true };
+      this.owed = { ...this.owed, dueNowAt, ignoreCooldown: true, deliberate: true, looping: false };
     }
     this.#backoffEndsAt = retrying ? this.now : undefined;
     return "flushed";
@@ -291,10 +311,15 @@ export class WorkspaceModel {
       retrying: this.cycle?.retrying === true,
       breakerOpen: this.#breakerOpen,
       backoffEndsAt: this.#backoffEndsAt,
+      budgetUntil: this.#budget.until,
       heldUntil: this.#heldUntil,
       owed: this.owed,
     };
   }
+}
+
+function isOwed({ decision }: { readonly decision: string }): boolean {
+  return decision === "fired" || decision === "coalesced";
 }
 
 function sum(a: Counts, b: Counts): Counts {

@@ -70,6 +70,7 @@ export class ScriptsMachine implements Machine {
       ignoreCooldown: state.ignoreCooldown !== undefined,
       overrideHold: false,
       deliberate: state.deliberate !== undefined,
+      looping: state.loop !== undefined,
       firstAt: {},
     };
     const due = dueOf({ owed, cooldownEndsAt, backoffEndsAt: undefined, heldUntil: undefined }, 0);

@@ -43,6 +43,13 @@ export const SITUATIONS: Readonly<Record<string, (workspace: TestWorkspace) => P
     await workspace.cycle("failed", { retryable: false });
     workspace.at(HOUR);
   },
+  "in a loop": async (workspace) => {
+    for (let i = 0; i < 3; i += 1) {
+      await workspace.at(i * 61_000).trigger("startup");
+      await workspace.cycle();
+    }
+    await workspace.at(183_000).trigger("startup");
+  },
   held: (workspace) => workspace.at(0).hold(HOUR),
   "held, with more owed": async (workspace) => {
     await workspace.at(0).trigger("startup");

@@ -124,8 +124,8 @@ export class TestWorkspace {
   /** Ends the last attempt, or the one whose token is given. */
   async end(outcome: EndCall["outcome"] = "ok", more: Partial<EndCall> = {}) {
     const fencingToken = this.attempt?.fencingToken ?? 0;
-    const { retry } = this.policy;
-    const call = { id: this.id, fencingToken, outcome, retry, jitter: 0, now: this.now };
+    const { retry, budget } = this.policy;
+    const call = { id: this.id, fencingToken, outcome, retry, budget, jitter: 0, now: this.now };
     const error = outcome === "failed" || outcome === "declined" ? { error: "it broke" } : {};
     return this.transitions.end({ ...call, ...error, ...more });
   }

@@ -2,6 +2,8 @@
 import {
   checkPolicy,
   ImpossiblePolicyError,
+  LOOP,
+  NO_BUDGET,
   POLICIES,
   type Policy,
   type Profile,
@@ -21,16 +23,20 @@ export class LayeredPolicy {
   readonly #origins: Record<string, string> = {};
   #cooldownMs: number;
   #retry: Policy["retry"];
+  #loop = LOOP;
+  #budget = NO_BUDGET;
   readonly #sources: Record<string, SourcePolicy> = {};
 
   constructor(profile: Profile) {
-    const { cooldownMs, retry, sources } = POLICIES[profile];
+    const { cooldownMs, retry, loop = LOOP, budget = NO_BUDGET, sources } = POLICIES[profile];
     const origin = `profile ${profile}`;
     this.#profile = profile;
     this.#cooldownMs = cooldownMs;
     this.#origins.cooldownMs = origin;
     this.#retry = retry;
     this.#note("retry", retry, origin);
+    this.#loop = { ...this.#loop, ...this.#note("loop", loop, origin) };
+    this.#budget = { ...this.#budget, ...this.#note("budget", budget, origin) };
     for (const [name, source] of Object.entries(sources)) this.addSource(name, source, origin);
   }
 
@@ -48,12 +54,14 @@ export class LayeredPolicy {
   }
 
   /** Sources it does not know are left out: the caller says so. */
-  lay({ cooldownMs, retry, sources }: Omit<PolicyFields, "profile">, origin: string): void {
+  lay({ cooldownMs, retry, loop, budget, sources }: Omit<PolicyFields, "profile">, origin: string): void {
     if (cooldownMs !== undefined) {
       this.#cooldownMs = cooldownMs;
       this.#origins.cooldownMs = origin;
     }
     this.#retry = { ...this.#retry, ...this.#note("retry", retry ?? {}, origin) };
+    this.#loop = { ...this.#loop, ...this.#note("loop", loop ?? {}, origin) };
+    this.#budget = { ...this.#budget, ...this.#note("budget", budget ?? {}, origin) };
     for (const [name, fields] of Object.entries(sources ?? {})) {
       if (!this.knows(name)) continue;
       const known = this.#sources[name] as SourcePolicy;
@@ -62,7 +70,13 @@ export class LayeredPolicy {
   }
 
   explained(): ExplainedPolicy {
-    const policy = { cooldownMs: this.#cooldownMs, retry: this.#retry, sources: { ...this.#sources } };
+    const policy = {
+      cooldownMs: this.#cooldownMs,
+      retry: this.#retry,
+      loop: this.#loop,
+      budget: this.#budget,
+      sources: { ...this.#sources },
+    };
     return { profile: this.#profile, policy, origins: { ...this.#origins } };
   }
 

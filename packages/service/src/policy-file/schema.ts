@@ -43,6 +43,20 @@ const policyFields = {
     })
     .describe("What happens to a cycle that failed")
     .optional(),
+  loop: z
+    .strictObject({
+      cycles: z.number().int().min(0).max(20).describe("After so many restarts; 0 = never").optional(),
+      withinMs: duration("How long after a restart and its cooldown a trigger still follows it").optional(),
+    })
+    .describe("When restarts that bring about the next one are a loop, and broken")
+    .optional(),
+  budget: z
+    .strictObject({
+      cycles: z.number().int().min(0).describe("Restarts; 0 = no limit").optional(),
+      downtimeMs: duration("From the begin of each restart to its end, in all; 0 = no limit").optional(),
+    })
+    .describe("What the restarts of 24 hours may cost before automatic ones are held")
+    .optional(),
   sources: z
     .record(z.string(), sourceOverride)
     .describe("Overrides of known sources: built-in ones, and those under customSources")
