@@ -11,9 +11,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Journal, ProvisionerError } from "../../../src/provisioners/provisioner.ts";
 import { type Ec2Proxy, startEc2Proxy } from "../ec2-proxy/proxy.ts";
 import type { DoomedEc2Worker, DoomedLine } from "./doomed-ec2-worker.ts";
-import { AWS_ENVIRONMENT, Ec2Harness, startEcho } from "./ec2-harness.ts";
+import { Ec2Harness, startEcho } from "./ec2-harness.ts";
 import { Mortal } from "./mortal.ts";
 import { motoForTests } from "./moto.ts";
+import { AWS_ENVIRONMENT } from "./test-settings.ts";
 
 /** Many processes, on a machine that may be busy with other tests. */
 const SLOW_MS = 180_000;

@@ -4,8 +4,8 @@ import { writeSync } from "node:fs";
 import { Ec2Provisioner, SdkEc2Api } from "../../../src/provisioners/ec2/index.ts";
 import { BatchedEc2Api } from "../../../src/provisioners/ec2/pacing/index.ts";
 import type { Journal, Workspace } from "../../../src/provisioners/provisioner.ts";
-import { FAST, OWNER } from "./ec2-harness.ts";
 import { Mortal } from "./mortal.ts";
+import { FAST, OWNER } from "./test-settings.ts";
 
 export interface DoomedEc2Worker {
   readonly endpoint: string;

@@ -17,13 +17,9 @@ import { identityTags, TAG } from "../../../src/provisioners/ec2/tags.ts";
 import type { Cycle, Journal, Workspace } from "../../../src/provisioners/provisioner.ts";
 import { idempotent } from "./idempotent-api.ts";
 import { motoForTests } from "./moto.ts";
+import { AWS_ENVIRONMENT, FAST, OWNER } from "./test-settings.ts";
 
-export const OWNER = "test-coordinator";
-export const FAST = { pollMs: 5, retryMs: 1, retries: 3 };
 const LIVE = ["pending", "running", "stopping", "stopped"];
-
-/** The SDK's ordinary chain finds these. */
-export const AWS_ENVIRONMENT = { AWS_REGION: "us-east-1", AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "test" };
 
 export interface Subnet {
   readonly id: string;

@@ -3,8 +3,9 @@ import { StopInstancesCommand, TerminateInstancesCommand } from "@aws-sdk/client
 import { describe, expect, it } from "vitest";
 import type { LaunchCall } from "../../../src/provisioners/ec2/api.ts";
 import { TAG } from "../../../src/provisioners/ec2/tags.ts";
-import { OWNER, startBench } from "./ec2-harness.ts";
+import { startBench } from "./ec2-harness.ts";
 import { overriding } from "./idempotent-api.ts";
+import { OWNER } from "./test-settings.ts";
 
 const { isThere, harness, echo } = await startBench();
 
