@@ -123,7 +123,9 @@ describe("cancel", () => {
     await api.post(id, "restart");
     const lease = await api.begin(id);
     await api.trigger(id, { source: "file-write" });
-    expect((await as(id, "cancel")).json).toEqual({ id, canceled: 1, stopping: true });
+    const { cycleId } = lease.cycle;
+    expect((await as(id, "cancel")).json).toEqual({ id, canceled: 1, stopping: true, cycleId });
+    expect((await as(id, "cancel")).json).toEqual({ id, canceled: 0, stopping: true, cycleId });
     await lease.record("{}");
     expect(lease.stopAsked).toBe(true);
     await lease.end({ outcome: "canceled" });
@@ -140,8 +142,9 @@ describe("cancel", () => {
     await lease.end({ outcome: "ok" });
     expect(await api.state(id)).toMatchObject({
       status: "online",
-      restart: { phase: "idle", lastCycle: { outcome: "ok" } },
+      restart: { phase: "idle", lastCycle: { outcome: "ok", cancelTooLate: true } },
     });
+    expect((await told(id, "WORKSPACE_ONLINE"))[0]?.payload).toMatchObject({ cancel_too_late: true });
   });
 
   test("ends the waiting for a retry", async () => {
@@ -210,5 +213,33 @@ describe("flush", () => {
     const id = await owed();
     await as(id, verb);
     expect(await as(id, "flush")).toMatchObject({ status: 409, json: { rule } });
+  });
+});
+
+describe("every verb is recorded with its actor, and asked again changes nothing more", () => {
+  test.each([
+    ["hold", "WORKSPACE_HELD"],
+    ["release", "WORKSPACE_RELEASED"],
+    ["flush", "WORKSPACE_RESTART_FLUSHED"],
+    ["cancel", "WORKSPACE_RESTART_CANCELED"],
+    ["pause", "WORKSPACE_PAUSED"],
+    ["resume", "WORKSPACE_RESUMED"],
+    ["hibernate", "WORKSPACE_PAUSED"],
+    ["wake", "WORKSPACE_RESUMED"],
+  ])("%s", async (verb, event) => {
+    const id = await owed();
+    const before: Readonly<Record<string, string>> = { release: "hold", resume: "pause", wake: "hibernate" };
+    const first = before[verb];
+    if (first !== undefined) await as(id, first);
+    expect((await as(id, verb)).status).toBe(202);
+    const once = await api.state(id);
+    expect([200, 202]).toContain((await as(id, verb)).status);
+    const twice = await api.state(id);
+    // A hold that is asked for again begins anew.
+    const { heldUntil: _, dueAt: __, ...rest } = twice.restart;
+    expect(once.restart).toMatchObject(rest);
+    expect(twice.status).toBe(once.status);
+    for (const { payload } of await told(id, event)) expect(payload).toMatchObject({ actor: "operate" });
+    expect((await told(id, event)).length).toBeGreaterThan(0);
   });
 });

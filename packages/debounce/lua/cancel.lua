@@ -1,7 +1,7 @@
 -- Drops what is owed. A running cycle is asked to stop at its next safe point; its triggers are canceled only if it does.
 -- KEYS: workspace state startedAt due phases why covers journal lastCycle events activity
 -- ARGV: id actor reason activityTtlMs now
--- Reply: {'canceled', triggers, ended 0|1} | {'stopping', triggers, 0} | {'nothing-owed'} | {'unknown'}
+-- Reply: {'canceled', triggers, ended 0|1} | {'stopping', triggers, 0, cycle} | {'nothing-owed'} | {'unknown'}
 -- Reply: triggers: how many were owed and are no more; ended: a cycle that waited for its retry is over; 'stopping': a cycle runs and was asked to stop
 -- Events: WORKSPACE_RESTART_CANCELED
 
@@ -10,6 +10,8 @@ local workspace = readHash(K.workspace)
 if not workspace.desired then return { 'unknown' } end
 local state = readHash(K.state)
 local running = isRunning(state) and state.action == 'restart'
+-- Asked again, with nothing owed since: it was told, and stops or not.
+if running and state.canceledTo and not state.owedSince then return { 'stopping', 0, 0, state.cycle } end
 local retrying = state.retrying and state.action == 'restart'
 if not state.owedSince and not running and not retrying then return { 'nothing-owed' } end
 
@@ -36,8 +38,10 @@ schedule(A.id, state, workspace, tonumber(redis.call('GET', K.startedAt) or nil)
 
 local triggers = 0
 for _, covered in ipairs(dropped) do triggers = triggers + covered.count end
-local payload = { actor = A.actor, generation = generation, observed = not running and generation or nil, triggers = triggers, running = running and true or false }
+local payload = { actor = A.actor, generation = generation, observed = not running and generation or nil, triggers = triggers, running = running and true or false,
+  cycle = running and state.cycle or nil }
 if A.reason ~= '' then payload.reason = A.reason end
 if #dropped > 0 then payload.canceled = dropped end
 emit(A.id, 'WORKSPACE_RESTART_CANCELED', now, payload)
-return { running and 'stopping' or 'canceled', triggers, retrying and 1 or 0 }
+if running then return { 'stopping', triggers, 0, state.cycle } end
+return { 'canceled', triggers, retrying and 1 or 0 }

@@ -88,6 +88,9 @@ end
 
 -- From here on the cycle is over.
 record.mid_writes = midWrites(state)
+-- Somebody canceled it, and it was past its last safe point.
+local tooLate = outcome == 'ok' and canceledTo and true or nil
+record.cancel_too_late = tooLate
 record.dropped = takeDrops(state)
 local covers = whyList(K.covers)
 if #covers > 0 then record.covers = covers end
@@ -119,7 +122,7 @@ end
 
 redis.call('SET', K.lastCycle, cjson.encode({ id = record.cycle, generation = generation, action = action,
   outcome = outcome, startedAt = record.started_at, endedAt = now, attempt = record.attempt,
-  error = record.error, covers = record.covers }), 'PX', A.activityTtlMs)
+  error = record.error, cancelTooLate = tooLate, covers = record.covers }), 'PX', A.activityTtlMs)
 clearCycle(state)
 
 if outcome == 'failed' then redis.call('HSET', K.workspace, 'status', 'failed') end

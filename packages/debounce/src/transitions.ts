@@ -355,12 +355,15 @@ export class Transitions {
     reason?: string | undefined;
     now?: number;
   }): Promise<
-    | { readonly kind: "canceled" | "stopping"; readonly triggers: number }
+    | { readonly kind: "canceled"; readonly triggers: number }
+    | { readonly kind: "stopping"; readonly triggers: number; readonly cycleId: string }
     | { readonly kind: "nothing-owed" | "unknown" }
   > {
     const reply = await this.#verb("cancel", call, { reason: byOf(call).reason });
     if (reply[2] === 1) this.#settings.observer?.ended?.("canceled");
-    if (reply[0] === "canceled" || reply[0] === "stopping") return { kind: reply[0], triggers: Number(reply[1]) };
+    const triggers = Number(reply[1]);
+    if (reply[0] === "canceled") return { kind: "canceled", triggers };
+    if (reply[0] === "stopping") return { kind: "stopping", triggers, cycleId: String(reply[3]) };
     return { kind: reply[0] as "nothing-owed" | "unknown" };
   }
 

@@ -14,7 +14,8 @@ export type FlushResult =
   | { readonly kind: "nothing-owed" | "held" | "unknown" };
 /** `triggers`: how many were owed and are no more. `stopping`: a cycle runs and was asked to stop at a safe point. */
 export type CancelResult =
-  | { readonly kind: "canceled" | "stopping"; readonly triggers: number }
+  | { readonly kind: "canceled"; readonly triggers: number }
+  | { readonly kind: "stopping"; readonly triggers: number; readonly cycleId: string }
   | { readonly kind: "nothing-owed" | "unknown" };
 
 export class Verbs {

@@ -73,6 +73,8 @@ export interface LastCycle {
   readonly endedAt: number;
   readonly attempt: number;
   readonly error?: string;
+  /** Somebody canceled it, and it was past its last safe point. */
+  readonly cancelTooLate?: boolean;
   readonly covers?: readonly CoveredSource[];
 }
 

@@ -258,7 +258,7 @@ describe("an operator's verb tells who and what", () => {
     const one = await running();
     const { cycleId: cycle, generation } = one.attempt ?? {};
     expect(await told(one, () => one.cancel())).toEqual([
-      { event: "WORKSPACE_RESTART_CANCELED", payload: { actor: "ann", generation, triggers: 0, running: true } },
+      { event: "WORKSPACE_RESTART_CANCELED", payload: { actor: "ann", generation, triggers: 0, running: true, cycle } },
     ]);
     expect(await told(one, () => one.end("canceled"))).toMatchObject([
       { event: "WORKSPACE_RESTART_CANCELED", payload: { cycle, outcome: "canceled", covers: covers(1) } },

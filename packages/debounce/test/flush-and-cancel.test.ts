@@ -111,7 +111,11 @@ describe("a cancel", () => {
   test("of a running cycle asks it to stop; its triggers are canceled if it does", async () => {
     const one = await reached("running, with more owed");
     const { generation } = (await one.state()).restart;
-    expect(await one.cancel()).toEqual({ kind: "stopping", triggers: 1 });
+    const cycleId = one.attempt?.cycleId;
+    expect(await one.cancel()).toEqual({ kind: "stopping", triggers: 1, cycleId });
+    expect(await one.cancel(), "asked again").toEqual({ kind: "stopping", triggers: 0, cycleId });
+    const told = await one.events("WORKSPACE_RESTART_CANCELED");
+    expect(told.map(({ payload }) => payload)).toMatchObject([{ actor: "ann", running: true, cycle: cycleId }]);
     expect(await one.renew()).toMatchObject({ stopAsked: true });
     expect((await one.state()).restart.observedGeneration, "nothing is observed yet").toBe(0);
     expect(await one.end("canceled")).toMatchObject({ what: "canceled", dueAt: undefined });
@@ -127,6 +131,9 @@ describe("a cancel", () => {
     const { restart } = await one.state();
     expect(restart).toMatchObject({ phase: "idle", observedGeneration: generation, lastCycle: { outcome: "ok" } });
     expect(restart.lastCycle?.covers).toMatchObject([{ source: "startup", count: 1 }]);
+    expect(restart.lastCycle?.cancelTooLate, "it could not stop any more, and says so").toBe(true);
+    const [online] = await one.events("WORKSPACE_ONLINE");
+    expect(online?.payload).toMatchObject({ outcome: "ok", cancel_too_late: true });
     await expectSound(one);
   });
 

@@ -115,6 +115,7 @@ test("a removal is told in the shard's stream, with who or what removed it: the 
   expect(await last()).toEqual(
     expect.arrayContaining(["WORKSPACE_REMOVED", stopped.id, expect.stringContaining(cycle)]),
   );
+  expect(await last(), "and who asked for it").toContainEqual(expect.stringContaining('"actor":"ann"'));
   await forgotten.forget();
   expect(await last()).toEqual(
     expect.arrayContaining(["WORKSPACE_REMOVED", forgotten.id, expect.stringContaining("ann")]),

@@ -77,6 +77,7 @@ const lastCycle = z.object({
   endedAt: time,
   attempt: count,
   error: z.string().optional(),
+  cancelTooLate: z.boolean().optional().describe("Canceled, and past its last safe point"),
   covers: z.array(covered),
 });
 

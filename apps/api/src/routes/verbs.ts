@@ -30,8 +30,9 @@ export function verbRoutes(context: ApiContext): Router {
     const result = await verbs.cancel(id, { reason, actor: actorOf(response) });
     if (result.kind === "unknown") throw unknownWorkspace(id);
     const triggers = "triggers" in result ? result.triggers : 0;
-    // A running cycle stops at its next safe point, or ends well: the activity tells which.
-    response.status(202).json({ id, canceled: triggers, stopping: result.kind === "stopping" });
+    const stopping = result.kind === "stopping";
+    // It stops at its next safe point, or ends well: then its end says that the cancel came too late.
+    response.status(202).json({ id, canceled: triggers, stopping, ...(stopping && { cycleId: result.cycleId }) });
   });
 
   router.post("/workspaces/:id/flush", allow("operate"), async (request, response) => {

@@ -69,7 +69,7 @@ export const RESTART_OPERATIONS: readonly Operation[] = [
     answers: {
       202: {
         description: "How many triggers were dropped, and whether a cycle was asked to stop",
-        content: z.object({ id, canceled: z.number().int(), stopping: z.boolean() }),
+        content: z.object({ id, canceled: z.number().int(), stopping: z.boolean(), cycleId: z.string().optional() }),
       },
     },
   },
