@@ -26,7 +26,7 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
   "packages/fleet": [/^ioredis$/, /^@restart-coordinator\/debounce$/],
   // What both processes need knows the coordinator, and neither process.
   "packages/service": [
-    /^(ioredis|bullmq|pino|pino-pretty|prom-client|zod|yaml|fastest-levenshtein)$/,
+    /^(ioredis|bullmq|pino|pino-pretty|prom-client|zod|yaml|croner|fastest-levenshtein)$/,
     /^(bullmq-otel|@opentelemetry\/.+)$/,
     /^@restart-coordinator\/debounce$/,
   ],

@@ -17,7 +17,7 @@ export function showRestarting({ restarting, cooling, startedAt, cooldownEndsAt 
 
 export function showPolicy(
   workspaceId: string,
-  { profile, override, policy, origins }: ReturnType<LivePolicies["explain"]>,
+  { profile, override, policy, quietHours, origins }: ReturnType<LivePolicies["explain"]>,
   { revision, loadedAt, rejected }: PolicyFileStatus,
 ) {
   const explained = (path: string, values: object) =>
@@ -31,6 +31,7 @@ export function showPolicy(
     override: override ?? null,
     cooldownMs: { value: policy.cooldownMs, from: origins.cooldownMs ?? null },
     retry: explained("retry", policy.retry),
+    quietHours: { value: quietHours ?? null, from: origins.quietHours ?? null },
     loop: explained("loop", policy.loop ?? LOOP),
     budget: explained("budget", policy.budget ?? NO_BUDGET),
     sources: Object.fromEntries(sources),

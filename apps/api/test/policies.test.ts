@@ -4,8 +4,8 @@ import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { useApi } from "./support/api.ts";
 
-const RESTART_POLICY_FILE = join(mkdtempSync(join(tmpdir(), "api-policy-")), "policy.yaml");
-const write = (text: string) => writeFileSync(RESTART_POLICY_FILE, text);
+const OWN_FILE = join(mkdtempSync(join(tmpdir(), "api-policy-")), "policy.yaml");
+const write = (text: string) => writeFileSync(OWN_FILE, text);
 const BEFORE = `
 cooldownMs: 1000
 customSources: {git-push: {windowMs: 7}}
@@ -18,8 +18,8 @@ workspaces:
     sources: {file-write: {windowMs: 99}}
 `;
 write(BEFORE);
-afterAll(() => rmSync(dirname(RESTART_POLICY_FILE), { recursive: true, force: true }));
-const api = useApi({ settings: { RESTART_POLICY_FILE } });
+afterAll(() => rmSync(dirname(OWN_FILE), { recursive: true, force: true }));
+const api = useApi({ settings: { RESTART_POLICY_FILE: OWN_FILE } });
 
 interface Value {
   value: unknown;
@@ -104,6 +104,30 @@ describe("GET /workspaces/{id}/policy/shadow", () => {
     });
     const { text } = await shadowed.ask("GET", "/metrics");
     expect(text).toMatch(/^restart_shadow_triggers_total\{source="file-write",active="fired",shadow="coalesced"\} 1$/m);
+  });
+});
+
+describe("in quiet hours", () => {
+  const MINUTE = 60_000;
+  const cronAt = (ms: number) => `${new Date(ms).getUTCMinutes()} ${new Date(ms).getUTCHours()} * * *`;
+  const RESTART_POLICY_FILE = join(dirname(OWN_FILE), "quiet.yaml");
+  const window = `{from: ${cronAt(Date.now() - 10 * MINUTE)}, until: ${cronAt(Date.now() + 60 * MINUTE)}}`;
+  writeFileSync(RESTART_POLICY_FILE, `quietHours: {timeZone: UTC, windows: [${window}], except: [secret-change]}\n`);
+  const quiet = useApi({ settings: { RESTART_POLICY_FILE } });
+
+  test("a write waits for their end, which the receipt and the state name; a person does not wait", async () => {
+    const id = await quiet.workspace();
+    const { json } = await quiet.trigger(id, { source: "file-write" });
+    expect(json).toMatchObject({ decision: "coalesced", rule: "quiet-hours" });
+    const left = Date.parse(String(json.dueAt)) - Date.now();
+    expect(left).toBeGreaterThan(50 * MINUTE);
+    expect(left).toBeLessThanOrEqual(60 * MINUTE);
+    expect((await quiet.state(id)).restart).toMatchObject({ phase: "scheduled", dueAt: json.dueAt });
+    const shown = (await quiet.ask<{ quietHours: Value }>("GET", `/workspaces/${id}/policy`)).json.quietHours;
+    expect(shown).toMatchObject({ value: { except: ["secret-change"] }, from: "quiet.yaml" });
+    const restart = await quiet.post<{ decision: string }>(id, "restart");
+    expect(restart).toMatchObject({ status: 202, json: { decision: "fired" } });
+    await quiet.cycle(id);
   });
 });
 

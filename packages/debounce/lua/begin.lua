@@ -1,9 +1,9 @@
 -- Takes the lease of a workspace and begins, takes over or retries a cycle.
 -- `owner` names one call of one worker.
 -- KEYS: workspace state startedAt due phases hinted why covers journal spent events activity shadow
--- ARGV: id owner leaseMs cooldownMs budgetCycles budgetDowntimeMs alternatives activityTtlMs now
--- `alternatives`: what to put in place of the three before it, see chooseArguments.
--- Shared: due phases hinted events leaseMs cooldownMs budgetCycles budgetDowntimeMs alternatives activityTtlMs now
+-- ARGV: id owner leaseMs cooldownMs budgetCycles budgetDowntimeMs quietHours alternatives activityTtlMs now
+-- `alternatives`: what to put in place of the four before it, see chooseArguments.
+-- Shared: due phases hinted events leaseMs cooldownMs budgetCycles budgetDowntimeMs quietHours alternatives activityTtlMs now
 -- Reply: {'idle'}                          nothing is owed that may start by itself
 -- Reply: {'busy', leaseEndsAt}             another worker acts
 -- Reply: {'not-due', dueAt, hintId, now}   too early; hintId names the hint to enqueue for dueAt

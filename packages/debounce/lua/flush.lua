@@ -15,7 +15,7 @@ if not state.owedSince and not retrying then return { 'nothing-owed' } end
 if ahead(state.heldUntil, now) then return { 'held' } end
 
 if state.owedSince then
-  set(state, { dueNowAt = math.min(tonumber(state.dueNowAt) or now, now), ignoreCooldown = 1, deliberate = 1 })
+  set(state, { dueNowAt = math.min(tonumber(state.dueNowAt) or now, now), ignoreCooldown = 1, deliberate = 1, ignoreQuietHours = 1 })
 end
 if retrying then set(state, { backoffEndsAt = now }) else clearFields(state, { 'backoffEndsAt' }) end
 clearFields(state, { 'loop' })

@@ -4,7 +4,7 @@
 -- The state hash, field by field (absent = zero, no or none):
 --   generation, observed        what was asked for; what the last good cycle had read. generation > observed = owed
 --   owedSince                   present while triggers wait that no cycle has begun to cover; with it:
---   dueNowAt quietEndsAt deadlineAt ignoreCooldown overrideHold deliberate     see judge.ts
+--   dueNowAt quietEndsAt deadlineAt ignoreCooldown overrideHold ignoreQuietHours deliberate     see judge.ts
 --   loop                        the loop that was found, as JSON: nothing starts what is owed but a change or a person
 --   budgetTold                  the event that the budget holds them back was written
 --   coalescedTold               the event for them was written
@@ -55,7 +55,7 @@ local function ahead(time, now) return time and tonumber(time) > now end
 local function nextNumber(previous, now) return math.max((tonumber(previous) or 0) + 1, now) end
 
 -- policy-set.ts' choice: the first alternative whose tags and runtime are the workspace's puts its arguments in place.
-local function chooseArguments(workspace)
+local function chooseAlternative(workspace)
   if A.alternatives == '' then return end
   local tags = workspace.tags and cjson.decode(workspace.tags) or {}
   for _, alternative in ipairs(cjson.decode(A.alternatives)) do
@@ -66,6 +66,15 @@ local function chooseArguments(workspace)
       return
     end
   end
+end
+
+-- The quiet hours of the policy, {start, end} in order. Scripts that know no policy know none: what they let wake up in
+-- them finds it too early.
+local quietHours = {}
+
+local function chooseArguments(workspace)
+  chooseAlternative(workspace)
+  quietHours = A.quietHours == '' and {} or cjson.decode(A.quietHours)
 end
 
 -- nil, or why the workspace may not be restarted.
@@ -80,7 +89,7 @@ end
 
 local function isRunning(state) return state.cycle and not state.retrying end
 
--- judge.ts' dueOf: when the owed cycle may start; nil = not by itself.
+-- judge.ts' dueOf: when the owed cycle may start; nil = not by itself. Also whether quiet hours hold it back.
 local function dueOf(state, cooldownEndsAt, now)
   if not state.owedSince or state.loop then return nil end
   local due = tonumber(state.dueNowAt)
@@ -92,7 +101,12 @@ local function dueOf(state, cooldownEndsAt, now)
   if not state.ignoreCooldown then due = math.max(due, cooldownEndsAt or 0, tonumber(state.budgetUntil) or 0) end
   due = math.max(due, tonumber(state.backoffEndsAt) or 0)
   if not state.overrideHold and ahead(state.heldUntil, now) then due = math.max(due, tonumber(state.heldUntil)) end
-  return due
+  if state.ignoreQuietHours then return due, false end
+  local startsAt = math.max(due, now)
+  for _, interval in ipairs(quietHours) do
+    if interval[1] <= startsAt and startsAt < interval[2] then return interval[2], true end
+  end
+  return due, false
 end
 
 -- Why the owed cycle starts when it does: what held it back last.
@@ -108,7 +122,10 @@ local function becauseOf(state, cooldownEndsAt, budgetUntil)
   if cooldownEndsAt and cooldownEndsAt > due then due, because = cooldownEndsAt, 'cooldown' end
   if budgetUntil and budgetUntil > due then due, because = budgetUntil, 'budget' end
   if state.backoffEndsAt and tonumber(state.backoffEndsAt) > due then due, because = tonumber(state.backoffEndsAt), 'backoff' end
-  if state.heldUntil and tonumber(state.heldUntil) > due then because = 'hold' end
+  if state.heldUntil and tonumber(state.heldUntil) > due then due, because = tonumber(state.heldUntil), 'hold' end
+  for _, interval in ipairs(state.ignoreQuietHours and {} or quietHours) do
+    if interval[1] <= due and due < interval[2] then due, because = interval[2], 'quiet-hours' end
+  end
   return because
 end
 
@@ -311,7 +328,7 @@ end
 local CYCLE_FIELDS = { 'cycle', 'cycleGeneration', 'cycleStartedAt', 'attempt', 'action', 'owner', 'leaseEndsAt',
   'how', 'stopAsked', 'retrying', 'askedAt', 'canceledTo', 'stopFailures', 'stopRetryAt', 'steps', 'lostSteps' }
 
-local OWED_FIELDS = { 'owedSince', 'dueNowAt', 'quietEndsAt', 'deadlineAt', 'ignoreCooldown', 'overrideHold',
+local OWED_FIELDS = { 'owedSince', 'dueNowAt', 'quietEndsAt', 'deadlineAt', 'ignoreCooldown', 'overrideHold', 'ignoreQuietHours',
   'deliberate', 'loop', 'coalescedTold', 'budgetTold' }
 
 local function clearFields(state, fields)

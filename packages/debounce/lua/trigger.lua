@@ -1,7 +1,7 @@
 -- Judges `count` triggers of one source that arrived together, and records what they are owed.
 -- KEYS: workspace state startedAt window due phases why covers lastCycle events activity recent idempotency
 -- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic loopCycles loopWithinMs
--- ARGV: alternatives count texts firstTexts write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
+-- ARGV: quietHours ignoresQuietHours alternatives count texts firstTexts write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
 -- Reply: {'judged', decision, rule, restDecision, restRule, generation, dueAt|'', hintId|'', running 0|1, now, nonce,
 -- Reply:  superseded 0|1, windowClaimedAt|'', windowMs, suppressed, claimed 0|1}
 -- Reply: suppressed: how many of the source the window has held back since it was claimed, these ones included
@@ -14,7 +14,7 @@
 -- Events: WORKSPACE_RESTART_LOOP, WORKSPACE_RESTART_BUDGET_SPENT (once for what is owed),
 -- Events: WORKSPACE_RESTART_REFUSED (now and then), WORKSPACE_RESTARTING_MID_WRITE, WORKSPACE_RESTART_CANCELED (a waiting retry is superseded)
 -- Shared: due phases events recent source windowMs leading trailing maxWaitMs cooldown running automatic loopCycles
--- Shared: loopWithinMs alternatives write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
+-- Shared: loopWithinMs quietHours ignoresQuietHours alternatives write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
 
 local IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
 local IDEMPOTENCY_KEPT = 1000
@@ -147,6 +147,7 @@ local function judge()
     stuck = false
   end
   if not stuck then
+    if byPerson or A.ignoresQuietHours == '1' then change('ignoreQuietHours', 1) end
     if trailing and not byPerson and not (leading and wonWindow and idle) then
       change('quietEndsAt', math.max(tonumber(state.quietEndsAt) or 0, now + windowMs))
       change('deadlineAt', math.min(tonumber(state.deadlineAt) or math.huge, firstAt + maxWaitMs))
@@ -156,7 +157,7 @@ local function judge()
     end
   end
 
-  local due = dueOf(state, cooldownEndsAt, now)
+  local due, isQuiet = dueOf(state, cooldownEndsAt, now)
   if not state.cycle and not wasDue and due and due <= now then return 'fired', 'window' end
   if state.loop then return 'coalesced', 'loop' end
   if ahead(state.heldUntil, now) and not state.overrideHold then return 'coalesced', 'held' end
@@ -164,6 +165,7 @@ local function judge()
   if stuck then return 'coalesced', 'breaker' end
   if state.retrying or ahead(state.backoffEndsAt, now) then return 'coalesced', 'backoff' end
   if ahead(state.budgetUntil, now) and not state.ignoreCooldown then return 'coalesced', 'budget' end
+  if isQuiet then return 'coalesced', 'quiet-hours' end
   if wasOwed then return 'coalesced', 'pending' end
   if cooling and not state.ignoreCooldown then return 'coalesced', 'cooldown' end
   return 'coalesced', 'window'

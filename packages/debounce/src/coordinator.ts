@@ -14,7 +14,7 @@ import { POLICIES, type Policy } from "./policy.ts";
 import { choiceFor, factsOf, type PolicyProvider, policyFor, providerOf } from "./policy-set.ts";
 import { Registry } from "./registry.ts";
 import type { Replication } from "./replication.ts";
-import type { Census, TriggerReply } from "./transition-types.ts";
+import type { Census, Snapshot, TriggerReply } from "./transition-types.ts";
 import { Transitions } from "./transitions.ts";
 import { formatTriggerId } from "./trigger-id.ts";
 import { Verbs } from "./verbs.ts";
@@ -121,7 +121,13 @@ export class RestartCoordinator {
       replication: options.replication,
       observer: options.observer,
     });
-    this.registry = new Registry(options.redis, this.keys, this.transitions, (hint) => this.#hint(hint));
+    this.registry = new Registry(
+      options.redis,
+      this.keys,
+      this.transitions,
+      (hint) => this.#hint(hint),
+      (id, snapshot) => this.#describe(id, snapshot),
+    );
     this.verbs = new Verbs(this.transitions, (hint) => this.#hint(hint));
     this.#redis = options.redis;
     this.#provider = providerOf(options.policy ?? POLICIES.default);
@@ -155,14 +161,14 @@ export class RestartCoordinator {
   async workspace(workspaceId: string): Promise<WorkspaceState | undefined> {
     assertWorkspaceId(workspaceId);
     const snapshot = await this.transitions.view(workspaceId);
-    return snapshot.workspace.desired === undefined ? undefined : describeWorkspace(workspaceId, snapshot);
+    return snapshot.workspace.desired === undefined ? undefined : this.#describe(workspaceId, snapshot);
   }
 
   /** Whether a cycle runs now, or the cooldown after the last one's start; nothing of both for an unknown workspace. */
   async restarting(workspaceId: string): Promise<Restarting> {
     assertWorkspaceId(workspaceId);
     const snapshot = await this.transitions.view(workspaceId);
-    const { restart } = describeWorkspace(workspaceId, snapshot);
+    const { restart } = this.#describe(workspaceId, snapshot);
     const { cooldownEndsAt } = restart;
     const { cooldownMs } = policyFor(this.#provider.policies, factsOf(workspaceId, snapshot.workspace));
     const cooldownStartedAt = cooldownEndsAt === undefined ? undefined : cooldownEndsAt - cooldownMs;
@@ -195,6 +201,14 @@ export class RestartCoordinator {
       phases: phases as Census["phases"],
       oldestDueAgeMs: Math.max(...counted.map(({ oldestDueAgeMs }) => oldestDueAgeMs)),
     };
+  }
+
+  #describe(id: string, snapshot: Snapshot): WorkspaceState {
+    return describeWorkspace(
+      id,
+      snapshot,
+      policyFor(this.#provider.policies, factsOf(id, snapshot.workspace)).quietHours,
+    );
   }
 
   get sources(): readonly string[] {

@@ -50,6 +50,8 @@ export {
   type Policy,
   PROFILES,
   type Profile,
+  type QuietHours,
+  type QuietInterval,
   type RetryPolicy,
   type SourcePolicy,
 } from "./policy.ts";

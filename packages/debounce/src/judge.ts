@@ -5,7 +5,7 @@
  * what a simulation runs. All times are milliseconds on one clock; intervals are half-open, so that something which
  * ends at `now` has ended.
  */
-import type { SourcePolicy } from "./policy.ts";
+import type { QuietInterval, SourcePolicy } from "./policy.ts";
 import type { Decision, Refusal, Rule } from "./vocabulary.ts";
 
 /** What a workspace is owed: the triggers that no cycle has begun to cover yet. */
@@ -20,6 +20,8 @@ export interface Owed {
   readonly ignoreCooldown: boolean;
   /** A person asked with force: the cycle ignores a hold. */
   readonly overrideHold: boolean;
+  /** A person, or a source that may restart in quiet hours, asked: the cycle ignores them. */
+  readonly ignoreQuietHours: boolean;
   /** A change or a person is behind one of them: an attempt is worth its while though the breaker opens. */
   readonly deliberate: boolean;
   /** Our own restarts bring it about, again and again: nothing starts it but a change or a person. */
@@ -46,6 +48,8 @@ export interface Facts {
   readonly budgetUntil?: number | undefined;
   /** An operator holds restarts back until then; Infinity = until released. */
   readonly heldUntil: number | undefined;
+  /** Quiet hours, in order and apart from each other. */
+  readonly quietHours?: readonly QuietInterval[] | undefined;
   readonly owed: Owed | undefined;
 }
 
@@ -68,6 +72,7 @@ const NOTHING_OWED: Owed = {
   deadlineAt: undefined,
   ignoreCooldown: false,
   overrideHold: false,
+  ignoreQuietHours: false,
   deliberate: false,
   looping: false,
   firstAt: {},
@@ -77,6 +82,8 @@ export interface TriggerFacts {
   readonly source: string;
   /** Whether a person overrides a hold with it. */
   readonly force?: boolean;
+  /** The source may restart in quiet hours. */
+  readonly ignoresQuietHours?: boolean;
   /** Whether it was this that followed each of the last restarts: lua/trigger.lua says when that is so. */
   readonly closesLoop?: boolean;
 }
@@ -112,15 +119,22 @@ export function judge(facts: Facts, trigger: TriggerFacts, policy: SourcePolicy,
   const common = { ...before, firstAt, overrideHold, deliberate, looping };
   const stuck = policy.automatic && (looping || (facts.breakerOpen && !facts.running));
   const waitsForQuiet = policy.trailing && !(policy.leading && claimed && idle);
+  const ignoreQuietHours = before.ignoreQuietHours || byPerson || trigger.ignoresQuietHours === true;
   const owed: Owed = stuck
     ? common
     : waitsForQuiet && !byPerson
       ? {
           ...common,
+          ignoreQuietHours,
           quietEndsAt: Math.max(before.quietEndsAt ?? 0, now + policy.windowMs),
           deadlineAt: Math.min(before.deadlineAt ?? Infinity, (firstAt[trigger.source] ?? now) + policy.maxWaitMs),
         }
-      : { ...common, dueNowAt: before.dueNowAt ?? now, ignoreCooldown: before.ignoreCooldown || byPerson };
+      : {
+          ...common,
+          ignoreQuietHours,
+          dueNowAt: before.dueNowAt ?? now,
+          ignoreCooldown: before.ignoreCooldown || byPerson,
+        };
 
   // A person's request clears what earlier failures put in the way.
   const clears = byPerson && !facts.running;
@@ -150,16 +164,29 @@ export function judge(facts: Facts, trigger: TriggerFacts, policy: SourcePolicy,
   if (stuck) return verdict("coalesced", "breaker");
   if (after.retrying || isAhead(after.backoffEndsAt, now)) return verdict("coalesced", "backoff");
   if (isAhead(facts.budgetUntil, now) && !owed.ignoreCooldown) return verdict("coalesced", "budget");
+  if (quietUntil(after, now) !== undefined) return verdict("coalesced", "quiet-hours");
   if (facts.owed !== undefined) return verdict("coalesced", "pending");
   if (cooling && !owed.ignoreCooldown) return verdict("coalesced", "cooldown");
   return verdict("coalesced", "window");
 }
 
 /** When the owed cycle may start, by the facts (rule 7). Undefined when nothing is owed or nothing will start it. */
-export function dueOf(
-  facts: Pick<Facts, "owed" | "cooldownEndsAt" | "backoffEndsAt" | "budgetUntil" | "heldUntil">,
-  now: number,
-): number | undefined {
+export function dueOf(facts: DueFacts, now: number): number | undefined {
+  return quietUntil(facts, now) ?? dueBeforeQuietHours(facts, now);
+}
+
+type DueFacts = Pick<Facts, "owed" | "cooldownEndsAt" | "backoffEndsAt" | "budgetUntil" | "heldUntil" | "quietHours">;
+
+/** The end of the quiet hours that hold back what is owed; undefined when none do. */
+function quietUntil(facts: DueFacts, now: number): number | undefined {
+  if (facts.quietHours === undefined || facts.owed?.ignoreQuietHours !== false) return undefined;
+  const due = dueBeforeQuietHours(facts, now);
+  if (due === undefined) return undefined;
+  const startsAt = Math.max(due, now);
+  return facts.quietHours.find(([start, end]) => start <= startsAt && startsAt < end)?.[1];
+}
+
+function dueBeforeQuietHours(facts: DueFacts, now: number): number | undefined {
   if (facts.owed === undefined || facts.owed.looping) return undefined;
   const { dueNowAt, quietEndsAt, deadlineAt, ignoreCooldown, overrideHold } = facts.owed;
   const quiet = quietEndsAt === undefined ? Infinity : Math.min(quietEndsAt, deadlineAt ?? Infinity);

@@ -64,6 +64,11 @@ export function choiceFor({ common, overrides }: PolicySet, id: string): Choice 
   return { otherwise: common, alternatives };
 }
 
+/** Whether the source may restart in quiet hours. */
+export function ignoresQuietHours({ quietHours, sources }: Policy, source: string): boolean {
+  return sources[source]?.cooldown === "ignore" || quietHours?.except.includes(source) === true;
+}
+
 /** The facts in a registry entry as Redis holds it. */
 export function factsOf(id: string, entry: Readonly<Record<string, string>>): RegistryFacts {
   const tags = entry.tags === undefined ? {} : (JSON.parse(entry.tags) as Record<string, string>);

@@ -31,6 +31,8 @@ export interface Policy {
   readonly loop?: LoopPolicy;
   /** What the restarts of a day may cost. Default: as much as they like. */
   readonly budget?: BudgetPolicy;
+  /** Default: none. */
+  readonly quietHours?: QuietHours;
 }
 
 /**
@@ -54,6 +56,16 @@ export interface BudgetPolicy {
 
 export const LOOP: LoopPolicy = { cycles: 3, withinMs: 60_000 };
 export const NO_BUDGET: BudgetPolicy = { cycles: 0, downtimeMs: 0 };
+
+/** Times in which only chosen sources may restart. A source that ignores the cooldown, a person's, always may. */
+export interface QuietHours {
+  /** In order, apart from each other; those that matter about now, and for as long ahead as something may be owed. */
+  readonly intervals: readonly QuietInterval[];
+  /** The sources that may restart all the same. */
+  readonly except: readonly string[];
+}
+/** Half-open, ms since the epoch. */
+export type QuietInterval = readonly [startMs: number, endMs: number];
 
 /** What happens to a cycle that failed. */
 export interface RetryPolicy {

@@ -7,7 +7,7 @@ import type { KeySpace } from "./keys.ts";
 import type { Snapshot } from "./transition-types.ts";
 import type { Transitions } from "./transitions.ts";
 import type { Desire, Refusal } from "./vocabulary.ts";
-import { describeWorkspace, type WorkspaceState } from "./workspace-state.ts";
+import type { WorkspaceState } from "./workspace-state.ts";
 
 /** What a PUT may set. A field that is left out stays as it is; null removes it. */
 export interface WorkspaceEntry {
@@ -67,13 +67,21 @@ export class Registry {
   readonly #transitions: Transitions;
   readonly #family: Family;
   readonly #hint: (hint: Hint) => void;
+  readonly #describe: (id: string, snapshot: Snapshot) => WorkspaceState;
 
-  constructor(redis: Redis | Cluster, keys: KeySpace, transitions: Transitions, hint: (hint: Hint) => void) {
+  constructor(
+    redis: Redis | Cluster,
+    keys: KeySpace,
+    transitions: Transitions,
+    hint: (hint: Hint) => void,
+    describe: (id: string, snapshot: Snapshot) => WorkspaceState,
+  ) {
     this.#redis = redis;
     this.#keys = keys;
     this.#transitions = transitions;
     this.#family = new Family(redis, keys, transitions);
     this.#hint = hint;
+    this.#describe = describe;
   }
 
   /** Creates or updates an entry. Ids are checked by the caller (`assertWorkspaceId`). */
@@ -184,7 +192,7 @@ export class Registry {
     return {
       workspaces: views
         .filter(({ view }) => view.workspace.desired !== undefined)
-        .map(({ id, view }) => describeWorkspace(id, view)),
+        .map(({ id, view }) => this.#describe(id, view)),
       nextCursor,
     };
   }

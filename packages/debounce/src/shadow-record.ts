@@ -82,7 +82,7 @@ export async function observeTrigger(
   const at = Math.max(trigger.at, before.lastAt);
   if (!Object.hasOwn(policy.sources, source)) return { record: before, verdict: undefined, cycles: 0 };
   const workspace = new VirtualWorkspace(policy, before.virtual);
-  const time = new VirtualTime(workspace, cycleMs, before.endsAt);
+  const time = new VirtualTime(workspace, cycleMs, before.endsAt, before.lastAt);
   await time.advanceTo(at);
   const running = time.endsAt !== undefined;
   const { decision, rule } = await time.trigger(source, at);
@@ -112,7 +112,7 @@ export async function advanceRecord(
   cycleMs: number,
 ): Promise<ShadowRecord> {
   const workspace = new VirtualWorkspace(policy, before.virtual);
-  const time = new VirtualTime(workspace, cycleMs, before.endsAt);
+  const time = new VirtualTime(workspace, cycleMs, before.endsAt, before.lastAt);
   await time.advanceTo(Math.max(now, before.lastAt));
   const record = withCycles(before, time.cycles);
   return { ...record, virtual: workspace.state, endsAt: time.endsAt, days: newest(record.days, dayOf(now)) };

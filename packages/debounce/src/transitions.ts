@@ -7,7 +7,7 @@ import { fromRedis, NotReplicatedError } from "./errors.ts";
 import type { KeyRole, KeySpace } from "./keys.ts";
 import type { CallInBatch } from "./lua-scripts.ts";
 import { LOOP, NO_BUDGET, type Policy, type SourcePolicy } from "./policy.ts";
-import type { Choice } from "./policy-set.ts";
+import { type Choice, ignoresQuietHours } from "./policy-set.ts";
 import type { Acknowledged } from "./replication.ts";
 import { bindScripts, type KeyOf, type RunScript, type ScriptArguments, type ScriptName } from "./scripts.ts";
 import type {
@@ -483,7 +483,8 @@ function chosenFrom<Name extends string>(
   return { ...argumentsOf(otherwise), ...chosen } as Arguments<Name | "alternatives">;
 }
 
-function sourceArguments({ sources, loop = LOOP }: Policy, source: string) {
+function sourceArguments(whole: Policy, source: string) {
+  const { sources, loop = LOOP } = whole;
   const policy = sources[source] as SourcePolicy;
   return {
     windowMs: String(policy.windowMs),
@@ -495,15 +496,23 @@ function sourceArguments({ sources, loop = LOOP }: Policy, source: string) {
     automatic: flag(policy.automatic),
     loopCycles: String(loop.cycles),
     loopWithinMs: String(loop.withinMs),
+    quietHours: quietHoursArgument(whole),
+    ignoresQuietHours: flag(ignoresQuietHours(whole, source)),
   };
 }
 
-function beginArguments({ cooldownMs, budget = NO_BUDGET }: Policy) {
+function beginArguments(policy: Policy) {
+  const { cooldownMs, budget = NO_BUDGET } = policy;
   return {
     cooldownMs: String(cooldownMs),
     budgetCycles: String(budget.cycles),
     budgetDowntimeMs: String(budget.downtimeMs),
+    quietHours: quietHoursArgument(policy),
   };
+}
+
+function quietHoursArgument({ quietHours }: Policy): string {
+  return quietHours === undefined || quietHours.intervals.length === 0 ? "" : JSON.stringify(quietHours.intervals);
 }
 
 /** Who did it and why, as it is kept. */

@@ -1,5 +1,6 @@
 /** A workspace as people see it, read from one snapshot. Pure. */
 import { dueOf, type Owed } from "./judge.ts";
+import type { QuietHours, QuietInterval } from "./policy.ts";
 import type { CycleAction, Snapshot } from "./transition-types.ts";
 import type { Outcome, Phase, Status } from "./vocabulary.ts";
 import { type CoveredSource, parseWhy } from "./why.ts";
@@ -78,7 +79,8 @@ export interface LastCycle {
   readonly covers?: readonly CoveredSource[];
 }
 
-export function describeWorkspace(id: string, snapshot: Snapshot): WorkspaceState {
+/** `quietHours`: those of the workspace's policy. */
+export function describeWorkspace(id: string, snapshot: Snapshot, quietHours?: QuietHours): WorkspaceState {
   const { workspace, state, cooldownEndsAt, now } = snapshot;
   const cooling = cooldownEndsAt !== undefined && cooldownEndsAt > now;
   const running = state.cycle !== undefined && state.retrying === undefined;
@@ -100,7 +102,7 @@ export function describeWorkspace(id: string, snapshot: Snapshot): WorkspaceStat
       phase,
       generation: numberOf(state.generation) ?? 0,
       observedGeneration: numberOf(state.observed) ?? 0,
-      dueAt: dueAtOf(snapshot),
+      dueAt: dueAtOf(snapshot, quietHours?.intervals),
       startedAt: running ? numberOf(state.cycleStartedAt) : undefined,
       cooldownEndsAt: cooling ? cooldownEndsAt : undefined,
       why,
@@ -126,7 +128,7 @@ export function describeWorkspace(id: string, snapshot: Snapshot): WorkspaceStat
 }
 
 /** As `wakeOf` in the scripts' prelude, but what follows a running cycle instead of its lease's end. */
-function dueAtOf(snapshot: Snapshot): number | undefined {
+function dueAtOf(snapshot: Snapshot, quietHours?: readonly QuietInterval[]): number | undefined {
   const { state, workspace, cooldownEndsAt, now } = snapshot;
   const running = state.cycle !== undefined && state.retrying === undefined;
   const desireAt = desireAtOf(snapshot);
@@ -142,6 +144,7 @@ function dueAtOf(snapshot: Snapshot): number | undefined {
       backoffEndsAt: numberOf(state.backoffEndsAt),
       budgetUntil: numberOf(state.budgetUntil),
       heldUntil: numberOf(state.heldUntil),
+      quietHours,
       owed: owedOf(state),
     },
     now,
@@ -166,6 +169,7 @@ function owedOf(state: Readonly<Record<string, string>>): Owed | undefined {
     deadlineAt: numberOf(state.deadlineAt),
     ignoreCooldown: state.ignoreCooldown !== undefined,
     overrideHold: state.overrideHold !== undefined,
+    ignoreQuietHours: state.ignoreQuietHours !== undefined,
     deliberate: state.deliberate !== undefined,
     looping: state.loop !== undefined,
     firstAt: {},

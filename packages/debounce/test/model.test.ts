@@ -52,6 +52,13 @@ const POLICIES_TRIED: Readonly<Record<string, Policy>> = {
     budget: { cycles: 4, downtimeMs: 120_000 },
     loop: { cycles: 2, withinMs: 90_000 },
   },
+  "default with quiet hours": {
+    ...POLICIES.default,
+    quietHours: {
+      intervals: Array.from({ length: 500 }, (_, n) => [n * 180_000 + 60_000, n * 180_000 + 130_000] as const),
+      except: ["secret-change", "liveness-offline"],
+    },
+  },
 };
 
 describe.each(Object.entries(POLICIES_TRIED))("under the profile %s", (_, policy) => {

@@ -9,6 +9,7 @@ interface Flags {
   readonly profile?: readonly Profile[];
   readonly policy: readonly string[];
   readonly cycle: number;
+  readonly start?: number;
   readonly json?: true;
   readonly svg?: string;
   readonly token?: string;
@@ -34,17 +35,18 @@ export function simulateCommand(): Command {
       [],
     )
     .option("--cycle <duration>", "how long a cycle takes: 30s, 500ms, 2m", duration, DEFAULT_CYCLE_MS)
+    .option("--start <time>", "when a trace without a date began, ISO 8601: for quiet hours", time)
     .option("--json", "print an array of objects, one per trace, profile and workspace")
     .option("--svg <file>", "write a picture of the timelines")
     .option("--token <token>", "for http(s) addresses: a token with scope read")
     .showSuggestionAfterError()
     .action(async (recordings: readonly string[], flags: Flags, command: Command) => {
       const profiles = flags.profile ?? (flags.policy.length > 0 ? [] : PROFILES);
-      const { json = false, svg: svgFile, token, cycle: cycleMs, policy: policyFiles } = flags;
+      const { json = false, svg: svgFile, token, cycle: cycleMs, start: startMs, policy: policyFiles } = flags;
       try {
         const width = process.stdout.columns;
         const { output, notes } = await runSimulation({
-          ...{ recordings, profiles, policyFiles, cycleMs, json, svgFile, token },
+          ...{ recordings, profiles, policyFiles, cycleMs, startMs, json, svgFile, token },
           ...(width !== undefined && { width }),
         });
         for (const note of notes) process.stderr.write(`${note}\n`);
@@ -62,6 +64,12 @@ function profiles(text: string): Profile[] {
     if (known !== undefined) return known;
     throw new InvalidArgumentError(`expected ${PROFILES.join(", ")}; did you mean ${nearestTo(name, PROFILES)[0]}?`);
   });
+}
+
+function time(text: string): number {
+  const ms = /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isFinite(ms)) return ms;
+  throw new InvalidArgumentError("expected ISO 8601 with its zone, such as 2026-05-20T22:00:00Z");
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };

@@ -6,7 +6,8 @@ import { type RecordedTrigger, type Recording, SimulationError } from "./recordi
 /** Policies under a name to compare them by. */
 export interface NamedPolicy {
   readonly name: string;
-  readonly policies: PolicySet;
+  /** Those of a recording, whose time begins at zero. */
+  readonly policiesFor: (recording: Recording) => PolicySet;
 }
 
 /** One workspace of one recording under one policy. Times are ms since the recording's zero. */
@@ -26,9 +27,11 @@ export async function simulate(
   cycleMs: number,
 ): Promise<Simulation[]> {
   const simulations: Simulation[] = [];
-  for (const { name: trace, triggers } of recordings) {
+  for (const recording of recordings) {
+    const { name: trace, triggers } = recording;
     const byWorkspace = groupByWorkspace(triggers);
-    for (const { name: profile, policies: set } of policies) {
+    for (const { name: profile, policiesFor } of policies) {
+      const set = policiesFor(recording);
       assertKnown(triggers, profile, set);
       for (const [workspace, own] of byWorkspace) {
         const policy = policyFor(set, { id: workspace, tags: {}, runtime: undefined });

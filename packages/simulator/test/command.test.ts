@@ -100,3 +100,24 @@ test("an empty trace is no error, and is told", async () => {
   expect(JSON.parse(output)).toEqual([]);
   expect(notes).toEqual(["empty: no triggers in it"]);
 });
+
+test("quiet hours count where the date is known: a trace's is given", async () => {
+  const policy =
+    "quietHours: {timeZone: UTC, windows: [{from: 0 22 * * *, until: 0 6 * * *}], except: [plugin-change]}\n";
+  const policyFiles = [fileWith("quiet.yaml", policy)];
+  const trace = fileWith("night.csv", "offset_ms,workspace,source\n0,a,file-write\n600000,a,file-write\n");
+  const options = { recordings: [trace], profiles: [], policyFiles, cycleMs, json: true };
+  const startsOf = async (startMs?: number) => {
+    const { output, notes } = await runSimulation({ ...options, startMs });
+    return { starts: JSON.parse(output)[0].cycles, notes, decisions: JSON.parse(output)[0].decisions };
+  };
+  const tenMinutesBefore = Date.parse("2026-05-20T21:50:00Z");
+  expect(await startsOf(tenMinutesBefore)).toEqual({
+    starts: [0, 8 * 3_600_000 + 600_000],
+    notes: [],
+    decisions: { "fired/window": 1, "coalesced/quiet-hours": 1 },
+  });
+  const undated = await startsOf();
+  expect(undated.starts).toEqual([0, 600_000]);
+  expect(undated.notes.join()).toMatch(/no quiet hours in night, which has no date: give one with --start/);
+});

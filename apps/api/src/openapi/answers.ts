@@ -148,6 +148,15 @@ export const effectivePolicy = z.object({
   retry: z.object({ backoffMs: valued(count), maxBackoffMs: valued(count), breakerAfter: valued(count) }),
   loop: z.object({ cycles: valued(count), withinMs: valued(count) }),
   budget: z.object({ cycles: valued(count), downtimeMs: valued(count) }),
+  quietHours: valued(
+    z
+      .object({
+        timeZone: z.string(),
+        windows: z.array(z.object({ from: z.string(), until: z.string() })),
+        except: z.array(z.string()).optional(),
+      })
+      .nullable(),
+  ),
   sources: z.record(
     z.string(),
     z.object({

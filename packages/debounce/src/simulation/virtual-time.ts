@@ -10,9 +10,11 @@ export class VirtualTime {
   readonly #machine: Machine;
   readonly #cycleMs: number;
   #endsAt: number | undefined;
+  #now: number;
 
-  /** `endsAt`: end of a cycle that is already running. */
-  constructor(machine: Machine, cycleMs: number, endsAt?: number) {
+  /** `endsAt`: end of a cycle that is already running; `now`: how far the machine's time has come. */
+  constructor(machine: Machine, cycleMs: number, endsAt?: number, now = Number.NEGATIVE_INFINITY) {
+    this.#now = now;
     this.#machine = machine;
     this.#cycleMs = cycleMs;
     this.#endsAt = endsAt;
@@ -26,6 +28,7 @@ export class VirtualTime {
   /** Times must not go back. */
   async trigger(source: string, now: number): Promise<Judged> {
     await this.advanceTo(now);
+    this.#now = now;
     const judged = await this.#machine.trigger(source, now);
     if (this.#endsAt === undefined) await this.#startIfDue(now);
     return judged;
@@ -36,18 +39,20 @@ export class VirtualTime {
       if (this.#endsAt !== undefined) {
         if (this.#endsAt > time) return;
         const endedAt = this.#endsAt;
+        this.#now = endedAt;
         await this.#machine.end(endedAt);
         this.#endsAt = undefined;
         await this.#startIfDue(endedAt);
         continue;
       }
-      const wakeAt = await this.#machine.wakeAt();
+      const wakeAt = await this.#machine.wakeAt(this.#now);
       if (wakeAt === undefined || wakeAt > time || !(await this.#startIfDue(wakeAt))) return;
     }
   }
 
   async #startIfDue(now: number): Promise<boolean> {
     if (!(await this.#machine.begin(now))) return false;
+    this.#now = now;
     this.cycles.push(now);
     this.#endsAt = now + this.#cycleMs;
     return true;

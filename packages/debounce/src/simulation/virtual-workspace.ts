@@ -1,6 +1,7 @@
 /** One workspace as a pure state machine: `judge` for its triggers, and cycles that always end well. */
 import { dueOf, type Facts, judge, type Owed } from "../judge.ts";
 import type { Policy } from "../policy.ts";
+import { ignoresQuietHours } from "../policy-set.ts";
 import type { Decision, Rule } from "../vocabulary.ts";
 
 /** What is simulated. The real scripts can be driven the same way, which is how tests hold the two against each other. */
@@ -12,7 +13,7 @@ export interface Machine {
   /** Ends the running cycle well. */
   end(now: number): Answer<void>;
   /** When somebody must look at the workspace next, while nothing runs. */
-  wakeAt(): Answer<number | undefined>;
+  wakeAt(now: number): Answer<number | undefined>;
 }
 type Answer<Value> = Value | Promise<Value>;
 
@@ -51,7 +52,8 @@ export class VirtualWorkspace implements Machine {
     const { sources } = this.#policy;
     const policy = Object.hasOwn(sources, source) ? sources[source] : undefined;
     if (policy === undefined) throw new RangeError(`the policy knows no source ${source}`);
-    const { decision, rule, claimedUntil, owed, dueAt } = judge(this.#facts(source), { source }, policy, now);
+    const trigger = { source, ignoresQuietHours: ignoresQuietHours(this.#policy, source) };
+    const { decision, rule, claimedUntil, owed, dueAt } = judge(this.#facts(source), trigger, policy, now);
     const { windows } = this.#state;
     this.#state = {
       ...this.#state,
@@ -74,8 +76,8 @@ export class VirtualWorkspace implements Machine {
     this.#state = { ...this.#state, running: false };
   }
 
-  wakeAt(): number | undefined {
-    return dueOf(this.#facts(""), 0);
+  wakeAt(now: number): number | undefined {
+    return dueOf(this.#facts(""), now);
   }
 
   #facts(source: string): Facts {
@@ -89,6 +91,7 @@ export class VirtualWorkspace implements Machine {
       breakerOpen: false,
       backoffEndsAt: undefined,
       heldUntil: undefined,
+      quietHours: this.#policy.quietHours?.intervals,
       owed,
     };
   }

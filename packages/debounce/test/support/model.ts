@@ -4,6 +4,7 @@
  */
 import { dueOf, type Facts, judge, type Owed } from "../../src/judge.ts";
 import { LOOP, NO_BUDGET, type Policy } from "../../src/policy.ts";
+import { ignoresQuietHours } from "../../src/policy-set.ts";
 import { ModelBudget } from "./model-budget.ts";
 import { ModelEchoes } from "./model-echoes.ts";
 
@@ -43,6 +44,7 @@ const NOTHING: Owed = {
   deadlineAt: undefined,
   ignoreCooldown: false,
   overrideHold: false,
+  ignoreQuietHours: false,
   deliberate: false,
   looping: false,
   firstAt: {},
@@ -82,10 +84,11 @@ export class WorkspaceModel {
     const policy = this.policy.sources[source];
     if (policy === undefined) throw new Error(`no policy for ${source}`);
     const facts = this.#facts(source);
-    const asked = judge(facts, { source, force }, policy, this.now);
+    const trigger = { source, force, ignoresQuietHours: ignoresQuietHours(this.policy, source) };
+    const asked = judge(facts, trigger, policy, this.now);
     const isEcho = policy.automatic && isOwed(asked) && !this.owed?.looping && !this.owed?.deliberate;
     const closesLoop = isEcho && !this.#breakerOpen && this.#echoes.hear(source, this.running, this.now);
-    const result = closesLoop ? judge(facts, { source, force, closesLoop }, policy, this.now) : asked;
+    const result = closesLoop ? judge(facts, { ...trigger, closesLoop }, policy, this.now) : asked;
     if (!policy.automatic && isOwed(result)) this.#echoes.forget();
     if (result.claimedUntil !== undefined) this.#windows.set(source, result.claimedUntil);
     this.owed = result.owed;
@@ -200,7 +203,14 @@ export class WorkspaceModel {
     if (this.#isHeld()) return "held";
     if (this.owed !== undefined) {
       const dueNowAt = Math.min(this.owed.dueNowAt ?? this.now, this.now);
-      this.owed = { ...this.owed, dueNowAt, ignoreCooldown: true, deliberate: true, looping: false };
+      this.owed = {
+        ...this.owed,
+        dueNowAt,
+        ignoreCooldown: true,
+        deliberate: true,
+        looping: false,
+        ignoreQuietHours: true,
+      };
     }
     this.#backoffEndsAt = retrying ? this.now : undefined;
     return "flushed";
@@ -313,6 +323,7 @@ export class WorkspaceModel {
       backoffEndsAt: this.#backoffEndsAt,
       budgetUntil: this.#budget.until,
       heldUntil: this.#heldUntil,
+      quietHours: this.policy.quietHours?.intervals,
       owed: this.owed,
     };
   }

@@ -13,7 +13,7 @@ export class ScriptsMachine implements Machine {
 
   constructor(transitions: Transitions, policy: Policy, id: string) {
     this.#transitions = transitions;
-    this.#policy = policy;
+    this.#policy = atEpoch(policy, this.#epoch);
     this.#id = id;
   }
 
@@ -59,7 +59,7 @@ export class ScriptsMachine implements Machine {
     if (reply.kind === "lost") throw new Error("the lease was lost");
   }
 
-  async wakeAt(): Promise<number | undefined> {
+  async wakeAt(now: number): Promise<number | undefined> {
     const { state, cooldownEndsAt } = await this.#transitions.view(this.#id);
     const number = (text: string | undefined) => (text === undefined ? undefined : Number(text));
     if (state.owedSince === undefined) return undefined;
@@ -69,11 +69,29 @@ export class ScriptsMachine implements Machine {
       deadlineAt: number(state.deadlineAt),
       ignoreCooldown: state.ignoreCooldown !== undefined,
       overrideHold: false,
+      ignoreQuietHours: state.ignoreQuietHours !== undefined,
       deliberate: state.deliberate !== undefined,
       looping: state.loop !== undefined,
       firstAt: {},
     };
-    const due = dueOf({ owed, cooldownEndsAt, backoffEndsAt: undefined, heldUntil: undefined }, 0);
+    const due = dueOf(
+      {
+        owed,
+        cooldownEndsAt,
+        backoffEndsAt: undefined,
+        heldUntil: undefined,
+        quietHours: this.#policy.quietHours?.intervals,
+      },
+      this.#epoch + now,
+    );
     return due === undefined ? undefined : due - this.#epoch;
   }
+}
+
+/** Quiet hours are absolute times, and the virtual ones begin at zero. */
+export function atEpoch(policy: Policy, epoch: number): Policy {
+  const { quietHours } = policy;
+  if (quietHours === undefined) return policy;
+  const intervals = quietHours.intervals.map(([start, end]) => [start + epoch, end + epoch] as const);
+  return { ...policy, quietHours: { ...quietHours, intervals } };
 }

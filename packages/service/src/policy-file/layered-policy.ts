@@ -9,12 +9,15 @@ import {
   type Profile,
   type SourcePolicy,
 } from "@restart-coordinator/debounce";
-import type { PolicyFields } from "./schema.ts";
+import { quietHoursIn, type TimeSpan } from "./quiet-hours.ts";
+import type { PolicyFields, QuietHoursFields } from "./schema.ts";
 
 /** A policy, and by the path of each value (`sources.file-write.windowMs`) where it comes from. */
 export interface ExplainedPolicy {
   readonly profile: Profile;
   readonly policy: Policy;
+  /** As they are written; the policy has what they come to. */
+  readonly quietHours: QuietHoursFields | undefined;
   readonly origins: Readonly<Record<string, string>>;
 }
 
@@ -22,6 +25,7 @@ export class LayeredPolicy {
   readonly #profile: Profile;
   readonly #origins: Record<string, string> = {};
   #cooldownMs: number;
+  #quietHours: QuietHoursFields | undefined;
   #retry: Policy["retry"];
   #loop = LOOP;
   #budget = NO_BUDGET;
@@ -54,7 +58,11 @@ export class LayeredPolicy {
   }
 
   /** Sources it does not know are left out: the caller says so. */
-  lay({ cooldownMs, retry, loop, budget, sources }: Omit<PolicyFields, "profile">, origin: string): void {
+  lay({ cooldownMs, retry, loop, budget, quietHours, sources }: Omit<PolicyFields, "profile">, origin: string): void {
+    if (quietHours !== undefined) {
+      this.#quietHours = quietHours ?? undefined;
+      this.#origins.quietHours = origin;
+    }
     if (cooldownMs !== undefined) {
       this.#cooldownMs = cooldownMs;
       this.#origins.cooldownMs = origin;
@@ -69,15 +77,18 @@ export class LayeredPolicy {
     }
   }
 
-  explained(): ExplainedPolicy {
+  /** `span`: the time whose quiet hours matter. */
+  explained(span: TimeSpan): ExplainedPolicy {
+    const quietHours = this.#quietHours;
     const policy = {
       cooldownMs: this.#cooldownMs,
       retry: this.#retry,
       loop: this.#loop,
       budget: this.#budget,
       sources: { ...this.#sources },
+      ...(quietHours !== undefined && { quietHours: quietHoursIn(quietHours, span) }),
     };
-    return { profile: this.#profile, policy, origins: { ...this.#origins } };
+    return { profile: this.#profile, policy, quietHours, origins: { ...this.#origins } };
   }
 
   /** Leaves out what was not given, so that it overrides nothing, and notes where the rest comes from. */

@@ -8,6 +8,7 @@ import type { Logger } from "pino";
 import { ConfigurationError } from "../configuration-error.ts";
 import type { ExplainedPolicy } from "./layered-policy.ts";
 import { type ExplainedPolicySet, type PolicySettings, policiesOf } from "./load.ts";
+import { aroundNow } from "./quiet-hours.ts";
 import { readText } from "./read.ts";
 
 /** Whether the file that is there is the one in force. */
@@ -23,10 +24,15 @@ export interface PolicyFileStatus {
 
 /** The file is read this often, ms: its content says whether it changed, whatever its times and whoever put it there. */
 const LOOK_EVERY_MS = 1_000;
+/** After so long they are reckoned anew. */
+const QUIET_HOURS_FOR_MS = 3_600_000;
 
 export class LivePolicies implements PolicyProvider {
   readonly #settings: PolicySettings;
   #current: ExplainedPolicySet;
+  /** What it was made of, and when: quiet hours that come are known for some days. */
+  #text: string;
+  #madeAt = Date.now();
   #status: PolicyFileStatus;
   /** What the file held when it was last looked at. */
   #seen: string | undefined;
@@ -39,11 +45,13 @@ export class LivePolicies implements PolicyProvider {
     this.#settings = settings;
     const text = file === undefined ? "" : readText(file);
     this.#seen = text;
-    this.#current = policiesOf(text, settings);
+    this.#text = text;
+    this.#current = policiesOf(text, settings, aroundNow(this.#madeAt));
     this.#status = { file, revision: revisionOf(text, settings), loadedAt: new Date(), rejected: undefined };
   }
 
   get policies(): ExplainedPolicySet {
+    if (Date.now() - this.#madeAt > QUIET_HOURS_FOR_MS) this.#lookAhead();
     return this.#current;
   }
 
@@ -55,9 +63,26 @@ export class LivePolicies implements PolicyProvider {
     return this.#status;
   }
 
+  #lookAhead(): void {
+    try {
+      this.#use(this.#text);
+    } catch {
+      // Quiet hours that were possible and never come again: what is known of them stays.
+      this.#madeAt = Date.now();
+    }
+  }
+
+  /** @throws ConfigurationError, and nothing has changed */
+  #use(text: string): void {
+    const now = Date.now();
+    this.#current = policiesOf(text, this.#settings, aroundNow(now));
+    this.#text = text;
+    this.#madeAt = now;
+  }
+
   /** What a workspace's policy is, value by value, and the override it comes by. */
   explain(facts: RegistryFacts): ExplainedPolicy & { readonly override: string | undefined } {
-    const override = overrideFor(this.#current, facts);
+    const override = overrideFor(this.policies, facts);
     const explained = this.#current.overrides.find(({ name }) => name === override?.name)?.explained;
     return { ...(explained ?? this.#current.explainedCommon), override: override?.name };
   }
@@ -69,7 +94,7 @@ export class LivePolicies implements PolicyProvider {
     this.#seen = contentOf(file);
     try {
       const text = readText(file);
-      this.#current = policiesOf(text, this.#settings);
+      this.#use(text);
       this.#status = { file, revision: revisionOf(text, this.#settings), loadedAt: new Date(), rejected: undefined };
       logger.info({ file, revision: this.#status.revision }, "the policy file was read again");
     } catch (error) {

@@ -11,6 +11,7 @@ import {
 import { ConfigurationError } from "../configuration-error.ts";
 import { nearestTo } from "../environment.ts";
 import { type ExplainedPolicy, impossibilityOf, LayeredPolicy } from "./layered-policy.ts";
+import { aroundNow, impossibleQuietHours, type TimeSpan } from "./quiet-hours.ts";
 import { parsePolicyFile, readText } from "./read.ts";
 import type { PolicyFields, PolicyFile, WorkspaceOverride } from "./schema.ts";
 
@@ -26,26 +27,26 @@ export interface ExplainedPolicySet extends PolicySet {
   readonly overrides: readonly (PolicyOverride & { readonly explained: ExplainedPolicy })[];
 }
 
-/** @throws ConfigurationError naming every field that is wrong */
-export function loadPolicies(settings: PolicySettings): ExplainedPolicySet {
+/** `span`: the time whose quiet hours matter. @throws ConfigurationError naming every field that is wrong */
+export function loadPolicies(settings: PolicySettings, span = aroundNow(Date.now())): ExplainedPolicySet {
   const path = settings.RESTART_POLICY_FILE;
-  return policiesOf(path === undefined ? "" : readText(path), settings);
+  return policiesOf(path === undefined ? "" : readText(path), settings, span);
 }
 
 /** `text`: the file's; empty without one. @throws ConfigurationError */
-export function policiesOf(text: string, settings: PolicySettings): ExplainedPolicySet {
+export function policiesOf(text: string, settings: PolicySettings, span: TimeSpan): ExplainedPolicySet {
   const path = settings.RESTART_POLICY_FILE ?? "policy";
   const file = parsePolicyFile(path, text);
-  const problems = unknownSources(file).map((problem) => `${path} at ${problem}`);
+  const problems = [...unknownSources(file), ...quietHoursProblems(file)].map((problem) => `${path} at ${problem}`);
   if (problems.length > 0) throw new ConfigurationError(problems);
 
   const origin = basename(path);
-  const explainedCommon = layered(file, settings, origin).explained();
+  const explainedCommon = layered(file, settings, origin).explained(span);
   const overrides = (file.workspaces ?? []).map((override, index) => {
     const name = override.name === undefined ? `workspaces.${index}` : `workspaces.${index} (${override.name})`;
     const policy = layered(file, settings, origin, override.profile);
     policy.lay(override, `${origin}: ${name}`);
-    const explained = policy.explained();
+    const explained = policy.explained(span);
     return { name, match: override.match, policy: explained.policy, explained };
   });
 
@@ -80,11 +81,7 @@ function unknownSources(file: PolicyFile): string[] {
   const redeclared = custom
     .filter((name) => builtIn.includes(name))
     .map((name) => `customSources.${name}: this source is built in; override it under sources`);
-  const places: [string, PolicyFields | WorkspaceOverride][] = [
-    ["", file],
-    ...(file.workspaces ?? []).map((one, i): [string, WorkspaceOverride] => [`workspaces.${i}.`, one]),
-  ];
-  const unknown = places.flatMap(([place, { sources = {} }]) =>
+  const unknown = placesOf(file).flatMap(([place, { sources = {} }]) =>
     Object.keys(sources)
       .filter((name) => !known.includes(name))
       .map(
@@ -92,5 +89,25 @@ function unknownSources(file: PolicyFile): string[] {
           `${place}sources.${name}: unknown source "${name}", did you mean "${nearestTo(name, known)[0]}"? A source of your own is declared under customSources`,
       ),
   );
-  return [...redeclared, ...unknown];
+  const unknownExceptions = placesOf(file).flatMap(([place, { quietHours }]) =>
+    (quietHours?.except ?? [])
+      .filter((name) => !known.includes(name))
+      .map(
+        (name) => `${place}quietHours.except: unknown source "${name}", did you mean "${nearestTo(name, known)[0]}"?`,
+      ),
+  );
+  return [...redeclared, ...unknown, ...unknownExceptions];
+}
+
+function quietHoursProblems(file: PolicyFile): string[] {
+  return placesOf(file).flatMap(([place, { quietHours }]) => {
+    const problem = quietHours && impossibleQuietHours(quietHours, Date.now());
+    return problem ? [`${place}${problem}`] : [];
+  });
+}
+
+/** The file's own fields, and those of each override. */
+function placesOf(file: PolicyFile): [string, PolicyFields | WorkspaceOverride][] {
+  const overrides = (file.workspaces ?? []).map((one, i): [string, WorkspaceOverride] => [`workspaces.${i}.`, one]);
+  return [["", file], ...overrides];
 }

@@ -27,6 +27,21 @@ const customSource = z.strictObject({
   ...sourceFields,
 });
 
+const quietHours = z.strictObject({
+  timeZone: z.string().min(1).max(64).describe("An IANA time zone, such as Europe/Berlin"),
+  windows: z
+    .array(
+      z.strictObject({
+        from: z.string().max(100).describe("Cron expression: when they begin"),
+        until: z.string().max(100).describe("Cron expression: the next time it comes they end"),
+      }),
+    )
+    .min(1)
+    .max(20),
+  except: z.array(z.string()).describe("Sources that may restart all the same; a person always may").optional(),
+});
+export type QuietHoursFields = z.infer<typeof quietHours>;
+
 const policyFields = {
   profile: z.enum(PROFILES).describe("Where everything starts that is not said here").optional(),
   cooldownMs: duration("After a cycle's start no new one starts for this long, unless a person asked").optional(),
@@ -57,6 +72,7 @@ const policyFields = {
     })
     .describe("What the restarts of 24 hours may cost before automatic ones are held")
     .optional(),
+  quietHours: quietHours.nullable().describe("Times in which only some sources may restart; null = none").optional(),
   sources: z
     .record(z.string(), sourceOverride)
     .describe("Overrides of known sources: built-in ones, and those under customSources")

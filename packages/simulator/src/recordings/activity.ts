@@ -4,7 +4,7 @@
  * the first per window. So a replay of it is close, not exact; the API's log has every trigger.
  */
 import { z } from "zod";
-import { type RecordedTrigger, SimulationError, sinceTheFirst } from "./recording.ts";
+import { type RecordedTrigger, type Recording, SimulationError, sinceTheFirst } from "./recording.ts";
 
 const time = z.union([z.number(), z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))]);
 const covered = z.object({ source: z.string(), count: z.number().int().min(1), firstAt: time, lastAt: time });
@@ -25,7 +25,7 @@ export function triggersOf(
   entries: readonly ActivityEntry[],
   owed: readonly (Covered & { workspace: string })[],
   where: string,
-): RecordedTrigger[] {
+): Pick<Recording, "triggers" | "startsAtMs"> {
   const dropped: RecordedTrigger[] = [];
   // What an unfinished cycle gave back turns up again, with more, in the next one.
   const groups = new Map<string, Covered & { workspace: string }>();

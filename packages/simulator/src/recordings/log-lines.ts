@@ -1,8 +1,15 @@
 /** The API's own log: one JSON line per decision, with `time`, `workspaceId`, `source` and `decision`. */
-import { expectWorkspaceId, type RecordedTrigger, SimulationError, shown, sinceTheFirst } from "./recording.ts";
+import {
+  expectWorkspaceId,
+  type RecordedTrigger,
+  type Recording,
+  SimulationError,
+  shown,
+  sinceTheFirst,
+} from "./recording.ts";
 
 /** @throws SimulationError naming the file, the line, what was expected and what came */
-export function parseLogLines(file: string, text: string): { triggers: RecordedTrigger[]; notes: string[] } {
+export function parseLogLines(file: string, text: string): Omit<Recording, "name"> {
   const triggers: RecordedTrigger[] = [];
   let refused = 0;
   let foreign = 0;
@@ -33,7 +40,7 @@ export function parseLogLines(file: string, text: string): { triggers: RecordedT
     ...(refused > 0 ? [`${refused} refused triggers left out: a simulated workspace is never paused`] : []),
     ...(foreign > 0 ? [`${foreign} lines without JSON left out`] : []),
   ];
-  return { triggers: sinceTheFirst(triggers), notes };
+  return { ...sinceTheFirst(triggers), notes };
 }
 
 function parseJson(text: string, where: string): Record<string, unknown> {

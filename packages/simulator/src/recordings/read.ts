@@ -11,15 +11,15 @@ import { readRunningSystem } from "./running-system.ts";
 /** `from`: a file, `-` for standard input, or the address of a running system. @throws SimulationError */
 export async function readRecording(from: string, token?: string): Promise<Recording> {
   if (/^https?:\/\//.test(from)) {
-    return { name: from, triggers: await readRunningSystem(from, token), notes: [FROM_ACTIVITY] };
+    return { name: from, ...(await readRunningSystem(from, token)), notes: [FROM_ACTIVITY] };
   }
   const content = await (from === "-" ? readAll(process.stdin) : readFile(from, "utf8")).catch((error: Error) => {
     throw new SimulationError(`${from}: cannot be read: ${error.message}`);
   });
   const name = from === "-" ? "stdin" : basename(from).replace(/\.(csv|jsonl?|ndjson|log)$/, "");
-  if (isCsv(content)) return { name, triggers: parseCsv(from, content), notes: [] };
+  if (isCsv(content)) return { name, triggers: parseCsv(from, content), startsAtMs: undefined, notes: [] };
   const saved = savedActivity(content);
-  if (saved !== undefined) return { name, triggers: triggersOf(saved.activity, [], from), notes: [FROM_ACTIVITY] };
+  if (saved !== undefined) return { name, ...triggersOf(saved.activity, [], from), notes: [FROM_ACTIVITY] };
   return { name, ...parseLogLines(from, content) };
 }
 

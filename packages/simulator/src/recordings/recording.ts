@@ -13,6 +13,8 @@ export interface RecordedTrigger {
 export interface Recording {
   readonly name: string;
   readonly triggers: readonly RecordedTrigger[];
+  /** When its zero was, ms since the epoch; undefined where only the time between triggers is known. */
+  readonly startsAtMs: number | undefined;
   /** What could not be taken over, in words. */
   readonly notes: readonly string[];
 }
@@ -43,7 +45,8 @@ export function inOrderOfTime(triggers: RecordedTrigger[]): RecordedTrigger[] {
 }
 
 /** Recorded times are those of a clock; a simulation begins with its first trigger. */
-export function sinceTheFirst(triggers: RecordedTrigger[]): RecordedTrigger[] {
-  const first = inOrderOfTime(triggers)[0]?.atMs ?? 0;
-  return triggers.map((trigger) => ({ ...trigger, atMs: trigger.atMs - first }));
+export function sinceTheFirst(triggers: RecordedTrigger[]): Pick<Recording, "triggers" | "startsAtMs"> {
+  const first = inOrderOfTime(triggers)[0]?.atMs;
+  if (first === undefined) return { triggers: [], startsAtMs: undefined };
+  return { triggers: triggers.map((trigger) => ({ ...trigger, atMs: trigger.atMs - first })), startsAtMs: first };
 }

@@ -1,7 +1,7 @@
 /** Asks a running system for its activity: one workspace's, or that of all. */
 import { z } from "zod";
 import { type ActivityEntry, activityPage, type Covered, owedList, triggersOf } from "./activity.ts";
-import { type RecordedTrigger, SimulationError } from "./recording.ts";
+import { type Recording, SimulationError } from "./recording.ts";
 
 const state = z.object({ id: z.string(), restart: z.object({ why: owedList }) });
 const page = z.object({ workspaces: z.array(state), nextCursor: z.string().nullish() });
@@ -9,7 +9,10 @@ const ANSWER_WITHIN_MS = 10_000;
 const MOST_PER_PAGE = 200;
 
 /** `address`: the API's, or that of one of its workspaces (`…/workspaces/demo`). @throws SimulationError */
-export async function readRunningSystem(address: string, token: string | undefined): Promise<RecordedTrigger[]> {
+export async function readRunningSystem(
+  address: string,
+  token: string | undefined,
+): Promise<Pick<Recording, "triggers" | "startsAtMs">> {
   const url = new URL(address);
   const [, base, id] = /^(.*?)(?:\/workspaces(?:\/([^/]+))?(?:\/activity)?)?\/?$/.exec(url.pathname) ?? [];
   const api = `${url.origin}${base ?? ""}`;
