@@ -1,17 +1,15 @@
 /** Puts the routes together: health, then pages, then the API behind its token. */
-import { randomUUID } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ApiMetrics, HintQueues } from "@restart-coordinator/service";
 import express, { type Express } from "express";
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
-import { pinoHttp } from "pino-http";
 import { allow, authenticate, type Tokens } from "./authentication.ts";
 import { BOARD_PATH, boardProblems, bullBoard } from "./board/index.ts";
 import type { ApiContext } from "./context.ts";
 import { logChanges } from "./decision-log.ts";
 import type { EventFeed } from "./events/feed.ts";
 import { Problem, problemHandler } from "./problem.ts";
+import { requestLog } from "./request-log.ts";
 import { desiredStateRoutes } from "./routes/desired-state.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { fileRoutes } from "./routes/files.ts";
@@ -44,7 +42,7 @@ export function createApp(parts: AppParts): Express {
   const app = express();
   app.disable("x-powered-by");
   app.set("query parser", "simple");
-  app.use(pinoHttp({ logger: parts.logger, autoLogging: false, quietReqLogger: true, genReqId: requestId }));
+  app.use(requestLog(parts.logger));
   app.use(healthRoutes(parts.redis));
   app.use(logChanges());
   app.use(BOARD_PATH, authenticate(parts.tokens, "page"), allow("operate"), bullBoard(parts), boardProblems);
@@ -68,24 +66,27 @@ export function createApp(parts: AppParts): Express {
       detail: "expected Content-Type: application/json",
     });
   });
+  const set = { limit: LARGEST_SET, parse: express.json({ limit: LARGEST_SET }) };
+  const small = { limit: LARGEST_BODY, parse: express.json({ limit: LARGEST_BODY }) };
   app.use((request, response, next) => {
     if (isFile.test(request.path)) return next();
-    const limit = isSet.test(request.path) ? LARGEST_SET : LARGEST_BODY;
+    const { limit, parse } = isSet.test(request.path) ? set : small;
     // The parser would read it all before it says so.
     if (Number(request.headers["content-length"]) > limit) {
       throw new Problem({ status: 413, title: "Too large", detail: `the body has more than ${limit} bytes` });
     }
-    return express.json({ limit })(request, response, next);
+    return parse(request, response, next);
   });
   app.use(
+    // What is asked most, first: a request is compared with every route in front of its own.
+    triggerRoutes(parts),
+    fileRoutes(parts),
     workspaceRoutes(parts),
     desiredStateRoutes(parts),
     policyRoutes(parts),
-    triggerRoutes(parts),
     triggerOutcomeRoutes(parts, parts.feed),
     verbRoutes(parts),
     rolloutRoutes(parts),
-    fileRoutes(parts),
     webhookRoutes(parts.webhooks),
     openApiRoutes(),
     metricsRoutes(parts.metrics),
@@ -95,14 +96,4 @@ export function createApp(parts: AppParts): Express {
   });
   app.use(problemHandler);
   return app;
-}
-
-const REQUEST_ID = /^[\w.-]{1,64}$/;
-
-/** In the log and in the answer: what somebody reports can be found. */
-function requestId(request: IncomingMessage, response: ServerResponse): string {
-  const given = request.headers["x-request-id"];
-  const id = typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
-  response.setHeader("X-Request-Id", id);
-  return id;
 }
