@@ -19,10 +19,13 @@ async function traced(bench: Bench) {
     OTEL_BSP_SCHEDULE_DELAY: "20",
   };
   const api = bench.apiProcess({ API_TOKENS: `tester:admin:${TOKEN}`, ...settings });
-  // What the sweep finds begins a trace of its own: here it must not be first.
-  const worker = bench.workerProcess({ RESTART_SWEEP_MS: "60000", ...settings });
+  // Unless told otherwise, the sweep is not to be quicker than the hint.
+  const startWorker = async (more: Record<string, string> = {}) => {
+    const worker = bench.workerProcess({ RESTART_SWEEP_MS: "60000", ...settings, ...more });
+    await worker.logged(/takes restarts$/);
+    return worker;
+  };
   const url = String((await api.logged(/^listening on/)).url);
-  await worker.logged(/takes restarts$/);
   /** Asks as a part of a trace of the caller's own; the answer is its id. */
   const ask = async (method: string, path: string, body: unknown): Promise<string> => {
     const traceId = randomBytes(16).toString("hex");
@@ -36,12 +39,13 @@ async function traced(bench: Bench) {
     eventually(`the span "${name}" of ${traceId}`, () =>
       receiver.spans.find((one) => one.name === name && one.traceId === traceId),
     );
-  return { receiver, api, worker, ask, span };
+  return { receiver, api, startWorker, ask, span };
 }
 
 test("the cycle is part of the trace of the request that made it due", async ({ useBench }) => {
   const bench = useBench({ cooldownMs: 0 });
-  const { receiver, api, worker, ask, span } = await traced(bench);
+  const { receiver, api, startWorker, ask, span } = await traced(bench);
+  const worker = await startWorker();
   await ask("PUT", "/workspaces/one", {});
   const asked = { source: "file-write", reason: "open sesame" };
   const first = await ask("POST", "/workspaces/one/triggers", asked);
@@ -91,6 +95,22 @@ test("the cycle is part of the trace of the request that made it due", async ({ 
   expect(roots).toEqual([]);
   expect(receiver.text).not.toContain("sesame");
   expect(receiver.text).not.toContain(TOKEN);
+});
+
+test("a cycle is part of its trigger's trace also when the hint was lost", async ({ useBench }) => {
+  const bench = useBench({ cooldownMs: 0 });
+  const { receiver, ask, span, startWorker } = await traced(bench);
+  await ask("PUT", "/workspaces/one", {});
+  const first = await ask("POST", "/workspaces/one/triggers", { source: "file-write" });
+  await ask("POST", "/workspaces/one/triggers", { source: "file-write" });
+  await bench.hinted(1);
+  await Promise.all(bench.hints.queues.map((queue) => queue.obliterate({ force: true })));
+  await startWorker({ RESTART_SWEEP_MS: "50" });
+  const cycle = await span("restart cycle", first);
+  expect(cycle.attributes).toMatchObject({ "restart.triggers": 2, "restart.outcome": "ok" });
+  await span("request handler", first);
+  await span("POST /workspaces/:id/triggers", first);
+  expect(receiver.chainOf(cycle).at(-1)).toBe("POST /workspaces/:id/triggers");
 });
 
 test("without a collector configured nothing of OpenTelemetry's SDK is loaded", async () => {

@@ -62,6 +62,7 @@ export async function startApi(
         shadow?.observe(judged);
       },
     },
+    ...(tracing && { traceparent: () => tracing.traceparent() }),
     onDue: (hint) =>
       hints.enqueue(hint).catch((error: Error) => {
         logger.warn(

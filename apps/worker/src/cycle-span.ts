@@ -1,42 +1,48 @@
-import { context, type Span, SpanStatusCode, trace } from "@opentelemetry/api";
+import { type Context, context, type Span, type SpanContext, SpanStatusCode, trace } from "@opentelemetry/api";
 import type { CycleLease } from "@restart-coordinator/debounce";
 
 const tracer = trace.getTracer("restart-coordinator");
 
 /**
- * One attempt at a cycle as a span, with a child for each step. Its parent is the hint that led here, and so the request
- * that gave the hint; a cycle that no hint led to begins a trace. Nothing without tracing.
+ * One attempt at a cycle as a span, with a child for each step. It belongs to the trace of the trigger that made the cycle
+ * due, whatever led the worker here: its parent is the hint's span if that carried the same trace, else the trigger's own.
+ * Nothing without tracing.
  */
 export class CycleSpan {
   readonly #span: Span;
-  readonly #context = context.active();
+  readonly #context: Context;
   #step: Span | undefined;
 
   constructor({ workspaceId, cycle }: CycleLease) {
     const { cycleId, generation, attempt, how, action, fencingToken, covers } = cycle;
-    this.#span = tracer.startSpan("restart cycle", {
-      attributes: {
-        "restart.workspace.id": workspaceId,
-        "restart.cycle.id": cycleId,
-        "restart.generation": generation,
-        "restart.attempt": attempt,
-        "restart.how": how,
-        "restart.action": action,
-        "restart.fencing_token": fencingToken,
-        "restart.triggers": covers.reduce((sum, { count }) => sum + count, 0),
-      },
-    });
+    const hint = trace.getSpanContext(context.active());
+    const trigger = parseTraceparent(cycle.trace);
+    const isElsewhere = trigger !== undefined && trigger.traceId !== hint?.traceId;
+    const attributes = {
+      "restart.workspace.id": workspaceId,
+      "restart.cycle.id": cycleId,
+      "restart.generation": generation,
+      "restart.attempt": attempt,
+      "restart.how": how,
+      "restart.action": action,
+      "restart.fencing_token": fencingToken,
+      "restart.triggers": covers.reduce((sum, { count }) => sum + count, 0),
+    };
+    const links = isElsewhere && hint !== undefined ? [{ context: hint }] : [];
+    const parent = isElsewhere ? trace.setSpanContext(context.active(), trigger) : context.active();
+    this.#span = tracer.startSpan("restart cycle", { attributes, links }, parent);
+    this.#context = trace.setSpan(parent, this.#span);
   }
 
   /** What is done now: the step before it is over. */
   step(name: string): void {
     this.#step?.end();
-    this.#step = tracer.startSpan(`step ${name}`, {}, trace.setSpan(this.#context, this.#span));
+    this.#step = tracer.startSpan(`step ${name}`, {}, this.#context);
   }
 
   /** Whatever `work` does that is traced becomes part of the attempt. */
   run<Result>(work: () => Promise<Result>): Promise<Result> {
-    return context.with(trace.setSpan(this.#context, this.#span), work);
+    return context.with(this.#context, work);
   }
 
   /** `outcome` as in the metrics: ok, failed, declined, canceled, handover, lost. */
@@ -49,4 +55,11 @@ export class CycleSpan {
     this.#step?.end();
     this.#span.end();
   }
+}
+
+/** W3C's `traceparent`, as the API wrote it. */
+function parseTraceparent(text: string | undefined): SpanContext | undefined {
+  const [, traceId, spanId, flags] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(text ?? "") ?? [];
+  if (traceId === undefined || spanId === undefined) return undefined;
+  return { traceId, spanId, traceFlags: Number.parseInt(flags as string, 16), isRemote: true };
 }

@@ -8,7 +8,7 @@
 -- Reply: {'busy', leaseEndsAt}             another worker acts
 -- Reply: {'not-due', dueAt, hintId, now}   too early; hintId names the hint to enqueue for dueAt
 -- Reply: {'begun', how, cycle, generation, attempt, fence, action, startedAt, leaseEndsAt, askedAt, journal|'',
--- Reply:  stopAsked 0|1, now, workspace fields as a flat array, covers as JSON, leftover|''}
+-- Reply:  stopAsked 0|1, now, workspace fields as a flat array, covers as JSON, leftover|'', trace|''}
 -- Reply: how: 'new' | 'takeover' | 'retry'; action: 'restart' | 'stop' | 'remove'; askedAt: when the first covered trigger came
 -- Events: WORKSPACE_AUTO_RESTART_FIRED (a new restart), WORKSPACE_PROVISIONING (every attempt at one)
 
@@ -69,7 +69,7 @@ local function reply()
   return { 'begun', how, state.cycle, tonumber(state.cycleGeneration), tonumber(state.attempt), tonumber(state.fence),
     state.action, tonumber(state.cycleStartedAt), tonumber(state.leaseEndsAt), tonumber(state.askedAt),
     own and journal or '', state.stopAsked and 1 or 0, now, flat, cjson.encode(covers or whyList(K.covers)),
-    own and '' or journal }
+    own and '' or journal, state.cycleTrace or '' }
 end
 if state.owner == A.owner then
   -- A write, so that a WAIT after this call waits for the first one's, too.
@@ -104,6 +104,7 @@ if how == 'new' then
     clearFields(state, { 'echoes' })
     if next(echoes) then changes.echoes = cjson.encode(echoes) end
     changes.lastRestart, changes.lastRestartEndsAt = changes.cycle, now + tonumber(A.cooldownMs)
+    changes.cycleTrace = state.trace
     clearFields(state, OWED_FIELDS)
     changes.askedAt = askedAt or state.desireAt or now
     redis.call('DEL', K.startedAt)

@@ -8,6 +8,7 @@
 --   loop                        the loop that was found, as JSON: nothing starts what is owed but a change or a person
 --   budgetTold                  the event that the budget holds them back was written
 --   coalescedTold               the event for them was written
+--   trace cycleTrace            the trace of the trigger that made the owed cycle due; that of the cycle
 --   cycle cycleGeneration cycleStartedAt askedAt attempt action      present from a cycle's begin to its end
 --   fence                       the last fencing token handed out, never lowered
 --   journalOf                   the cycle that wrote the journal
@@ -326,10 +327,10 @@ local function whyList(key)
 end
 
 local CYCLE_FIELDS = { 'cycle', 'cycleGeneration', 'cycleStartedAt', 'attempt', 'action', 'owner', 'leaseEndsAt',
-  'how', 'stopAsked', 'retrying', 'askedAt', 'canceledTo', 'stopFailures', 'stopRetryAt', 'steps', 'lostSteps' }
+  'how', 'stopAsked', 'retrying', 'askedAt', 'canceledTo', 'stopFailures', 'stopRetryAt', 'steps', 'lostSteps', 'cycleTrace' }
 
 local OWED_FIELDS = { 'owedSince', 'dueNowAt', 'quietEndsAt', 'deadlineAt', 'ignoreCooldown', 'overrideHold', 'ignoreQuietHours',
-  'deliberate', 'loop', 'coalescedTold', 'budgetTold' }
+  'deliberate', 'loop', 'coalescedTold', 'budgetTold', 'trace' }
 
 local function clearFields(state, fields)
   local present = {}

@@ -7,7 +7,7 @@
 -- Reply: suppressed: how many of the source the window has held back since it was claimed, these ones included
 -- Reply: the first receipt again, with 'replayed' for 'judged' and no hint, when `nonce` or `idempotencyKey` is known
 -- Reply: {'conflict'} when `idempotencyKey` was used with another body
--- `texts`: JSON of the reasons, actors and files of all, see addWhy; `firstTexts`: of the first of several, which may be the
+-- `texts`: JSON of the reasons, actors and files of all, see addWhy, and of their trace, if they are traced; `firstTexts`: of the first of several, which may be the
 -- only one that is owed.
 -- `alternatives`: what to put in place of those from `windowMs` on, see chooseArguments.
 -- Events: WORKSPACE_RESTART_COALESCED (first of an owed cycle), WORKSPACE_RESTART_DROPPED (first per window),
@@ -217,6 +217,8 @@ if isOwed(decision) then
     change('hintId', state.generation)
     hintId = state.generation
   end
+  -- Of the trigger that the cycle is due for: the first, or the one that brings it forward.
+  if texts.trace and (hintId ~= '' or not state.trace) then changes.trace = texts.trace end
   set(state, changes)
   if endsLoop then redis.call('HDEL', K.state, 'loop', 'echoes') end
   if wasScheduled and isScheduled(state, now) and due then

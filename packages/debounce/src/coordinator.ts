@@ -44,6 +44,8 @@ export interface CoordinatorOptions {
   readonly onDue?: (hint: Hint) => unknown;
   /** Told what happens, to count it. */
   readonly observer?: Observer;
+  /** The trace of whoever triggers now, W3C's `traceparent`: the cycle's worker is told it. Asked in the caller's context. */
+  readonly traceparent?: () => string | undefined;
 }
 
 export interface TriggerRequest {
@@ -108,6 +110,7 @@ export class RestartCoordinator {
   readonly #redis: Redis | Cluster;
   readonly #provider: PolicyProvider;
   readonly #onDue: ((hint: Hint) => unknown) | undefined;
+  readonly #traceparent: (() => string | undefined) | undefined;
   readonly #batches: Batcher<RequestFor, Receipt>;
   /** Names every call of this coordinator, with a number behind it. */
   readonly #nonce = randomBytes(9).toString("base64url");
@@ -132,6 +135,7 @@ export class RestartCoordinator {
     this.#redis = options.redis;
     this.#provider = providerOf(options.policy ?? POLICIES.default);
     this.#onDue = options.onDue;
+    this.#traceparent = options.traceparent;
     this.#batches = new Batcher((requests) => this.#triggerTogether(requests), MOST_PER_BATCH);
   }
 
@@ -249,6 +253,7 @@ export class RestartCoordinator {
       firstMoreFiles: firstFiles.more,
       write: first.write === true,
       onHold: first.onHold ?? "queue",
+      trace: this.#traceparent?.(),
       nonce,
       ...(first.idempotency && { idempotencyKey: first.idempotency.key, idempotencyBody: first.idempotency.body }),
     });

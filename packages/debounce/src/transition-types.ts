@@ -28,6 +28,8 @@ export interface TriggerCall {
   /** The triggers are writes, reported as such when a cycle runs. */
   readonly write: boolean;
   readonly onHold: "queue" | "refuse" | "override";
+  /** The first one's trace. */
+  readonly trace?: string | undefined;
   readonly nonce: string;
   readonly idempotencyKey?: string;
   readonly idempotencyBody?: string;
@@ -97,6 +99,8 @@ export interface BegunReply {
   /** The registry entry, field by field. */
   readonly workspace: Readonly<Record<string, string>>;
   readonly covers: readonly CoveredSource[];
+  /** The trace of the trigger that made it due, as that trigger gave it. */
+  readonly trace: string | undefined;
   /** As many replicas as were asked for have it. */
   readonly isReplicated: boolean;
 }

@@ -139,6 +139,7 @@ export class Transitions {
           workspace: pairs(reply[13] as string[]),
           covers: listOf(reply[14] as string),
           leftover: reply[15] === "" ? undefined : String(reply[15]),
+          trace: reply[16] === "" ? undefined : String(reply[16]),
           isReplicated,
         };
     }
@@ -526,6 +527,7 @@ function ownArguments(call: TriggerCall): ScriptArguments {
     actor: call.actors,
     file: call.files ?? [],
     more: { reason: call.moreReasons, actor: call.moreActors, file: call.moreFiles },
+    trace: call.trace,
   };
   const first = {
     reason: [call.firstReason ?? ""],

@@ -1,6 +1,7 @@
 /** OpenTelemetry's SDK, put together. Imported only when tracing is configured. */
 import { register } from "node:module";
 import { hostname } from "node:os";
+import { TraceFlags, trace } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { OTLPTraceExporter as JsonExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { OTLPTraceExporter as ProtobufExporter } from "@opentelemetry/exporter-trace-otlp-proto";
@@ -48,6 +49,10 @@ export function startSdk(service: string, { protocol }: TracingSettings): Tracin
   });
   return {
     hints: hintTelemetry(),
+    traceparent: () => {
+      const span = trace.getActiveSpan()?.spanContext();
+      return span && `00-${span.traceId}-${span.spanId}-0${span.traceFlags & TraceFlags.SAMPLED}`;
+    },
     stop: async () => void (await within(STOP_WITHIN_MS, provider.shutdown())),
   };
 }

@@ -5,6 +5,8 @@ import { ConfigurationError } from "../configuration-error.ts";
 export interface Tracing {
   /** For BullMQ's queues and workers: carries the trace of a request in the hint. */
   readonly hints: Telemetry;
+  /** Of what runs now, as W3C writes it. */
+  traceparent(): string | undefined;
   /** Sends what is left. */
   stop(): Promise<void>;
 }
