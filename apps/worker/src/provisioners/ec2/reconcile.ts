@@ -20,6 +20,8 @@ export interface WorkspaceRecord {
 export type Finding =
   /** Carries our tags, lives, and no record accounts for it. */
   | { readonly kind: "orphan"; readonly instance: Instance; readonly workspaceId: string; readonly known: boolean }
+  /** No record names it, but it is all that its workspace has: the next cycle takes it for the workspace's. */
+  | { readonly kind: "unrecorded"; readonly instanceId: string; readonly workspaceId: string }
   /** Recorded, but EC2 does not know it or it is terminated. */
   | { readonly kind: "missing"; readonly instanceId: string; readonly workspaceId: string }
   /** Recorded, and lives, but its tags do not say that it is this workspace's. */
@@ -114,11 +116,28 @@ function accountedFor(ours: readonly Instance[], records: Records): number {
   return ours.filter((instance) => isAccountedFor(instance, records)).length;
 }
 
+/**
+ * Whether a cycle would take it for the workspace's (`findCurrent`): so a pause may have left it, with a strategy that keeps
+ * the instance, or a person have put it into service.
+ */
+function isTheOnlyOne(instance: Instance, ours: readonly Instance[], { byWorkspace }: Records): boolean {
+  const workspaceId = instance.tags[TAG.workspace] ?? "";
+  const record = byWorkspace.get(workspaceId);
+  if (record === undefined) return false;
+  const recordedId = instanceIdOf(record.instance);
+  const isOther = (other: Instance) => other.tags[TAG.workspace] === workspaceId || other.id === recordedId;
+  return ours.every((other) => other.id === instance.id || !isOther(other));
+}
+
 function orphansAmong(ours: readonly Instance[], records: Records): Finding[] {
   return ours.flatMap((instance): Finding[] => {
     const workspaceId = instance.tags[TAG.workspace];
     // Without it there is no telling what it is: it was not launched by a cycle.
     if (workspaceId === undefined || isAccountedFor(instance, records)) return [];
+    if (isTheOnlyOne(instance, ours, records)) {
+      const isAtRest = instance.state === "stopped" || instance.state === "stopping";
+      return isAtRest ? [] : [{ kind: "unrecorded", instanceId: instance.id, workspaceId }];
+    }
     return [{ kind: "orphan", instance, workspaceId, known: records.byWorkspace.has(workspaceId) }];
   });
 }
@@ -163,8 +182,11 @@ async function terminateOrphans(
   }
   const chosen = orphans.slice(0, terminateAtMost);
   // Once more, in the same order: a cycle may have taken one over since.
-  const ids = chosen.map(({ instance }) => instance.id);
-  const fresh = await api.describeInstances(ids, { signal });
+  const recordedOf = ({ workspaceId }: (typeof orphans)[number], { byWorkspace }: Records) =>
+    instanceIdOf(byWorkspace.get(workspaceId)?.instance);
+  const before = recordsOf(await records());
+  const ids = chosen.flatMap((orphan) => [orphan.instance.id, recordedOf(orphan, before) ?? orphan.instance.id]);
+  const fresh = await api.describeInstances([...new Set(ids)], { signal });
   const latest = recordsOf(await records());
   await Promise.all(
     chosen.map(async (orphan) => {
@@ -172,6 +194,11 @@ async function terminateOrphans(
       const instance = fresh.get(orphan.instance.id);
       if (!isLive(instance) || !isOurs(instance, { owner, workspaceId }) || isAccountedFor(instance, latest)) {
         refuse(orphan, "it has changed since it was found");
+        return;
+      }
+      const isRegistered = latest.byWorkspace.has(workspaceId);
+      if (isRegistered && !isLive(fresh.get(recordedOf(orphan, latest) ?? ""))) {
+        refuse(orphan, "its workspace has no recorded instance that lives: this may be the workspace's own");
         return;
       }
       try {

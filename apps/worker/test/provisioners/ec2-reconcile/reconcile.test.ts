@@ -173,6 +173,33 @@ describe("told to terminate", () => {
     ]);
   });
 
+  it.each([
+    ["stopped", []],
+    ["running", [{ kind: "unrecorded", instanceId: "i-own", workspaceId: "w2" }]],
+  ] as const)("is none when it is all that its workspace has, %s: the next cycle takes it", async (state, told) => {
+    record("w1", "i-1");
+    instance("i-1", "w1");
+    // As a pause leaves it with a strategy that keeps the instance, or a person who puts one into service.
+    record("w2");
+    instance("i-own", "w2", { state });
+    expect(await passes({ terminate: true })).toEqual(told);
+    expect(terminated).toEqual([]);
+  });
+
+  it("is each of several that no record tells apart, and each that lives beside the recorded one", async () => {
+    record("w1", "i-1");
+    instance("i-1", "w1");
+    instance("i-beside", "w1", { state: "stopped" });
+    record("w2");
+    for (const id of ["i-a", "i-b"]) instance(id, "w2", { state: "stopped" });
+    const found = await passes({ terminate: true });
+    // One of two may be what a pause left.
+    expect(terminated).toEqual(["i-beside"]);
+    expect(found.map((finding) => (finding.kind === "orphan" ? finding.instance.id : finding))).toEqual([
+      ...["i-beside", "i-a", "i-b"],
+    ]);
+  });
+
   it("terminates nothing when the records account for no instance: they may be lost", async () => {
     for (const id of ["i-1", "i-2"]) instance(id, "w1");
     await passes({ terminate: true });
