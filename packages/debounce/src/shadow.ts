@@ -44,7 +44,7 @@ export interface ShadowReport {
 const DEFAULT_CYCLE_MS = 30_000;
 const KEPT_MS = (DAYS_KEPT + 1) * 86_400_000;
 const MOST_WAITING = 2_000;
-const MOST_TRIES = 8;
+const MOST_TRIES = 20;
 
 export class Shadow {
   readonly #options: ShadowOptions;
