@@ -99,7 +99,7 @@ describe("the policy file", () => {
     const path = join(directory, "policy.yaml");
     writeFileSync(
       path,
-      "sources: {git-push: {windowMs: 60000, leading: true, trailing: false}, manual: {running: drop}}",
+      "{customSources: {git-push: {windowMs: 60000, leading: true, trailing: false}}, sources: {manual: {running: drop}}}",
     );
     await own.start({ RESTART_POLICY_FILE: path, RESTART_COOLDOWN_MS: 0 });
   });

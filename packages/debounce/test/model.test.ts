@@ -3,10 +3,10 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { ownPrefix, redisUrl } from "../../../tests/setup/shared-redis.ts";
 import { createKeySpace } from "../src/keys.ts";
-import { POLICIES, type Policy } from "../src/policy.ts";
+import { POLICIES, type Policy, PROFILES } from "../src/policy.ts";
 import { Transitions } from "../src/transitions.ts";
 import { LEASE_MS, WorkspaceModel } from "./support/model.ts";
-import { commands, type Real } from "./support/model-commands.ts";
+import { automaticCommands, commands, type Real } from "./support/model-commands.ts";
 
 /** More of them by `MODEL_RUNS=20000 pnpm vitest model`; `MODEL_SEED` repeats a run. */
 const RUNS = Number(process.env.MODEL_RUNS ?? 150);
@@ -44,24 +44,25 @@ async function freshWorkspace(): Promise<Real> {
   };
 }
 
-/** The profiles, and a small budget with loops that are soon found, so that both come up. */
-const POLICIES_TRIED: Readonly<Record<string, Policy>> = {
-  ...POLICIES,
-  "default with a budget": {
-    ...POLICIES.default,
-    budget: { cycles: 4, downtimeMs: 120_000 },
-    loop: { cycles: 2, withinMs: 90_000 },
-  },
-  "default with quiet hours": {
-    ...POLICIES.default,
-    quietHours: {
-      intervals: Array.from({ length: 500 }, (_, n) => [n * 180_000 + 60_000, n * 180_000 + 130_000] as const),
-      except: ["secret-change", "liveness-offline"],
-    },
-  },
+const AUTOMATIC: Policy = {
+  ...POLICIES.default,
+  cooldownMs: 1_000,
+  retry: { ...POLICIES.default.retry, breakerAfter: 2 },
 };
+const QUIET_HOURS = {
+  intervals: Array.from({ length: 500 }, (_, n) => [n * 180_000 + 60_000, n * 180_000 + 130_000] as const),
+  except: ["secret-change", "liveness-offline"],
+};
+/** The profiles under all that may happen, and under what mostly happens by itself: loops, and budgets that are soon spent. */
+const TRIED: readonly (readonly [string, Policy, typeof commands])[] = [
+  ...PROFILES.map((profile) => [profile, POLICIES[profile], commands] as const),
+  ["default, quiet hours", { ...POLICIES.default, quietHours: QUIET_HOURS }, commands],
+  ["default, loops", { ...AUTOMATIC, loop: { cycles: 2, withinMs: 60_000 } }, automaticCommands],
+  ["default, restarts a day", { ...AUTOMATIC, budget: { cycles: 3, downtimeMs: 0 } }, automaticCommands],
+  ["default, downtime a day", { ...AUTOMATIC, budget: { cycles: 0, downtimeMs: 120_000 } }, automaticCommands],
+];
 
-describe.each(Object.entries(POLICIES_TRIED))("under the profile %s", (_, policy) => {
+describe.each(TRIED)("under the profile %s", (_, policy, commands) => {
   test("the scripts and the pure model agree on every decision, due time and wake-up", async () => {
     await fc.assert(
       fc.asyncProperty(fc.commands(commands, { maxCommands: 60, size: "max" }), async (sequence) => {

@@ -187,3 +187,20 @@ export const commands = [
   fc.tuple(wait, fc.constantFrom("running", "paused")).map(([after, desired]) => desire(after, desired)),
   fc.tuple(wait, fc.constantFrom(true, false, false)).map(([after, paused]) => parent(after, paused)),
 ];
+
+/** Mostly what nobody is behind: how loops, budgets and open breakers come about. */
+export const automaticCommands = [
+  wait.map((after) => trigger(after, "startup", false)),
+  wait.map((after) => trigger(after, "liveness-offline", false)),
+  fc.constant(begin("at the wake-up")),
+  fc.constant(begin("at the wake-up")),
+  wait.map((after) => end(after, "ok", true, 0)),
+  fc
+    .tuple(wait, fc.constantFrom("ok", "ok", "failed", "declined"), fc.boolean())
+    .map(([after, outcome, retryable]) => end(after, outcome, retryable, 0)),
+  fc.oneof(
+    fc.tuple(wait, fc.constantFrom("file-write", "manual")).map(([after, source]) => trigger(after, source, false)),
+    fc.tuple(wait, fc.constantFrom("flush", "cancel")).map(([after, name]) => verb(after, name)),
+    fc.tuple(wait, fc.constantFrom("running", "paused")).map(([after, desired]) => desire(after, desired)),
+  ),
+];
