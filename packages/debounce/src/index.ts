@@ -86,4 +86,4 @@ export { outcomeOf, type TriggerOutcome } from "./trigger-outcome.ts";
 export type { CancelResult, FlushResult, HoldResult, ReleaseResult } from "./verbs.ts";
 export * from "./vocabulary.ts";
 export type { CoveredSource } from "./why.ts";
-export type { LastCycle, RestartState, RunningCycle, WorkspaceState } from "./workspace-state.ts";
+export type { LastCycle, RestartLoop, RestartState, RunningCycle, WorkspaceState } from "./workspace-state.ts";
