@@ -16,7 +16,8 @@ async function useWebhook(bench: Bench) {
   const receiver = await Receiver.listen();
   onTestFinished(() => receiver.close());
   const { redis, prefix, coordinator } = bench;
-  const registry = new WebhookRegistry({ redis, prefix, keys: coordinator.keys });
+  const streams = [coordinator.keys.forShard("events", 0), `{${prefix}:fleet}:events`];
+  const registry = new WebhookRegistry({ redis, prefix, streams });
   const result = await registry.put("hook", { url: receiver.url, format: "standard", enabled: true });
   return { receiver, secret: result.kind === "created" ? result.secret : "" };
 }

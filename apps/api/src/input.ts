@@ -55,8 +55,9 @@ export const templateBody = z
   .strictObject({ name: oneLine(128).optional(), files: fileSet.optional() })
   .refine(({ name, files }) => (name === undefined) !== (files === undefined), "expected either name or files");
 
-const eventName = z.string().refine((name) => (EVENTS as readonly string[]).includes(name), {
-  error: ({ input }) => `unknown event "${String(input).slice(0, 100)}"; expected some of ${EVENTS.join(", ")}`,
+const ALL_EVENTS: readonly string[] = [...EVENTS, ...FLEET_EVENTS];
+const eventName = z.string().refine((name) => ALL_EVENTS.includes(name), {
+  error: ({ input }) => `unknown event "${String(input).slice(0, 100)}"; expected some of ${ALL_EVENTS.join(", ")}`,
 });
 
 /** 24 to 64 bytes, as Standard Webhooks has it. */
@@ -74,7 +75,7 @@ export const webhookBody = (allowPrivate: boolean) =>
         (url) => allowPrivate || isPublic(new URL(url)),
         "the address is private, and WEBHOOK_ALLOW_PRIVATE is not true",
       ),
-    events: z.array(eventName).min(1).max(EVENTS.length).optional(),
+    events: z.array(eventName).min(1).max(ALL_EVENTS.length).optional(),
     workspaces: z.array(workspaceId).min(1).max(100).optional(),
     format: z.enum(WEBHOOK_FORMATS).default("standard"),
     secret: z.string().regex(WEBHOOK_SECRET, "expected whsec_ and the base64 of 24 to 64 bytes").optional(),
@@ -112,16 +113,12 @@ export const outcomeQuery = z.object({
     .refine((ms) => ms <= 60_000, "at most 60s")
     .prefault("0s"),
 });
-const ALL_EVENTS: readonly string[] = [...EVENTS, ...FLEET_EVENTS];
-const streamedEvent = z.string().refine((name) => ALL_EVENTS.includes(name), {
-  error: ({ input }) => `unknown event "${String(input).slice(0, 100)}"; expected some of ${ALL_EVENTS.join(", ")}`,
-});
 /** `?event=A,B` or `?event=A&event=B`: only those; undefined = all. */
 export const eventsQuery = z.object({
   event: z
     .union([z.string(), z.array(z.string())])
     .transform((given) => [given].flat().flatMap((names) => names.split(",")))
-    .pipe(z.array(streamedEvent))
+    .pipe(z.array(eventName))
     .optional()
     .describe("Names of events, separated by commas"),
 });

@@ -85,10 +85,11 @@ export async function startApi(
   const rolloutDriver = new RolloutDriver({ rollouts, coordinator, owner: `api ${hostname()}:${process.pid}` });
   const { keys } = coordinator;
   const shardStreams = Array.from({ length: keys.shards }, (_, shard) => keys.forShard("events", shard));
-  const feed = new EventFeed({ redis, streams: [...shardStreams, rollouts.keys.of("events")], logger });
+  const streams = [...shardStreams, rollouts.keys.of("events")];
+  const feed = new EventFeed({ redis, streams, logger });
 
   const webhooks = {
-    registry: new WebhookRegistry({ redis, prefix: config.RESTART_PREFIX, keys: coordinator.keys }),
+    registry: new WebhookRegistry({ redis, prefix: config.RESTART_PREFIX, streams }),
     sending: { timeoutMs: config.WEBHOOK_TIMEOUT_MS, allowPrivate: config.WEBHOOK_ALLOW_PRIVATE },
   };
   const parts = {

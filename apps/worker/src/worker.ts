@@ -2,7 +2,7 @@
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Cycles, type Hint, RestartCoordinator } from "@restart-coordinator/debounce";
-import { RolloutDriver, type RolloutObserver, Rollouts, Turns } from "@restart-coordinator/fleet";
+import { createFleetKeys, RolloutDriver, type RolloutObserver, Rollouts, Turns } from "@restart-coordinator/fleet";
 import {
   assertShardCount,
   blockingConnection,
@@ -146,11 +146,12 @@ export async function startWorker(
     `worker ${name} takes restarts`,
   );
 
+  const shardStreams = Array.from({ length: config.SHARDS }, (_, shard) => cycles.keys.forShard("events", shard));
   const webhooks = new WebhookDispatcher({
     redis,
     connect: () => blockingConnection(redis),
     prefix: config.RESTART_PREFIX,
-    keys: cycles.keys,
+    streams: [...shardStreams, createFleetKeys(config.RESTART_PREFIX).of("events")],
     owner: name,
     leaseMs: config.RESTART_LEASE_MS,
     settings: {
@@ -158,6 +159,7 @@ export async function startWorker(
       allowPrivate: config.WEBHOOK_ALLOW_PRIVATE,
       firstRetryMs: config.WEBHOOK_RETRY_MS,
       giveUpMs: config.WEBHOOK_GIVE_UP_MS,
+      observe: (attempt) => metrics.webhookAttempted(attempt),
     },
     logger,
   });

@@ -1,10 +1,10 @@
--- The events of a shard up to the cursor are done with: delivered, or not asked for.
+-- The events of a stream up to the cursor are done with: delivered, or not asked for.
 -- KEYS: webhook
--- ARGV: fence shard cursor delivered leaseMs now
+-- ARGV: fence stream cursor delivered leaseMs now
 -- Reply: 'lost' | 'kept'
 local now = clock()
 if not isOwner(readHash(K.webhook)) then return { 'lost' } end
-redis.call('HSET', K.webhook, 'cursor:' .. A.shard, A.cursor)
+redis.call('HSET', K.webhook, 'cursor:' .. A.stream, A.cursor)
 if A.delivered == 'true' then
   redis.call('HINCRBY', K.webhook, 'delivered', 1)
   redis.call('HSET', K.webhook, 'lastDeliveredAt', now)

@@ -3,7 +3,7 @@
 -- A webhook is one hash:
 --   url events workspaces format secret createdAt   what was registered
 --   revision                                        rises with every change of it
---   cursor:<shard>                                  the last entry of the shard's events that is done with
+--   cursor:<stream>                                 its last entry that is done with: the shards' by number, then the fleet's
 --   owner fence leaseEndsAt                         who delivers, until when
 --   delivered lastDeliveredAt                       how often and when it went well
 --   attempts failingSince retryAt lastError         of the event that comes next and was not taken

@@ -2,7 +2,7 @@
 -- KEYS: webhook webhooks changes
 -- ARGV: id url events workspaces format secret newSecret enabled cursors most now
 -- Reply: 'too-many' | 'created' secret | 'updated'
--- `secret` empty = keep it; `newSecret` is for a new webhook without one. `cursors`: JSON, the end of each shard's events.
+-- `secret` empty = keep it; `newSecret` is for a new webhook without one. `cursors`: JSON, the end of each stream.
 local now = clock()
 local isNew = redis.call('EXISTS', K.webhook) == 0
 if isNew and redis.call('SCARD', K.webhooks) >= tonumber(A.most) then return { 'too-many' } end

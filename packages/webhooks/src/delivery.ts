@@ -1,8 +1,7 @@
 /**
- * Delivers for one webhook as long as this process has its lease: each shard's events in their order, one at a time. The
+ * Delivers for one webhook as long as this process has its lease: each stream's events in their order, one at a time. The
  * place in the events moves only after an event was taken, so a process that dies costs a repetition and loses nothing.
  */
-import type { KeySpace } from "@restart-coordinator/debounce";
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 import { delayAfter } from "./backoff.ts";
@@ -10,7 +9,7 @@ import type { Bell } from "./bell.ts";
 import type { Standing, WebhookLease } from "./lease.ts";
 import { eventNotice, gapNotice } from "./message.ts";
 import { type SendOptions, type Sent, send } from "./send.ts";
-import { type Item, ShardReader } from "./shard-reader.ts";
+import { type Item, StreamReader } from "./stream-reader.ts";
 import { isWanted, type Webhook } from "./webhook.ts";
 
 export interface DeliverySettings extends SendOptions {
@@ -30,7 +29,7 @@ export interface Attempt {
 export interface DeliveryParts {
   readonly lease: WebhookLease;
   readonly redis: Redis | Cluster;
-  readonly keys: KeySpace;
+  readonly streams: readonly string[];
   /** Rings when there may be something new. */
   readonly news: Bell;
   readonly settings: DeliverySettings;
@@ -46,7 +45,7 @@ type Look = "went-on" | "nothing" | "wait" | "over";
 
 export class Delivery {
   readonly #parts: DeliveryParts;
-  readonly #readers: readonly ShardReader[];
+  readonly #readers: readonly StreamReader[];
   #webhook: Webhook;
   /** At the event that comes next. */
   #attempts = 0;
@@ -54,12 +53,12 @@ export class Delivery {
   #renewAt = 0;
 
   constructor(parts: DeliveryParts) {
-    const { lease, redis, keys } = parts;
+    const { lease, redis, streams } = parts;
     this.#parts = parts;
     this.#webhook = lease.first.webhook;
     this.#take(lease.first);
     const { cursors } = this.#webhook;
-    this.#readers = Array.from({ length: keys.shards }, (_, n) => new ShardReader(redis, keys, n, cursors[n] ?? "0-0"));
+    this.#readers = streams.map((key, n) => new StreamReader(redis, n, key, cursors[n] ?? "0-0"));
   }
 
   /** Until the lease is lost, the webhook is disabled or removed, or the process stops. */
@@ -96,7 +95,7 @@ export class Delivery {
     return Math.min(renewMs, Math.max(1, Math.ceil(this.#retryAt - performance.now())));
   }
 
-  /** At most one event of every shard, so that none holds up another. */
+  /** At most one event of every stream, so that none holds up another. */
   async #round(): Promise<Look> {
     if (performance.now() < this.#retryAt) return "wait";
     let look: Look = "nothing";
@@ -112,11 +111,11 @@ export class Delivery {
     return look;
   }
 
-  async #handle(reader: ShardReader, item: Item): Promise<Look> {
+  async #handle(reader: StreamReader, item: Item): Promise<Look> {
     const { lease, settings, logger } = this.#parts;
     if (item.kind === "event" && !isWanted(this.#webhook, item.event)) return this.#moveOn(reader, false);
     const startedAt = performance.now();
-    const sent = await send(this.#webhook, noticeOf(reader.shard, item), settings);
+    const sent = await send(this.#webhook, noticeOf(reader.stream, item), settings);
     const tookMs = performance.now() - startedAt;
     if (sent.kind === "taken") {
       settings.observe?.({ outcome: "taken", tookMs });
@@ -130,8 +129,8 @@ export class Delivery {
     return "over";
   }
 
-  async #moveOn(reader: ShardReader, delivered: boolean): Promise<Look> {
-    const isOurs = await this.#parts.lease.advance(reader.shard, reader.next, { delivered });
+  async #moveOn(reader: StreamReader, delivered: boolean): Promise<Look> {
+    const isOurs = await this.#parts.lease.advance(reader.stream, reader.next, { delivered });
     if (!isOurs) return "over";
     reader.drop();
     if (delivered) this.#attempts = 0;
@@ -148,6 +147,6 @@ export class Delivery {
   }
 }
 
-function noticeOf(shard: number, item: Item) {
-  return item.kind === "gap" ? gapNotice(shard, item.after, item.oldest) : eventNotice(shard, item.event);
+function noticeOf(stream: number, item: Item) {
+  return item.kind === "gap" ? gapNotice(stream, item.after, item.oldest) : eventNotice(stream, item.event);
 }

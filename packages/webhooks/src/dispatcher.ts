@@ -2,7 +2,6 @@
  * Delivers to webhooks from this process. Any number of processes may: each webhook is served by the one that has its lease,
  * and by another once that one is silent for too long. What they must know is in Redis.
  */
-import type { KeySpace } from "@restart-coordinator/debounce";
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 import { Bell } from "./bell.ts";
@@ -16,7 +15,8 @@ export interface DispatcherOptions {
   readonly connect: () => Redis | Cluster;
   /** As the coordinator's. */
   readonly prefix: string;
-  readonly keys: KeySpace;
+  /** The keys of the streams of events: every shard's by its number, then the fleet's. The same at every process. */
+  readonly streams: readonly string[];
   /** Who delivers, for people who look. */
   readonly owner: string;
   /** How long a process may be silent, a delivery's own time left out, before another takes over, ms. */
@@ -84,8 +84,8 @@ export class WebhookDispatcher {
   }
 
   #deliver(lease: WebhookLease): void {
-    const { redis, keys, settings, leaseMs, logger } = this.#options;
-    const parts = { lease, redis, keys, settings, logger, news: this.#news, stopping: this.#stopping.signal };
+    const { redis, streams, settings, leaseMs, logger } = this.#options;
+    const parts = { lease, redis, streams, settings, logger, news: this.#news, stopping: this.#stopping.signal };
     const delivery = new Delivery({ ...parts, renewMs: leaseMs / 3 })
       .run()
       .catch((error: Error) => {

@@ -3,7 +3,7 @@
  *
  * - **At least once.** Every event that happens after the registration, and that the events stream still holds, is delivered
  *   until it is taken; what was trimmed before is told as a gap. `webhook-id` is the same for every attempt.
- * - **In order** within a shard, so also for one workspace: an event that is not taken holds up those after it.
+ * - **In order** within a stream, so also for one workspace and for one rollout: an event that is not taken holds up those after it.
  * - **Given up in sight.** What is not taken for long enough disables the webhook, which says so and why.
  * - Nothing is told to private addresses unless that is allowed, no redirect is followed, nothing waits for ever.
  *

@@ -82,8 +82,8 @@ export class WebhookLease {
   }
 
   /** False when the lease is lost. */
-  async advance(shard: number, cursor: string, { delivered }: { delivered: boolean }): Promise<boolean> {
-    const [kind] = await this.#run("advance", { shard, cursor, delivered: String(delivered) });
+  async advance(stream: number, cursor: string, { delivered }: { delivered: boolean }): Promise<boolean> {
+    const [kind] = await this.#run("advance", { stream, cursor, delivered: String(delivered) });
     return kind === "kept";
   }
 

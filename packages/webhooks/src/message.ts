@@ -16,9 +16,9 @@ export interface Notice {
 
 const LARGEST_BODY_BYTES = 262_144;
 
-export function eventNotice(shard: number, event: RestartEvent): Notice {
+export function eventNotice(stream: number, event: RestartEvent): Notice {
   return {
-    id: `evt_${shard}_${event.id}`,
+    id: `evt_${stream}_${event.id}`,
     type: event.event,
     timestamp: event.timestamp,
     data: { ...event, timestamp: isoOf(event.timestamp) },
@@ -27,12 +27,12 @@ export function eventNotice(shard: number, event: RestartEvent): Notice {
 }
 
 /** Older events were trimmed before they could be delivered. */
-export function gapNotice(shard: number, after: string, oldest: RestartEvent): Notice {
+export function gapNotice(stream: number, after: string, oldest: RestartEvent): Notice {
   return {
-    id: `gap_${shard}_${after}`,
+    id: `gap_${stream}_${after}`,
     type: "WEBHOOK_GAP",
     timestamp: oldest.timestamp,
-    data: { shard, after, resumes_at: oldest.id, reason: "older events were trimmed" },
+    data: { stream, after, resumes_at: oldest.id, reason: "older events were trimmed" },
     text: `:warning: some events before ${isoOf(oldest.timestamp)} were trimmed and cannot be told`,
   };
 }

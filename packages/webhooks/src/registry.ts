@@ -1,6 +1,6 @@
 /** The list of webhooks, for the API: what operators register, and how each one fares. */
 import { randomBytes } from "node:crypto";
-import { fromRedis, type KeySpace } from "@restart-coordinator/debounce";
+import { fromRedis } from "@restart-coordinator/debounce";
 import type { Cluster, Redis } from "ioredis";
 import { createWebhookKeys, type WebhookKeys } from "./keys.ts";
 import { bindWebhookScripts, type RunWebhookScript } from "./scripts.ts";
@@ -10,7 +10,8 @@ export interface WebhookRegistryOptions {
   readonly redis: Redis | Cluster;
   /** As the coordinator's. */
   readonly prefix: string;
-  readonly keys: KeySpace;
+  /** The keys of the streams of events: every shard's by its number, then the fleet's. The same at every process. */
+  readonly streams: readonly string[];
 }
 
 export interface WebhookChange extends WebhookEntry {
@@ -78,9 +79,8 @@ export class WebhookRegistry {
   }
 
   async #ends(): Promise<string[]> {
-    const { redis, keys } = this.#options;
-    const shards = Array.from({ length: keys.shards }, (_, shard) => keys.forShard("events", shard));
-    const last = await Promise.all(shards.map((key) => redis.xrevrange(key, "+", "-", "COUNT", 1)));
+    const { redis, streams } = this.#options;
+    const last = await Promise.all(streams.map((key) => redis.xrevrange(key, "+", "-", "COUNT", 1)));
     return last.map((entries) => entries[0]?.[0] ?? "0-0");
   }
 

@@ -25,8 +25,27 @@ const SENTENCES: Readonly<Partial<Record<EventName, (payload: Payload) => string
   WORKSPACE_REMOVED: () => "was removed",
 };
 
+const counts = ({ done, total, failed }: Payload): string =>
+  `${shown(done)} of ${shown(total)} done${Number(failed) > 0 ? `, ${shown(failed)} failed` : ""}`;
+const stopped = ({ stopped_by, actor, reason }: Payload): string =>
+  `by ${shown(actor || stopped_by)}${reason ? `: ${shown(reason)}` : ""}`;
+
+const OF_ROLLOUTS: Readonly<Record<string, (payload: Payload) => string>> = {
+  ROLLOUT_STARTED: (payload) => `started: ${counts(payload)}`,
+  ROLLOUT_CANARIES_PASSED: (payload) => `goes on after its canaries: ${counts(payload)}`,
+  ROLLOUT_WORKSPACE_SETTLED: (payload) => `${shown(payload.status)}: ${counts(payload)}`,
+  ROLLOUT_PAUSED: (payload) => `:warning: paused ${stopped(payload)}; ${counts(payload)}`,
+  ROLLOUT_RESUMED: (payload) => `goes on${by(payload.actor)}: ${counts(payload)}`,
+  ROLLOUT_ABORTED: (payload) => `:x: aborted ${stopped(payload)}; ${counts(payload)}`,
+  ROLLOUT_FINISHED: (payload) => `${shown(payload.state)}: ${counts(payload)}`,
+};
+
 /** A line a person can read. What others wrote into it can neither link nor mention anybody. */
 export function slackText({ event, workspace_id, payload }: RestartEvent): string {
+  if (payload.rollout !== undefined) {
+    const subject = [workspace_id, `rollout ${shown(payload.rollout)}`].filter(Boolean).join(" in ");
+    return `*${subject}* ${Object.hasOwn(OF_ROLLOUTS, event) ? OF_ROLLOUTS[event]?.(payload) : shown(event)}`;
+  }
   const sentence = Object.hasOwn(SENTENCES, event) ? SENTENCES[event as EventName]?.(payload) : undefined;
   return `*${workspace_id}* ${sentence ?? shown(event)}`;
 }

@@ -3,7 +3,6 @@
  * webhooks are registered, for events. On a Cluster nothing can block on streams of several nodes: there it rings every
  * second.
  */
-import type { KeySpace } from "@restart-coordinator/debounce";
 import type { Cluster, Redis } from "ioredis";
 import type { Bell } from "./bell.ts";
 import { createWebhookKeys } from "./keys.ts";
@@ -12,7 +11,7 @@ export interface WatcherOptions {
   /** Gives a connection of its own, which waits for Redis to come back. */
   readonly connect: () => Redis | Cluster;
   readonly prefix: string;
-  readonly keys: KeySpace;
+  readonly streams: readonly string[];
   /** Rung when a webhook was registered, changed, removed or given up by who delivered. */
   readonly changes: Bell;
   /** Rung for that, and when something happened. */
@@ -35,12 +34,12 @@ export class Watcher {
   #stopped = false;
 
   constructor(options: WatcherOptions) {
-    const { prefix, keys } = options;
+    const { prefix, streams } = options;
     const own = createWebhookKeys(prefix);
     this.#options = options;
     this.#registry = own.of("webhooks");
     this.#changes = own.of("changes");
-    this.#events = Array.from({ length: keys.shards }, (_, shard) => keys.forShard("events", shard));
+    this.#events = streams;
     this.#connection = options.connect();
     // The process' own connection reports that Redis is away.
     this.#connection.on("error", () => {});

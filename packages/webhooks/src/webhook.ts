@@ -24,7 +24,7 @@ export interface Webhook extends WebhookEntry {
   readonly secret: string;
   readonly revision: number;
   readonly createdAt: number;
-  /** By shard: the last entry of its events that is done with. */
+  /** By stream: its last entry that is done with. */
   readonly cursors: readonly string[];
   readonly delivered: number;
   readonly lastDeliveredAt: number | undefined;
@@ -45,7 +45,7 @@ export interface DeliveryFailure {
 export function readWebhook(id: string, fields: Readonly<Record<string, string>>): Webhook | undefined {
   const { url, secret, failingSince, disabledAt } = fields;
   if (url === undefined || secret === undefined) return undefined;
-  const shards = Object.keys(fields).filter((field) => field.startsWith("cursor:")).length;
+  const streams = Object.keys(fields).filter((field) => field.startsWith("cursor:")).length;
   const failure = {
     since: Number(failingSince),
     attempts: Number(fields.attempts),
@@ -61,7 +61,7 @@ export function readWebhook(id: string, fields: Readonly<Record<string, string>>
     format: fields.format as WebhookFormat,
     revision: Number(fields.revision),
     createdAt: Number(fields.createdAt),
-    cursors: Array.from({ length: shards }, (_, shard) => fields[`cursor:${shard}`] ?? "0-0"),
+    cursors: Array.from({ length: streams }, (_, stream) => fields[`cursor:${stream}`] ?? "0-0"),
     delivered: Number(fields.delivered ?? 0),
     lastDeliveredAt: numberOf(fields.lastDeliveredAt),
     failure: failingSince === undefined ? undefined : failure,

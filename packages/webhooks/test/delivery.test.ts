@@ -62,6 +62,16 @@ describe("what is delivered", () => {
     ]);
   });
 
+  test("what is told of rollouts, too", async () => {
+    const receiver = await situation.receiver();
+    await register(receiver.url, { workspaces: undefined, format: "slack", events: ["ROLLOUT_STARTED"] });
+    situation.dispatcher();
+    await happen(name("ws"));
+    await situation.rolloutEvent("ROLLOUT_STARTED", { rollout: "r-1", state: "running", total: 6, done: 0 });
+    const [received] = await receiver.until(1);
+    expect(JSON.parse(received?.body ?? "").text).toBe("*rollout r-1* started: 0 of 6 done");
+  });
+
   test("nothing is asked of Redis while no webhook is registered: one connection waits", async () => {
     situation.dispatcher();
     const waiting = async () => {

@@ -293,7 +293,10 @@ export const webhook = name(
   z.object({
     id: z.string(),
     url: z.string().describe("Only where it leads to: the rest may be a secret"),
-    events: z.array(z.enum(EVENTS)).nullable().describe("null: all"),
+    events: z
+      .array(z.enum([...EVENTS, ...FLEET_EVENTS]))
+      .nullable()
+      .describe("null: all"),
     workspaces: z.array(z.string()).nullable().describe("null: all"),
     format: z.enum(WEBHOOK_FORMATS),
     status: z.enum(["active", "failing", "disabled"]),

@@ -5,9 +5,11 @@ import { ProcessMetrics } from "./process-metrics.ts";
 /** From a tenth of a second to half an hour. */
 const CYCLE_BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1_800];
 const TRIGGERS_BUCKETS = [1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1_000];
+const WEBHOOK_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const EC2_WAIT_BUCKETS = [0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
 
 const ENDS = ["ok", "failed", "declined", "canceled"] as const;
+const WEBHOOK_OUTCOMES = ["taken", "retry", "disabled"] as const;
 const ATTEMPT_ENDS = [...ENDS, "handover", "lost"] as const;
 
 type Begun = Pick<BegunReply, "how" | "action" | "askedAt" | "startedAt" | "covers">;
@@ -60,6 +62,16 @@ export class WorkerMetrics extends ProcessMetrics {
     "Calls that EC2 throttled although they had waited for their turn.",
     ["action"],
   );
+  readonly #webhookAttempts = this.#counter(
+    "restart_webhook_attempts_total",
+    "Attempts to deliver an event to a webhook, by what came of them.",
+    ["outcome"],
+  );
+  readonly #webhookDuration = this.#histogram(
+    "restart_webhook_duration_seconds",
+    "How long webhooks took to answer, or not to.",
+    WEBHOOK_BUCKETS,
+  );
 
   /** For the coordinator's worker side. */
   readonly observer: Observer = {
@@ -70,6 +82,7 @@ export class WorkerMetrics extends ProcessMetrics {
   constructor() {
     super();
     for (const outcome of ENDS) this.#cycles.inc({ outcome }, 0);
+    for (const outcome of WEBHOOK_OUTCOMES) this.#webhookAttempts.inc({ outcome }, 0);
     for (const result of ATTEMPT_ENDS) {
       this.#attempts.inc({ result }, 0);
       if (result !== "declined") this.#stops.inc({ result }, 0);
@@ -111,6 +124,11 @@ export class WorkerMetrics extends ProcessMetrics {
 
   ec2Throttled(action: string): void {
     this.#ec2Throttled.inc({ action });
+  }
+
+  webhookAttempted(attempt: { outcome: (typeof WEBHOOK_OUTCOMES)[number]; tookMs: number }): void {
+    this.#webhookAttempts.inc({ outcome: attempt.outcome });
+    this.#webhookDuration.observe(attempt.tookMs / 1_000);
   }
 
   #counter<Label extends string>(name: string, help: string, labelNames: readonly Label[] = []): Counter<Label> {

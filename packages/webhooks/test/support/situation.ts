@@ -22,7 +22,9 @@ export function useSituation({ shards = 1 } = {}) {
   const redis = new Redis(inject("redisUrl"));
   const coordinator = new RestartCoordinator({ redis, prefix, shards });
   const { keys } = coordinator;
-  const registry = new WebhookRegistry({ redis, prefix, keys });
+  const fleet = `{${prefix}:fleet}:events`;
+  const streams = [...Array.from({ length: shards }, (_, shard) => keys.forShard("events", shard)), fleet];
+  const registry = new WebhookRegistry({ redis, prefix, streams });
   const ending: (() => unknown)[] = [];
   let lastId = 0;
 
@@ -52,6 +54,13 @@ export function useSituation({ shards = 1 } = {}) {
     hold: (workspaceId: string, reason: string) =>
       coordinator.verbs.hold(workspaceId, { holdMs: 60_000, actor: "ops", reason }),
     release: (workspaceId: string) => coordinator.verbs.release(workspaceId, { actor: "ops" }),
+    /** As a rollout tells it. */
+    rolloutEvent: (event: string, payload: object) =>
+      redis.xadd(
+        fleet,
+        "*",
+        ...["event", event, "workspace_id", "", "timestamp", "1", "payload", JSON.stringify(payload)],
+      ),
     /** Newest first. */
     events: (workspaceId: string): Promise<RestartEvent[]> => coordinator.activity(workspaceId),
     async receiver(): Promise<Receiver> {
@@ -66,7 +75,7 @@ export function useSituation({ shards = 1 } = {}) {
         redis: own,
         connect: () => own.duplicate({ connectionName: `${prefix}-watch` }),
         prefix,
-        keys,
+        streams,
         owner: "test",
         leaseMs,
         settings: { ...SETTINGS, ...settings },

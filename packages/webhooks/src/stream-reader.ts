@@ -1,5 +1,5 @@
-/** Reads one shard's events from a webhook's place on, a page at a time. */
-import { isBefore, type KeySpace, parseEventEntry, type RestartEvent } from "@restart-coordinator/debounce";
+/** Reads one stream of events from a webhook's place on, a page at a time. */
+import { isBefore, parseEventEntry, type RestartEvent } from "@restart-coordinator/debounce";
 import type { Cluster, Redis } from "ioredis";
 import { fieldsOf } from "./scripts.ts";
 
@@ -10,8 +10,9 @@ export type Item =
 
 const PAGE = 100;
 
-export class ShardReader {
-  readonly shard: number;
+export class StreamReader {
+  /** Its number among the streams. */
+  readonly stream: number;
   readonly #redis: Redis | Cluster;
   readonly #key: string;
   #cursor: string;
@@ -19,10 +20,10 @@ export class ShardReader {
   /** How many pages were read. */
   pages = 0;
 
-  constructor(redis: Redis | Cluster, keys: KeySpace, shard: number, cursor: string) {
-    this.shard = shard;
+  constructor(redis: Redis | Cluster, stream: number, key: string, cursor: string) {
+    this.stream = stream;
     this.#redis = redis;
-    this.#key = keys.forShard("events", shard);
+    this.#key = key;
     this.#cursor = cursor;
   }
 
