@@ -3,6 +3,8 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
+import { measureGrowth } from "../src/growth/measure.ts";
+import { plotGrowth } from "../src/growth/plot.ts";
 import type { Environment } from "../src/machine.ts";
 import { measureRow, type RowResult } from "../src/measure.ts";
 import { optionsOf } from "../src/options.ts";
@@ -74,6 +76,20 @@ describe("measuring a row", () => {
     const row = rowOf([contender("a", [1, 1], [])], [{ measure: "p99Ms", atMost: 1 }]);
     await expect(measureRow(row, { rounds: 1, isShort: false })).rejects.toThrow("expected the measure p99Ms");
   });
+});
+
+test("growth is measured for every number of shards, and drawn", { timeout: 60_000 }, async () => {
+  const points = await measureGrowth(true, () => {});
+  expect(points.map(({ shards, workspaces }) => `${shards}/${workspaces}`)).toEqual([
+    "1/1",
+    "1/10",
+    "4/1",
+    "4/10",
+    "16/1",
+    "16/10",
+  ]);
+  const svg = plotGrowth(points, "somewhere");
+  expect(svg).toMatch(/^<svg[\s\S]*16 shards[\s\S]*<\/svg>/);
 });
 
 test("medians and percentiles are of the nearest rank", () => {

@@ -39,6 +39,10 @@ export const memory: Row = {
         coordinator.trigger(id, { source: "file-write", reason: "wrote agent.yaml", actor: "canvas" }),
       );
       await redis.del(coordinator.keys.forShard("events", 0));
+      // So is what recognises a resent trigger, for two minutes.
+      const withRecent = await usedBytes(redis);
+      const recent = await redis.keys(`${coordinator.keys.forShard("recent", 0)}:*`);
+      await redis.del(...recent);
       const owed = await usedBytes(redis);
       await each((id) => redis.del(coordinator.keys.forWorkspace("activity", id)));
       const owedWithoutActivity = await usedBytes(redis);
@@ -49,6 +53,7 @@ export const memory: Row = {
         owedBytes: per(owedWithoutActivity - empty),
         registeredBytes: per(registered - empty),
         activityBytes: per(owed - owedWithoutActivity),
+        recentBytesPerTrigger: per(withRecent - owed) / 2,
         keysWhenIdle,
         keysAfterRemoval,
       };
