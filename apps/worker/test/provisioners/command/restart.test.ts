@@ -171,14 +171,17 @@ describe("a command that fails", () => {
 
 describe("a command that takes too long", () => {
   const stubborn = `trap 'echo asked >>"$NOTES"' TERM
-(trap '' TERM; echo child >>"$NOTES"; while :; do sleep 0.05; done) & echo $! >"$DIR/child"
-echo ready >>"$NOTES"; while :; do sleep 0.05; done`;
+(trap '' TERM; echo child >>"$NOTES"; while [ -e "$NOTES" ]; do sleep 0.05; done) & echo $! >"$DIR/child"
+echo ready >>"$NOTES"; while [ -e "$NOTES" ]; do sleep 0.05; done`;
   const child = async () => {
     return Number(await readFile(harness.path("child"), "utf8").catch(() => -1));
   };
 
   test("has failed, is ended, and can be retried", async () => {
-    const start = await harness.script("start", 'echo $$ >"$DIR/child"; while :; do echo working; sleep 0.05; done');
+    const start = await harness.script(
+      "start",
+      'echo $$ >"$DIR/child"; while [ -e "$DIR/child" ]; do echo working; sleep 0.05; done',
+    );
     const spec = { stop: ["true"] as [string], start, timeoutMs: 700, killAfterMs: 0 };
     const cycle = harness.cycle(spec);
     const error = await harness
