@@ -26,6 +26,7 @@ export const idle: Row = {
     const [full] = systems;
     const run = async () => {
       const coordinator = new RestartCoordinator({ redis: full.bench.redis });
+      const young = await Promise.all(systems.map((system) => system.look()));
       await closedLoop(count, 64, (i) => coordinator.registry.register(`workspace-${i}`, {}));
       const before = await Promise.all(systems.map((system) => system.look()));
       await sleep(lookMs);
@@ -42,8 +43,9 @@ export const idle: Row = {
       return {
         moreConnections: ofFull.connections - ofEmpty.connections,
         moreCommandsPerSecond: ofFull.commandsPerSecond - ofEmpty.commandsPerSecond,
-        apiMoreMiB: ofFull.apiMiB - ofEmpty.apiMiB,
-        workerMoreMiB: ofFull.workerMiB - ofEmpty.workerMiB,
+        // Two processes differ by what their start left behind: each is compared with itself, then with the other.
+        apiMoreMiB: ofFull.apiMiB - (young[0]?.apiMiB ?? 0) - (ofEmpty.apiMiB - (young[1]?.apiMiB ?? 0)),
+        workerMoreMiB: ofFull.workerMiB - (young[0]?.workerMiB ?? 0) - (ofEmpty.workerMiB - (young[1]?.workerMiB ?? 0)),
         sweepCost: ofFull.usPerSweep / ofEmpty.usPerSweep,
         connections: ofFull.connections,
         commandsPerSecond: ofFull.commandsPerSecond,
