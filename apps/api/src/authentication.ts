@@ -106,8 +106,12 @@ export function allow(scope: Scope): RequestHandler {
   };
 }
 
+export function may(caller: Caller, scope: Scope): boolean {
+  return SCOPES.indexOf(caller.scope) >= SCOPES.indexOf(scope);
+}
+
 export function assertMay(caller: Caller, scope: Scope): void {
-  if (SCOPES.indexOf(caller.scope) >= SCOPES.indexOf(scope)) return;
+  if (may(caller, scope)) return;
   const detail = `this needs the scope ${scope}; the token "${caller.name}" has ${caller.scope}`;
   throw new Problem({ status: 403, title: "Forbidden", detail });
 }

@@ -67,11 +67,13 @@ export function showWebhook(webhook: Webhook) {
   };
 }
 
-export function showWorkspace(workspace: WorkspaceState) {
-  const { restart, ...rest } = workspace;
+/** A spec may hold user data and environment variables: only who may set one sees it. */
+export function showWorkspace(workspace: WorkspaceState, { withSpec }: { withSpec: boolean }) {
+  const { restart, spec, ...rest } = workspace;
   const { cycle, lastCycle } = restart;
   return {
     ...rest,
+    ...(withSpec && { spec }),
     name: rest.name ?? null,
     runtime: rest.runtime ?? null,
     parentId: rest.parentId ?? null,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { useApi, type WorkspaceBody } from "./support/api.ts";
+import { TOKENS, useApi, type WorkspaceBody } from "./support/api.ts";
 
 const api = useApi();
 const put = (id: string, body?: Record<string, unknown>) =>
@@ -30,6 +30,17 @@ describe("PUT /workspaces/{id}", () => {
     const rest = { parentId: null, pausedBy: null, createdAt: expect.any(String), instance: null };
     expect(json).toEqual({ id: "full", ...body, ...rest, status: "offline", restart: IDLE });
     expect(await api.ask("GET", "/workspaces/full")).toMatchObject({ status: 200, json });
+  });
+
+  test("its spec, which may hold secrets, is shown to those alone who may set one", async () => {
+    await put("private", { spec: { env: { KEY: "hunter2" } } });
+    for (const path of ["/workspaces/private", "/workspaces?limit=200"]) {
+      for (const scope of ["read", "trigger", "operate"] as const) {
+        const { status, text } = await api.ask("GET", path, { token: TOKENS[scope] });
+        expect([status, text.includes("private"), text.includes("hunter2")]).toEqual([200, true, false]);
+      }
+      expect((await api.ask("GET", path, { token: TOKENS.admin })).text).toContain("hunter2");
+    }
   });
 
   test.each([

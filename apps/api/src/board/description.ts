@@ -11,7 +11,7 @@ export function describeJob(id: string, workspace: WorkspaceState | undefined): 
   if (workspace === undefined) {
     return { name: `${id}: not registered, nothing to do`, data: { workspaceId: id } };
   }
-  const { name, status, restart } = showWorkspace(workspace);
+  const { name, status, restart } = showWorkspace(workspace, { withSpec: false });
   const { phase, dueAt, why, cycle, heldUntil, failures, breakerOpen } = restart;
   const called = name === null ? id : `${id} (${name})`;
   const doing = cycle === null ? sourcesOf(workspace.restart.why) : `${cycle.action}, attempt ${cycle.attempt}`;

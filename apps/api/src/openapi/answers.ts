@@ -91,7 +91,7 @@ export const workspace = name(
     pausedBy: z.string().nullable().describe("The ancestor whose pause took it along"),
     createdAt: time,
     tags: z.record(z.string(), z.string()),
-    spec: z.looseObject({}),
+    spec: z.looseObject({}).optional().describe("Shown to the scope admin alone"),
     status: z.enum(STATUSES),
     instance: z.looseObject({}).nullable().describe("What the last good restart reported of what runs now"),
     restart: z.object({

@@ -1,7 +1,7 @@
-import { isBefore } from "@restart-coordinator/debounce";
-import { Router } from "express";
+import { isBefore, type WorkspaceState } from "@restart-coordinator/debounce";
+import { type Response, Router } from "express";
 import type { z } from "zod";
-import { allow, assertMay } from "../authentication.ts";
+import { allow, assertMay, may } from "../authentication.ts";
 import { type ApiContext, actorOf, assertRegistered, idOf } from "../context.ts";
 import { activityQuery, listQuery, removeQuery, workspaceBody } from "../input.ts";
 import { badFields, conflict, Problem, unknownWorkspace } from "../problem.ts";
@@ -15,7 +15,10 @@ export function workspaceRoutes(context: ApiContext): Router {
   router.get("/workspaces", allow("read"), async (request, response) => {
     const query = listQuery.parse(request.query);
     const page = await listPage(context, query);
-    response.json({ workspaces: page.workspaces.map(showWorkspace), nextCursor: page.nextCursor ?? null });
+    response.json({
+      workspaces: page.workspaces.map((workspace) => show(workspace, response)),
+      nextCursor: page.nextCursor ?? null,
+    });
   });
 
   router.put("/workspaces/:id", allow("operate"), async (request, response) => {
@@ -39,14 +42,14 @@ export function workspaceRoutes(context: ApiContext): Router {
     if (result.kind === "removing") throw conflict(`workspace ${id} is being removed`, "removed");
     const workspace = await coordinator.workspace(id);
     if (workspace === undefined) throw unknownWorkspace(id);
-    response.status(result.kind === "created" ? 201 : 200).json(showWorkspace(workspace));
+    response.status(result.kind === "created" ? 201 : 200).json(show(workspace, response));
   });
 
   router.get("/workspaces/:id", allow("read"), async (request, response) => {
     const id = idOf(request);
     const workspace = await coordinator.workspace(id);
     if (workspace === undefined) throw unknownWorkspace(id);
-    response.json(showWorkspace(workspace));
+    response.json(show(workspace, response));
   });
 
   router.delete("/workspaces/:id", allow("operate"), async (request, response) => {
@@ -87,6 +90,10 @@ export function workspaceRoutes(context: ApiContext): Router {
   });
 
   return router;
+}
+
+function show(workspace: WorkspaceState, response: Response) {
+  return showWorkspace(workspace, { withSpec: may(response.locals.caller, "admin") });
 }
 
 /** A spec that no worker could carry out is refused now, not when the first restart is due. @throws Problem 400 */
