@@ -147,6 +147,8 @@ describe("a receipt of the coordinator", () => {
 
   test("is not given when Redis does not answer", async () => {
     const redis = new Redis(own.redis.options.port ?? 0, { lazyConnect: true, enableOfflineQueue: false });
+    // ioredis tells this one, too, that it cannot send before it is connected.
+    redis.on("error", () => {});
     const cutOff = new RestartCoordinator({ redis, prefix: own.prefix });
     await expect(cutOff.trigger("said", { source: "manual" })).rejects.toBeInstanceOf(CoordinatorUnavailableError);
     await expect(cutOff.workspace("said")).rejects.toBeInstanceOf(CoordinatorUnavailableError);
