@@ -6,13 +6,22 @@ import type { Cluster, Redis } from "ioredis";
 import { fromRedis, NotReplicatedError } from "./errors.ts";
 import type { KeyRole, KeySpace } from "./keys.ts";
 import type { CallInBatch } from "./lua-scripts.ts";
-import { LOOP, NO_BUDGET, type Policy, type SourcePolicy } from "./policy.ts";
-import { type Choice, ignoresQuietHours } from "./policy-set.ts";
+import type { Policy } from "./policy.ts";
+import type { Choice } from "./policy-set.ts";
 import type { Acknowledged } from "./replication.ts";
+import {
+  beginArguments,
+  byOf,
+  chosenFrom,
+  flag,
+  ownArguments,
+  sourceArguments,
+  stepsJson,
+} from "./script-arguments.ts";
+import { begunOf, optionalNumber, pairs, shadowReading, windowOf, wokenOf } from "./script-replies.ts";
 import { bindScripts, type KeyOf, type RunScript, type ScriptArguments, type ScriptName } from "./scripts.ts";
 import type {
   BeginReply,
-  BegunReply,
   Census,
   DueWorkspace,
   EndCall,
@@ -24,11 +33,9 @@ import type {
   TransitionSettings,
   TriggerCall,
   TriggerReply,
-  WindowFacts,
   Woken,
 } from "./transition-types.ts";
 import { type Decision, type Desire, PHASES, type Phase, type Refusal, type Rule } from "./vocabulary.ts";
-import { type CoveredSource, keptText } from "./why.ts";
 
 export class Transitions {
   readonly keys: KeySpace;
@@ -122,26 +129,7 @@ export class Transitions {
       case "not-due":
         return { kind: "not-due", dueAt: Number(reply[1]), hintId: String(reply[2]), now: Number(reply[3]) };
       default:
-        return {
-          kind: "begun",
-          how: reply[1] as BegunReply["how"],
-          cycleId: String(reply[2]),
-          generation: Number(reply[3]),
-          attempt: Number(reply[4]),
-          fencingToken: Number(reply[5]),
-          action: reply[6] as BegunReply["action"],
-          startedAt: Number(reply[7]),
-          leaseEndsAt: Number(reply[8]),
-          askedAt: Number(reply[9]),
-          journal: reply[10] === "" ? undefined : String(reply[10]),
-          stopAsked: reply[11] === 1,
-          now: Number(reply[12]),
-          workspace: pairs(reply[13] as string[]),
-          covers: listOf(reply[14] as string),
-          leftover: reply[15] === "" ? undefined : String(reply[15]),
-          trace: reply[16] === "" ? undefined : String(reply[16]),
-          isReplicated,
-        };
+        return begunOf(reply, isReplicated);
     }
   }
 
@@ -383,7 +371,6 @@ export class Transitions {
     };
   }
 
-  /** `orphanOf`: a parent that is gone. */
   /** What a shadow policy has made of a workspace. */
   async readShadow(id: string, now?: number): Promise<ShadowReading> {
     const args = { version: "", next: "", since: "", ttlMs: 0, now: now ?? "" };
@@ -401,6 +388,7 @@ export class Transitions {
     return reply[0] === "kept" ? "kept" : shadowReading(reply);
   }
 
+  /** `orphanOf`: a parent that is gone. */
   async markParent(call: {
     id: string;
     paused: boolean;
@@ -466,136 +454,4 @@ export class Transitions {
   #of(id: string, role: KeyRole): string {
     return this.keys.forWorkspace(role as Exclude<KeyRole, "window">, id);
   }
-}
-
-type Arguments<Name extends string> = Readonly<Record<Name, string>>;
-
-/** The arguments by the policy that the id leaves, and those the script puts in their place where the registry says so. */
-function chosenFrom<Name extends string>(
-  { otherwise, alternatives }: Choice,
-  argumentsOf: (policy: Policy) => Arguments<Name>,
-): Arguments<Name | "alternatives"> {
-  const list = alternatives.map(({ match: { tags, runtime }, policy }) => ({
-    tags,
-    runtime,
-    set: argumentsOf(policy),
-  }));
-  const chosen = { alternatives: list.length === 0 ? "" : JSON.stringify(list) };
-  return { ...argumentsOf(otherwise), ...chosen } as Arguments<Name | "alternatives">;
-}
-
-function sourceArguments(whole: Policy, source: string) {
-  const { sources, loop = LOOP } = whole;
-  const policy = sources[source] as SourcePolicy;
-  return {
-    windowMs: String(policy.windowMs),
-    leading: flag(policy.leading),
-    trailing: flag(policy.trailing),
-    maxWaitMs: String(policy.maxWaitMs),
-    cooldown: policy.cooldown,
-    running: policy.running,
-    automatic: flag(policy.automatic),
-    loopCycles: String(loop.cycles),
-    loopWithinMs: String(loop.withinMs),
-    quietHours: quietHoursArgument(whole),
-    ignoresQuietHours: flag(ignoresQuietHours(whole, source)),
-  };
-}
-
-function beginArguments(policy: Policy) {
-  const { cooldownMs, budget = NO_BUDGET } = policy;
-  return {
-    cooldownMs: String(cooldownMs),
-    budgetCycles: String(budget.cycles),
-    budgetDowntimeMs: String(budget.downtimeMs),
-    quietHours: quietHoursArgument(policy),
-  };
-}
-
-function quietHoursArgument({ quietHours }: Policy): string {
-  return quietHours === undefined || quietHours.intervals.length === 0 ? "" : JSON.stringify(quietHours.intervals);
-}
-
-/** Who did it and why, as it is kept. */
-function byOf(call: { actor: string; reason?: string | undefined }): { actor: string; reason: string } {
-  return { actor: keptText(call.actor), reason: keptText(call.reason ?? "") };
-}
-
-function ownArguments(call: TriggerCall): ScriptArguments {
-  const texts = {
-    reason: call.reasons,
-    actor: call.actors,
-    file: call.files ?? [],
-    more: { reason: call.moreReasons, actor: call.moreActors, file: call.moreFiles },
-    trace: call.trace,
-  };
-  const first = {
-    reason: [call.firstReason ?? ""],
-    actor: [call.firstActor ?? ""],
-    file: call.firstFiles ?? [],
-    more: { file: call.firstMoreFiles },
-  };
-  return {
-    id: call.id,
-    count: call.count,
-    texts: JSON.stringify(texts),
-    // Of one, the first are all.
-    firstTexts: call.count === 1 ? "" : JSON.stringify(first),
-  };
-}
-
-function shadowReading(reply: unknown[]): ShadowReading {
-  const text = (index: number) => (reply[index] === "" ? undefined : String(reply[index]));
-  return {
-    version: String(reply[1]),
-    record: text(2),
-    cycleMs: optionalNumber(reply[3]),
-    runtime: text(4),
-    tags: JSON.parse(text(5) ?? "{}") as Record<string, string>,
-    now: Number(reply[6]),
-    realCycles: JSON.parse(String(reply[7])) as Record<string, number>,
-  };
-}
-
-function wokenOf(reply: unknown[]): Woken {
-  return {
-    dueAt: optionalNumber(reply[1]),
-    hintId: reply[2] === "" ? undefined : String(reply[2]),
-    now: Number(reply[3]),
-  };
-}
-
-function stepsJson(steps: readonly Step[] | undefined): string {
-  return steps === undefined || steps.length === 0 ? "" : JSON.stringify(steps);
-}
-
-function flag(value: boolean): string {
-  return value ? "1" : "0";
-}
-
-function windowOf(reply: readonly unknown[]): WindowFacts | undefined {
-  const [claimedAt, windowMs, suppressed, claimed] = reply.slice(12);
-  if (claimedAt === "" || claimedAt === undefined) return undefined;
-  return {
-    claimedAt: Number(claimedAt),
-    windowMs: Number(windowMs),
-    suppressed: Number(suppressed),
-    claimed: Number(claimed) === 1,
-  };
-}
-
-function optionalNumber(value: unknown): number | undefined {
-  return value === "" ? undefined : Number(value);
-}
-
-function pairs(flat: readonly string[]): Record<string, string> {
-  const fields: Record<string, string> = {};
-  for (let i = 0; i < flat.length; i += 2) fields[flat[i] as string] = flat[i + 1] as string;
-  return fields;
-}
-
-/** Lua's JSON encoder writes an empty list as an empty object. */
-function listOf(json: string): CoveredSource[] {
-  const value: unknown = JSON.parse(json);
-  return Array.isArray(value) ? value : [];
 }
