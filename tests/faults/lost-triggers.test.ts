@@ -73,6 +73,7 @@ async function failOverUnderLoad({ lineMs, minReplicas }: { lineMs: number; minR
       // The master is gone: whoever got no receipt was promised nothing.
     }
   });
+  // Not to let something happen, but how long the load lasts: what is acknowledged meanwhile is counted, however much it is.
   await sleep(BUSY_MS);
   await master.kill("SIGKILL");
   await Promise.all(callers);

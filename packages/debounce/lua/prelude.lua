@@ -206,9 +206,9 @@ local function schedule(id, state, workspace, cooldownEndsAt, now)
   return wake
 end
 
--- Into the shard's stream and the workspace's activity; `streamOnly` keeps what comes in numbers out of the latter.
-local function dayOf(ms) return math.floor(ms / 86400000) end
+local function dayOf(ms) return math.floor(ms / DAY) end
 
+-- Into the shard's stream and the workspace's activity; `streamOnly` keeps what comes in numbers out of the latter.
 local function emit(id, event, now, payload, streamOnly)
   local encoded = cjson.encode(payload)
   local entry = redis.call('XADD', K.events, 'MAXLEN', '~', EVENTS_KEPT, '*',

@@ -2,7 +2,7 @@
 import type { BegunReply, ShadowReading, WindowFacts, Woken } from "./transition-types.ts";
 import type { CoveredSource } from "./why.ts";
 
-/** Of `begin`, when it begun. */
+/** What `begin` answers when a cycle has begun. */
 export function begunOf(reply: readonly unknown[], isReplicated: boolean): BegunReply {
   return {
     kind: "begun",
