@@ -1,5 +1,6 @@
 -- Takes the lease of a workspace and begins, takes over or retries a cycle.
 -- `owner` names one call of one worker.
+-- Uses: clock hash state policy-choice because due phases why drops events budget
 -- KEYS: workspace state startedAt due phases hinted why covers journal spent events activity shadow
 -- ARGV: id owner leaseMs cooldownMs budgetCycles budgetDowntimeMs quietHours alternatives activityTtlMs now
 -- `alternatives`: what to put in place of the four before it, see chooseArguments.
@@ -11,6 +12,8 @@
 -- Reply:  stopAsked 0|1, now, workspace fields as a flat array, covers as JSON, leftover|'', trace|''}
 -- Reply: how: 'new' | 'takeover' | 'retry'; action: 'restart' | 'stop' | 'remove'; askedAt: when the first covered trigger came
 -- Events: WORKSPACE_AUTO_RESTART_FIRED (a new restart), WORKSPACE_PROVISIONING (every attempt at one)
+
+local STEPS_KEPT = 100
 
 local now = clock()
 local workspace = readHash(K.workspace)

@@ -1,4 +1,5 @@
 -- Drops what is owed. A running cycle is asked to stop at its next safe point; its triggers are canceled only if it does.
+-- Uses: clock hash state schedule why events
 -- KEYS: workspace state startedAt due phases why covers journal lastCycle events activity
 -- ARGV: id actor reason activityTtlMs now
 -- Reply: {'canceled', triggers, ended 0|1} | {'stopping', triggers, 0, cycle} | {'nothing-owed'} | {'unknown'}

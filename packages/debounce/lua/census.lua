@@ -1,4 +1,5 @@
 -- Counts a shard's workspaces by phase, and tells how long the oldest due one has been waiting. Looks at no workspace.
+-- Uses: clock phases
 -- KEYS: workspaces due phases
 -- ARGV: now
 -- Reply: {registered, oldestDueAgeMs, phase, count, phase, count, …}; what is in no phase that is told is idle

@@ -1,4 +1,5 @@
 -- Sets what a workspace shall be; a cycle carries it out. Asking again for what already is changes nothing.
+-- Uses: clock hash state refusal schedule events
 -- KEYS: workspace state startedAt due phases events activity
 -- ARGV: id desired from cascadeFrom actor reason activityTtlMs now
 -- `desired`: running | paused | hibernated | removed

@@ -1,4 +1,5 @@
 -- Ends an attempt at a cycle, fenced.
+-- Uses: clock hash state schedule why drops events budget recall forgetting
 -- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle spent events activity idempotency recent shadow
 -- ARGV: id fence outcome retryable error instance backoffMs maxBackoffMs breakerAfter jitter pauseMs steps
 -- ARGV: budgetCycles budgetDowntimeMs nonce activityTtlMs now

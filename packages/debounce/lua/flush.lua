@@ -1,4 +1,5 @@
 -- Makes what is owed due now: it no longer waits for window, cooldown or backoff. A running cycle is waited for.
+-- Uses: clock hash state refusal schedule events
 -- KEYS: workspace state startedAt due phases events activity
 -- ARGV: id actor activityTtlMs now
 -- Reply: {'flushed', dueAt, hintId|'', now} | {'nothing-owed'} | {'held'} | {'refused', rule} | {'unknown'}

@@ -1,4 +1,5 @@
 -- Forgets a workspace at once, without stopping what runs; a cycle under way loses its lease.
+-- Uses: clock forgetting
 -- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle spent events activity idempotency shadow
 -- ARGV: id actor now
 -- Reply: {'forgotten'} | {'unknown'}

@@ -1,5 +1,6 @@
 -- Holds a workspace's restarts back for a while: triggers pile up, what runs goes on. Holding again sets the time anew.
 -- It holds back what was asked for with force, too: that overrides the holds there were when it was asked.
+-- Uses: clock hash state schedule events
 -- KEYS: workspace state startedAt due phases events activity
 -- ARGV: id holdMs actor reason activityTtlMs now
 -- Reply: {'held', heldUntil} | {'unknown'}

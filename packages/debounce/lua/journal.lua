@@ -1,4 +1,5 @@
 -- Writes the cycle's next step before its side effect, fenced; extends the lease as well.
+-- Uses: clock
 -- KEYS: state due journal
 -- ARGV: id fence leaseMs journal steps now
 -- `steps`: JSON of what the attempt did so far; '' = nothing yet

@@ -1,4 +1,5 @@
 -- Marks a workspace as having a paused ancestor, or takes the mark away; what is owed waits meanwhile.
+-- Uses: clock hash schedule
 -- KEYS: workspace state startedAt due phases
 -- ARGV: id paused orphanOf activityTtlMs now
 -- `orphanOf`: a parent that is gone; the workspace has none any more, unless it has got another one. '' = none is gone

@@ -1,4 +1,5 @@
 -- Creates a workspace's registry entry, or updates the fields given.
+-- Uses: clock hash schedule
 -- KEYS: workspace workspaces state startedAt due phases
 -- ARGV: id fields activityTtlMs now
 -- `fields`: JSON object of strings; an empty string removes the field

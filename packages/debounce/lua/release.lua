@@ -1,4 +1,5 @@
 -- Ends a hold. Releasing what is not held changes nothing.
+-- Uses: clock hash state schedule events
 -- KEYS: workspace state startedAt due phases events activity
 -- ARGV: id actor activityTtlMs now
 -- Reply: {'released', dueAt|'', hintId|'', now} | {'not-held'} | {'unknown'}

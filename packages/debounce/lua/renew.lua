@@ -1,4 +1,5 @@
 -- Extends the lease of the cycle that holds `fence`.
+-- Uses: clock
 -- KEYS: state due
 -- ARGV: id fence leaseMs steps now
 -- `steps`: JSON of what the attempt did so far; '' = nothing yet

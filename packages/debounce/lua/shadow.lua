@@ -1,5 +1,6 @@
 -- Reads what a shadow policy has made of a workspace, or replaces it if nobody else did meanwhile.
 -- `next`: the new record; '' = only read. `since`: the record is a new one, begun with a trigger at that time; '' = it goes on.
+-- Uses: clock hash state
 -- KEYS: workspace state lastCycle shadow
 -- ARGV: version next since ttlMs now
 -- Reply: {'kept'}

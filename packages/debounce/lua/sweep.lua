@@ -1,4 +1,5 @@
 -- Finds workspaces that are due and have no live worker. Bounded: at most `count` entries are looked at.
+-- Uses: clock phases
 -- KEYS: due hinted phases
 -- ARGV: offset count rehintMs now
 -- Reply: {looked, id, dueAt, hintId, id, dueAt, hintId, …}; looked < count: this was the last batch

@@ -1,4 +1,5 @@
 -- Judges `count` triggers of one source that arrived together, and records what they are owed.
+-- Uses: clock hash state policy-choice refusal due schedule why drops events budget recall
 -- KEYS: workspace state startedAt window due phases why covers lastCycle events activity recent idempotency
 -- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic loopCycles loopWithinMs
 -- ARGV: quietHours ignoresQuietHours alternatives count texts firstTexts write onHold nonce idempotencyKey idempotencyBody activityTtlMs now

@@ -1,4 +1,5 @@
 -- Reads everything about one workspace at one moment. Writes nothing.
+-- Uses: clock
 -- KEYS: workspace state startedAt why covers lastCycle journal
 -- ARGV: now
 -- Reply: {now, workspace fields, state fields, why fields, covers fields (each a flat array), cooldownEndsAt|'',

@@ -4,10 +4,11 @@
  */
 import { readFileSync } from "node:fs";
 import type { Cluster, Redis } from "ioredis";
+import { headerWords, piecesOf, readPiece } from "./lua-pieces.ts";
 import { type Acknowledged, ReplicatedScripts, type Replication } from "./replication.ts";
 import { type BatchParts, batchedLua, batchParts, ScriptBatches } from "./script-batches.ts";
 
-/** Scripts that belong together: `<directory>/<name>.lua`, each with `prelude.lua` in front. */
+/** Scripts that belong together: `<directory>/<name>.lua`, each with the pieces in front that its header says it uses. */
 export interface ScriptSet<Name extends string> {
   readonly directory: URL;
   readonly names: readonly Name[];
@@ -36,20 +37,14 @@ export interface Script<Role extends string = string> {
 
 export function readScript<Role extends string>(directory: URL, name: string): Script<Role> {
   const body = readFileSync(new URL(`${name}.lua`, directory), "utf8");
-  const prelude = readFileSync(new URL("prelude.lua", directory), "utf8");
+  const shared = piecesOf(directory, body).map((piece) => readPiece(directory, piece));
   const keys = headerWords(body, "KEYS") as Role[];
   const args = headerWords(body, "ARGV");
   const table = (names: readonly string[], array: string) =>
     `{ ${names.map((word, i) => `${word} = ${array}[${i + 1}]`).join(", ")} }`;
-  const lua = `local K = ${table(keys, "KEYS")}\nlocal A = ${table(args, "ARGV")}\n${prelude}\n${body}`;
+  const lua = `local K = ${table(keys, "KEYS")}\nlocal A = ${table(args, "ARGV")}\n${shared.join("\n")}\n${body}`;
   const parts = batchParts({ keys, args, shared: new Set(headerWords(body, "Shared")) });
-  return { name, keys, args, lua, parts, batchedLua: batchedLua({ prelude, body, parts }) };
-}
-
-function headerWords(body: string, label: string): string[] {
-  return [...body.matchAll(new RegExp(`^-- ${label}: (.*)$`, "gm"))].flatMap((line) =>
-    (line[1] ?? "").trim().split(/\s+/),
-  );
+  return { name, keys, args, lua, parts, batchedLua: batchedLua({ shared: shared.join("\n"), body, parts }) };
 }
 
 /** Sends one script with keys and arguments by name; every argument the header names must be given. */

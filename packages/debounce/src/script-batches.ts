@@ -132,13 +132,13 @@ export function batchParts<Role extends string>(script: {
  * The text of a script that runs its body once for each call of a batch. What one call stumbles over, the others do not
  * notice. A remembered reply goes as one string, its parts separated by tabs.
  */
-export function batchedLua({ prelude, body, parts }: { prelude: string; body: string; parts: BatchParts }): string {
+export function batchedLua({ shared, body, parts }: { shared: string; body: string; parts: BatchParts }): string {
   const { sharedKeys, sharedArgs, keys, args, isRemembered } = parts;
   const first = isRemembered ? 2 : 1;
   const assign = (table: string, names: readonly string[], array: string, offset: string | number) =>
     names.map((name, i) => `${table}.${name} = ${array}[${offset} + ${i + 1}]`).join("\n");
   return `local K, A = {}, ${isRemembered ? "{ nonce = '' }" : "{}"}
-${prelude}
+${shared}
 local function run()
 ${body}
 end

@@ -15,7 +15,7 @@ export interface CoveredSource {
   readonly moreFiles?: number;
 }
 
-/** Reads the hash the scripts keep (`lua/prelude.lua`, addWhy). */
+/** Reads the hash the scripts keep (`lua/shared/why.lua`). */
 export function parseWhy(fields: Readonly<Record<string, string>>): CoveredSource[] {
   const bySource = new Map<string, { numbers: Record<string, number> } & Record<TextKind, [string, number][]>>();
   for (const [field, value] of Object.entries(fields)) {

@@ -127,7 +127,7 @@ export function describeWorkspace(id: string, snapshot: Snapshot, quietHours?: Q
   };
 }
 
-/** As `wakeOf` in the scripts' prelude, but what follows a running cycle instead of its lease's end. */
+/** As `wakeOf` in lua/shared/due.lua, but what follows a running cycle instead of its lease's end. */
 function dueAtOf(snapshot: Snapshot, quietHours?: readonly QuietInterval[]): number | undefined {
   const { state, workspace, cooldownEndsAt, now } = snapshot;
   const running = state.cycle !== undefined && state.retrying === undefined;
@@ -151,7 +151,7 @@ function dueAtOf(snapshot: Snapshot, quietHours?: readonly QuietInterval[]): num
   );
 }
 
-/** As `desireOf` in the scripts' prelude: a stop may always be carried out, a start where restarts are not refused. */
+/** As `desireOf` in lua/shared/due.lua: a stop may always be carried out, a start where restarts are not refused. */
 function desireAtOf({ state, workspace }: Snapshot): number | undefined {
   if (workspace.desired === "running" && isKeptFromStarting(workspace)) return undefined;
   return numberOf(state.desireAt);

@@ -1,4 +1,5 @@
 -- Renews a permit. One that ran out is given again: its cycle runs, and counts.
+-- Uses: clock
 -- KEYS: permits
 -- ARGV: permit permitMs now
 -- Reply: {'kept', expiresAt}

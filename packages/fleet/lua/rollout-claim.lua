@@ -1,4 +1,5 @@
 -- Makes the caller the one who advances a rollout, for a lease; again, it prolongs it.
+-- Uses: clock hash rollout
 -- KEYS: rollout running active
 -- ARGV: id owner leaseMs now
 -- Reply: {'claimed', fence, rollout fields as a flat array} | {'busy', until}

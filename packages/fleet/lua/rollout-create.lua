@@ -1,4 +1,5 @@
 -- Creates a rollout, once.
+-- Uses: clock rollout
 -- KEYS: rollout order members running rollouts active events
 -- ARGV: id fields ids mostActive owner leaseMs now
 -- `owner`: who builds the list of members, if a selector finds them; '' = whoever comes first

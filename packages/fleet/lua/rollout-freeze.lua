@@ -1,4 +1,5 @@
 -- Adds a page to the list of members; with the last one the rollout starts. Fenced.
+-- Uses: clock hash rollout
 -- KEYS: rollout order members running active events
 -- ARGV: id fence leaseMs cursor nextCursor ids most now
 -- `cursor`: where the page began; a page that was added already is not added again. `nextCursor`: '' after the last page

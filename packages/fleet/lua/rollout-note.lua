@@ -1,4 +1,5 @@
 -- Notes what a member's restart is known by: the trigger that asked for it. Fenced.
+-- Uses: clock hash rollout
 -- KEYS: rollout members
 -- ARGV: fence leaseMs workspace member now
 -- `member`: JSON; it keeps its first startedAt

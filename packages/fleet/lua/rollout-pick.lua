@@ -1,4 +1,5 @@
 -- Picks the next member to restart, if one may start now. Fenced.
+-- Uses: clock hash rollout
 -- KEYS: rollout order members running active events
 -- ARGV: id fence leaseMs now
 -- Reply: {'picked', workspace} | {'wait', until|''} | {'nothing', state} | {'lost'}

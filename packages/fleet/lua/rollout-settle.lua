@@ -1,4 +1,5 @@
 -- Ends a member, once, and stops the rollout when too many have failed. Fenced.
+-- Uses: clock hash rollout
 -- KEYS: rollout order members running active events
 -- ARGV: id fence leaseMs workspace member now
 -- `member`: JSON with its final status: done | failed | skipped

@@ -1,4 +1,5 @@
 -- A person pauses, resumes or aborts a rollout. Asking again for what already is changes nothing.
+-- Uses: clock hash rollout
 -- KEYS: rollout order members running active events
 -- ARGV: id verb actor reason now
 -- `verb`: pause | resume | abort

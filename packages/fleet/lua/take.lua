@@ -1,4 +1,5 @@
 -- Gives whoever is next a permit, unless as many as may run do already.
+-- Uses: clock
 -- KEYS: permits waiting turns
 -- ARGV: permit most permitMs now
 -- Reply: {'granted', id} | {'full', running, waiting} | {'none'}

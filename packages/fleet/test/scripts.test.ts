@@ -8,19 +8,15 @@ const distinct = (words: readonly string[]) => [...new Set(words)].sort();
 const read = (name: string) => readFileSync(new URL(`${name}.lua`, FLEET_LUA), "utf8");
 const all = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map((match) => String(match[1]));
 
-/** The prelude's functions by name, each with its text. */
-const shared = new Map(
-  uncommented(read("prelude"))
+/** A script's code and that of every function in front of it that it reaches. */
+function codeOf(name: string): string {
+  const functions = uncommented(readScript(FLEET_LUA, name).lua)
     .split(/^local function /m)
     .slice(1)
-    .map((text) => [/^\w+/.exec(text)?.[0] ?? "", text]),
-);
-
-/** A script's code and that of every function of the prelude it reaches. */
-function codeOf(name: string): string {
+    .map((text) => [/^\w+/.exec(text)?.[0] ?? "", /^[\s\S]*?^end$|^.* end$/m.exec(text)?.[0] ?? ""] as const);
   const reached = new Map([["", uncommented(read(name))]]);
   for (const text of reached.values()) {
-    for (const [called, its] of shared) if (new RegExp(`\\b${called}\\(`).test(text)) reached.set(called, its);
+    for (const [called, its] of functions) if (new RegExp(`\\b${called}\\(`).test(text)) reached.set(called, its);
   }
   return [...reached.values()].join("\n");
 }
@@ -41,7 +37,7 @@ describe.each(FLEET_SCRIPTS)("the header of %s.lua", (name) => {
   });
 });
 
-test("the scripts are the files that are loaded, and the prelude", () => {
-  const files = readdirSync(FLEET_LUA).map((file) => file.replace(/\.lua$/, ""));
-  expect(files.sort()).toEqual([...FLEET_SCRIPTS, "prelude"].sort());
+test("the scripts are the files that are loaded", () => {
+  const files = readdirSync(FLEET_LUA).flatMap((file) => /^(.*)\.lua$/.exec(file)?.[1] ?? []);
+  expect(files.sort()).toEqual([...FLEET_SCRIPTS].sort());
 });

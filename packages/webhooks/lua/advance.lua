@@ -1,4 +1,5 @@
 -- The events of a stream up to the cursor are done with: delivered, or not asked for.
+-- Uses: clock hash webhook
 -- KEYS: webhook
 -- ARGV: fence stream cursor delivered leaseMs now
 -- Reply: 'lost' | 'kept'

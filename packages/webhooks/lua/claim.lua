@@ -1,4 +1,5 @@
 -- Takes the lease on a webhook's deliveries.
+-- Uses: clock hash webhook
 -- KEYS: webhook
 -- ARGV: owner leaseMs now
 -- Reply: 'unknown' | 'disabled' | 'busy' ms until its lease ends | 'claimed' fence now field value …

@@ -1,4 +1,5 @@
 -- A delivery was not taken: it is tried again later, or, after long enough, no more.
+-- Uses: clock hash webhook
 -- KEYS: webhook
 -- ARGV: fence error delayMs giveUpMs isGone leaseMs now
 -- Reply: 'lost' | 'retry' | 'disabled' reason

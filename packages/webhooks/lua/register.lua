@@ -1,4 +1,5 @@
 -- Registers a webhook, or changes it: then it goes on where it stands, and what failed is tried again.
+-- Uses: clock webhook
 -- KEYS: webhook webhooks changes
 -- ARGV: id url events workspaces format secret newSecret enabled cursors most now
 -- Reply: 'too-many' | 'created' secret | 'updated'

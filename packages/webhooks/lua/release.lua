@@ -1,4 +1,5 @@
 -- Gives the lease up, so that another process need not wait for its end.
+-- Uses: hash webhook
 -- KEYS: webhook changes
 -- ARGV: id fence now
 -- Reply: 'lost' | 'released'

@@ -1,4 +1,5 @@
 -- Forgets a webhook; who delivers for it finds its lease lost.
+-- Uses: webhook
 -- KEYS: webhook webhooks changes
 -- ARGV: id now
 -- Reply: 'removed' | 'unknown'

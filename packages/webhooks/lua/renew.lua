@@ -1,4 +1,5 @@
 -- Keeps the lease, and tells how the webhook stands now.
+-- Uses: clock hash webhook
 -- KEYS: webhook
 -- ARGV: fence leaseMs now
 -- Reply: 'lost' | 'disabled' | 'kept' now field value …

@@ -3,7 +3,7 @@
  * touches into one slot.
  */
 export type WebhookKeyRole =
-  /** Hash: what was registered, and where its deliveries stand (lua/prelude.lua lists the fields). */
+  /** Hash: what was registered, and where its deliveries stand (lua/shared/webhook.lua lists the fields). */
   | "webhook"
   /** Set: the ids. */
   | "webhooks"

@@ -1,4 +1,4 @@
--- Shared by the scripts of the webhooks. All their keys are in one slot, {<prefix>:webhooks}.
+-- All keys of webhooks are in one slot, {<prefix>:webhooks}.
 --
 -- A webhook is one hash:
 --   url events workspaces format secret createdAt   what was registered
@@ -8,18 +8,6 @@
 --   delivered lastDeliveredAt                       how often and when it went well
 --   attempts failingSince retryAt lastError         of the event that comes next and was not taken
 --   disabledAt disabledReason                       nothing is delivered until somebody registers it again
-
-local function clock()
-  if A.now ~= '' then return tonumber(A.now) end
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
-
-local function readHash(key)
-  local flat, fields = redis.call('HGETALL', key), {}
-  for i = 1, #flat, 2 do fields[flat[i]] = flat[i + 1] end
-  return fields
-end
 
 local FAILURE = { 'attempts', 'failingSince', 'retryAt', 'lastError' }
 

@@ -1,19 +1,4 @@
--- Shared by every script of the fleet. The loader puts it in front, after two tables made from the script's header:
--- K (key names by role) and A (arguments by name). All times are milliseconds.
-
-local function clock()
-  if A.now ~= '' then return tonumber(A.now) end
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
-
 local EVENTS_KEPT = 10000
-
-local function readHash(key)
-  local flat, fields = redis.call('HGETALL', key), {}
-  for i = 1, #flat, 2 do fields[flat[i]] = flat[i + 1] end
-  return fields
-end
 
 -- The rollout hash, field by field (absent = zero, no or none):
 --   state                       preparing | running | paused | aborting | finished | aborted

@@ -1,0 +1,84 @@
+-- The state hash, field by field (absent = zero, no or none):
+--   generation, observed        what was asked for; what the last good cycle had read. generation > observed = owed
+--   owedSince                   present while triggers wait that no cycle has begun to cover; with it:
+--   dueNowAt quietEndsAt deadlineAt ignoreCooldown overrideHold ignoreQuietHours deliberate     see judge.ts
+--   loop                        the loop that was found, as JSON: nothing starts what is owed but a change or a person
+--   budgetTold                  the event that the budget holds them back was written
+--   coalescedTold               the event for them was written
+--   trace cycleTrace            the trace of the trigger that made the owed cycle due; that of the cycle
+--   cycle cycleGeneration cycleStartedAt askedAt attempt action      present from a cycle's begin to its end
+--   fence                       the last fencing token handed out, never lowered
+--   journalOf                   the cycle that wrote the journal
+--   steps lostSteps             what the attempt under way did so far, as JSON; what attempts did whose worker was lost
+--   midWrites:<source>          how many writes landed while the cycle ran
+--   drops:<source>|<rule>       what was dropped since a cycle last began or ended: "count first last"
+--   suppressed:<source>         how many the window has held back since it was claimed
+--   owner leaseEndsAt how       who acts for the cycle, until when; how its attempt began
+--   stopAsked                   the cycle shall stop at its next safe point
+--   canceledTo                  an operator canceled what is owed up to that generation; the cycle too, if it stops
+--   retrying                    the cycle's last attempt failed; it waits for backoffEndsAt
+--   failures backoffEndsAt breaker      of restarts
+--   stopFailures stopRetryAt            of the stop under way
+--   heldUntil heldBy            an operator holds restarts back
+--   lastRestart lastRestartEndsAt echoes     the last restart, the end of it and its cooldown; which automatic triggers
+--                               followed each of the last ones, as JSON: source and reason → cycles
+--   budgetUntil spentCycles spentDowntimeMs  the budget of the day is spent until then; what was spent
+--   desireAt                    a change of the desired state waits to be carried out
+--   toldDropped:<source> toldRefused:<source>   until when it is not told again
+--   hintId hintDue              the last wake-up hint, and the due time it was for
+
+local DAY = 86400000
+
+local function ahead(time, now) return time and tonumber(time) > now end
+
+-- Numbers handed out only ever rise, even when a failover forgot the last ones.
+local function nextNumber(previous, now) return math.max((tonumber(previous) or 0) + 1, now) end
+
+local function dayOf(ms) return math.floor(ms / DAY) end
+
+local function isRunning(state) return state.cycle and not state.retrying end
+
+local CYCLE_FIELDS = { 'cycle', 'cycleGeneration', 'cycleStartedAt', 'attempt', 'action', 'owner', 'leaseEndsAt',
+  'how', 'stopAsked', 'retrying', 'askedAt', 'canceledTo', 'stopFailures', 'stopRetryAt', 'steps', 'lostSteps', 'cycleTrace' }
+
+local OWED_FIELDS = { 'owedSince', 'dueNowAt', 'quietEndsAt', 'deadlineAt', 'ignoreCooldown', 'overrideHold', 'ignoreQuietHours',
+  'deliberate', 'loop', 'coalescedTold', 'budgetTold', 'trace' }
+
+local function clearFields(state, fields)
+  local present = {}
+  for _, field in ipairs(fields) do
+    if state[field] then present[#present + 1] = field end
+    state[field] = nil
+  end
+  if #present > 0 then redis.call('HDEL', K.state, unpack(present)) end
+end
+
+-- The writes that landed while the cycle ran, per source; nil = none.
+local function midWrites(state)
+  local list
+  for field, count in pairs(state) do
+    local source = field:match('^midWrites:(.+)$')
+    if source then
+      list = list or {}
+      list[#list + 1] = { source = source, count = tonumber(count) }
+    end
+  end
+  if list then table.sort(list, function(a, b) return a.source < b.source end) end
+  return list
+end
+
+-- The cycle is over, whatever became of it.
+local function clearCycle(state)
+  clearFields(state, CYCLE_FIELDS)
+  for _, written in ipairs(midWrites(state) or {}) do clearFields(state, { 'midWrites:' .. written.source }) end
+end
+
+local function set(state, fields)
+  local flat = {}
+  for field, value in pairs(fields) do
+    flat[#flat + 1] = field
+    flat[#flat + 1] = value
+    state[field] = value
+  end
+  redis.call('HSET', K.state, unpack(flat))
+end
