@@ -1,6 +1,6 @@
 -- Takes the lease of a workspace and begins, takes over or retries a cycle.
 -- `owner` names one call of one worker.
--- Uses: clock hash state policy-choice because due phases why drops events budget
+-- Uses: clock hash state policy-choice because due phases why drops events budget digits
 -- KEYS: workspace state startedAt due phases hinted why covers journal spent events activity shadow
 -- ARGV: id owner leaseMs cooldownMs budgetCycles budgetDowntimeMs quietHours alternatives activityTtlMs now
 -- `alternatives`: what to put in place of the four before it, see chooseArguments.
@@ -16,15 +16,11 @@
 local STEPS_KEPT = 100
 
 local now = clock()
-local workspace = readHash(K.workspace)
-local state = readHash(K.state)
+local at = digits(now)
+local workspace, workspaceFields = readHash(K.workspace)
+local state = readState()
 chooseArguments(workspace)
 local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
-
-local function notDue(due)
-  set(state, { hintDue = due, hintId = 'w' .. now })
-  return { 'not-due', due, state.hintId, now }
-end
 
 local how
 local budgetUntil = tonumber(state.budgetUntil)
@@ -38,14 +34,15 @@ else
   -- The budget may be another one since it was last reckoned.
   if state.owedSince then reckonBudget(state, now) end
   local wake = wakeOf(state, workspace, cooldownEndsAt, now)
-  if not wake then
+  if not wake or wake > now then
+    save()
+    if wake then
+      redis.call('ZADD', K.due, digits(wake), A.id)
+      return { 'not-due', wake, 'w' .. at, now }
+    end
     redis.call('ZREM', K.due, A.id)
     redis.call('ZREM', K.hinted, A.id)
     return { 'idle' }
-  end
-  if wake > now then
-    redis.call('ZADD', K.due, wake, A.id)
-    return notDue(wake)
   end
   -- A change of the desired state does not wait for a retry: the failed cycle is over, what it covered stays owed.
   if state.retrying and desireOf(state, workspace) then
@@ -61,18 +58,12 @@ end
 local covers
 
 local function reply()
-  local flat = {}
-  for field, value in pairs(workspace) do
-    flat[#flat + 1] = field
-    flat[#flat + 1] = value
-  end
   -- A journal of an earlier cycle that did not end well: not to resume from, but to know what it may have left behind.
   local journal = redis.call('GET', K.journal) or ''
   local own = state.journalOf == state.cycle
-  return { 'begun', how, state.cycle, tonumber(state.cycleGeneration), tonumber(state.attempt), tonumber(state.fence),
-    state.action, tonumber(state.cycleStartedAt), tonumber(state.leaseEndsAt), tonumber(state.askedAt),
-    own and journal or '', state.stopAsked and 1 or 0, now, flat, cjson.encode(covers or whyList(K.covers)),
-    own and '' or journal, state.cycleTrace or '' }
+  return { 'begun', how, state.cycle, state.cycleGeneration, state.attempt, state.fence, state.action,
+    state.cycleStartedAt, state.leaseEndsAt, state.askedAt, own and journal or '', state.stopAsked and 1 or 0, at,
+    workspaceFields, covers or coversJson(K.covers) or '[]', own and '' or journal, state.cycleTrace or '' }
 end
 if state.owner == A.owner then
   -- A write, so that a WAIT after this call waits for the first one's, too.
@@ -81,13 +72,12 @@ if state.owner == A.owner then
 end
 
 local fence = nextNumber(state.fence, now)
-local leaseEndsAt = now + tonumber(A.leaseMs)
-local changes = { fence = fence, owner = A.owner, leaseEndsAt = leaseEndsAt, how = how }
+local changes = { fence = fence, owner = A.owner, leaseEndsAt = now + A.leaseMs, how = how }
 
 if how == 'new' then
   local desired = workspace.desired
-  changes.cycle = 'c' .. fence
-  changes.cycleGeneration = tonumber(state.generation)
+  changes.cycle = 'c' .. digits(fence)
+  changes.cycleGeneration = state.generation
   changes.cycleStartedAt = now
   changes.attempt = 1
   changes.action = desired == 'running' and 'restart' or desired == 'removed' and 'remove' or 'stop'
@@ -95,33 +85,40 @@ if how == 'new' then
     local byPerson = state.ignoreCooldown or state.desireAt
     local because = becauseOf(state, cooldownEndsAt, budgetUntil)
     -- Everything owed is this cycle's now; what comes from here on is owed anew.
-    if redis.call('EXISTS', K.why) == 1 then redis.call('RENAME', K.why, K.covers) end
+    local list = whyList(K.why)
+    if #list > 0 then
+      covers = cjson.encode(list)
+      redis.call('DEL', K.why)
+      redis.call('SET', K.covers, covers)
+    end
     local askedAt = state.owedSince
     -- An echo of the last restart may echo this one, too, unless more than that was behind it.
-    local echoes = {}
-    if state.echoes and not state.deliberate and not state.desireAt then
+    if state.echoes then
+      local echoes = {}
       for name, cycles in pairs(cjson.decode(state.echoes)) do
         if cycles[#cycles] == state.lastRestart then echoes[name] = cycles end
       end
+      local keeps = next(echoes) and not state.deliberate and not state.desireAt
+      clearFields(state, { 'echoes' })
+      if keeps then changes.echoes = cjson.encode(echoes) end
     end
-    clearFields(state, { 'echoes' })
-    if next(echoes) then changes.echoes = cjson.encode(echoes) end
-    changes.lastRestart, changes.lastRestartEndsAt = changes.cycle, now + tonumber(A.cooldownMs)
+    changes.lastRestart, changes.lastRestartEndsAt = changes.cycle, now + A.cooldownMs
     changes.cycleTrace = state.trace
     clearFields(state, OWED_FIELDS)
     changes.askedAt = askedAt or state.desireAt or now
     redis.call('DEL', K.startedAt)
-    if tonumber(A.cooldownMs) > 0 then
-      redis.call('SET', K.startedAt, now + tonumber(A.cooldownMs), 'NX', 'PX', A.cooldownMs)
+    if A.cooldownMs ~= '0' then
+      redis.call('SET', K.startedAt, digits(now + A.cooldownMs), 'NX', 'PX', A.cooldownMs)
     end
-    covers = whyList(K.covers)
     -- What a shadow policy is compared with; without one there is no key.
     if redis.call('EXISTS', K.shadow) == 1 then redis.call('HINCRBY', K.shadow, 'cycles:' .. dayOf(now), 1) end
-    emit(A.id, 'WORKSPACE_AUTO_RESTART_FIRED', now, { cycle = changes.cycle, generation = changes.cycleGeneration,
-      auto = not byPerson, because = because, asked_at = tonumber(changes.askedAt), covers = #covers > 0 and covers or nil,
-      dropped = takeDrops(state) })
+    local dropped, fields = dropsOf(state)
+    if dropped then clearFields(state, fields) end
+    emit(A.id, 'WORKSPACE_AUTO_RESTART_FIRED', now, withMember(cjson.encode({ cycle = changes.cycle,
+      generation = tonumber(changes.cycleGeneration), auto = not byPerson, because = because,
+      asked_at = tonumber(changes.askedAt), dropped = dropped }), 'covers', covers))
   else
-    changes.askedAt = tonumber(state.desireAt)
+    changes.askedAt = state.desireAt
   end
   clearFields(state, { 'desireAt' })
 else
@@ -139,15 +136,17 @@ else
     clearFields(state, { 'steps' })
   end
 end
-clearFields(state, { 'hintId', 'hintDue' })
+-- From here on a window alone answers nobody: a write that lands now is told as one.
+clearFields(state, { 'windowAnswers' })
 set(state, changes)
 if how == 'new' and state.action == 'restart' and hasBudget() then
   spend(state.cycle, now, 0)
   reckonBudget(state, now)
 end
 
+save()
 redis.call('ZREM', K.hinted, A.id)
-redis.call('ZADD', K.due, leaseEndsAt, A.id)
+redis.call('ZADD', K.due, state.leaseEndsAt, A.id)
 notePhase(A.id, 'running')
 redis.call('PERSIST', K.state)
 if state.action == 'restart' then

@@ -9,7 +9,7 @@
 local now = clock()
 local workspace = readHash(K.workspace)
 if not workspace.desired then return { 'unknown' } end
-local state = readHash(K.state)
+local state = readState()
 local running = isRunning(state) and state.action == 'restart'
 -- Asked again, with nothing owed since: it was told, and stops or not.
 if running and state.canceledTo and not state.owedSince then return { 'stopping', 0, 0, state.cycle } end
@@ -18,7 +18,7 @@ if not state.owedSince and not running and not retrying then return { 'nothing-o
 
 local dropped = whyList(K.why)
 if retrying then
-  for _, covered in ipairs(whyList(K.covers)) do dropped[#dropped + 1] = covered end
+  for _, covered in ipairs(coversList(K.covers)) do dropped[#dropped + 1] = covered end
   redis.call('SET', K.lastCycle, cjson.encode({ id = state.cycle, generation = tonumber(state.cycleGeneration),
     action = state.action, outcome = 'canceled', startedAt = tonumber(state.cycleStartedAt), endedAt = now,
     attempt = tonumber(state.attempt) }), 'PX', A.activityTtlMs)
@@ -28,7 +28,7 @@ if retrying then
 end
 redis.call('DEL', K.why)
 clearFields(state, OWED_FIELDS)
-clearFields(state, { 'failures', 'backoffEndsAt', 'breaker', 'hintId', 'hintDue' })
+clearFields(state, { 'failures', 'backoffEndsAt', 'breaker' })
 local generation = tonumber(state.generation) or 0
 if running then
   set(state, { stopAsked = 1, canceledTo = generation })

@@ -1,5 +1,5 @@
 -- Counts a shard's workspaces by phase, and tells how long the oldest due one has been waiting. Looks at no workspace.
--- Uses: clock phases
+-- Uses: clock phase-bands digits
 -- KEYS: workspaces due phases
 -- ARGV: now
 -- Reply: {registered, oldestDueAgeMs, phase, count, phase, count, …}; what is in no phase that is told is idle
@@ -7,13 +7,17 @@
 
 local now = clock()
 local counts = {}
-local function count(phase, from, to)
-  if phase then counts[phase] = (counts[phase] or 0) + redis.call('ZCOUNT', K.phases, from, to) end
+-- What is due and in no band is only scheduled.
+counts.scheduled = redis.call('ZCARD', K.due)
+local function count(phase, from, to, isDue)
+  local number = redis.call('ZCOUNT', K.phases, digits(from), digits(to))
+  counts[phase] = (counts[phase] or 0) + number
+  if isDue then counts.scheduled = counts.scheduled - number end
 end
-for i, band in ipairs(BANDS) do
-  local phase, following = band:match('^(%a+), then (%a+)$')
-  count(following or band, i * BAND, i * BAND + now)
-  count(phase, i * BAND + now + 1, (i + 1) * BAND - 1)
+for name, band in pairs(BANDS) do
+  local phase, following, isDue = name:match('^%a+'), name:match(', then (%a+)'), not name:find(', not due', 1, true)
+  count(following or phase, band * BAND, band * BAND + now, isDue)
+  count(phase, band * BAND + now + 1, (band + 1) * BAND - 1, isDue)
 end
 counts.idle = nil
 

@@ -13,7 +13,7 @@
 
 local now = clock()
 local workspace = readHash(K.workspace)
-local state = readHash(K.state)
+local state = readState()
 local generation = tonumber(state.generation) or 0
 local before = workspace.desired
 if not before then return { 'unknown' } end
@@ -38,7 +38,8 @@ else
 end
 if A.desired == 'removed' then redis.call('HSET', K.workspace, 'removedBy', A.actor) end
 generation = nextNumber(state.generation, now)
-set(state, { generation = generation, desireAt = now, hintId = generation, hintDue = now })
+set(state, { generation = generation, desireAt = now })
+clearFields(state, { 'windowAnswers' })
 if isRunning(state) then set(state, { stopAsked = 1 }) end
 schedule(A.id, state, workspace, tonumber(redis.call('GET', K.startedAt) or nil), now)
 

@@ -1,12 +1,13 @@
 -- Ends an attempt at a cycle, fenced.
--- Uses: clock hash state schedule why drops events budget recall forgetting
+-- Uses: clock hash state schedule why drops events budget digits forgetting
 -- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle spent events activity idempotency recent shadow
 -- ARGV: id fence outcome retryable error instance backoffMs maxBackoffMs breakerAfter jitter pauseMs steps
--- ARGV: budgetCycles budgetDowntimeMs nonce activityTtlMs now
+-- ARGV: budgetCycles budgetDowntimeMs activityTtlMs now
 -- `outcome`: ok | failed | declined | canceled | handover. A handover ends the lease, not the cycle: the next worker
 -- takes it over at once, or after `pauseMs`. A retryable failure keeps the cycle for another attempt, until the breaker opens.
 -- A cycle that stopped without having been asked to has failed.
--- `jitter`: 0 to 1, shortens the backoff by up to half. `nonce` names the call: sent again, it is answered as at first.
+-- `jitter`: 0 to 1, shortens the backoff by up to half.
+-- Batch: remembered
 -- Shared: workspaces due phases hinted events recent breakerAfter pauseMs activityTtlMs now
 -- Reply: {'ended', what, dueAt|'', durationMs} | {'lost'}
 -- Reply: what: 'ok' | 'retry' | 'failed' | 'declined' | 'canceled' | 'handover' | 'removed'; dueAt: the next wake-up
@@ -14,26 +15,21 @@
 -- Events: WORKSPACE_RESTART_CANCELED, WORKSPACE_RESTART_BUDGET_SPENT, WORKSPACE_REMOVED
 
 local now = clock()
-local recalled = recallAnswer(A.nonce, now)
-if recalled then return cjson.decode(recalled) end
-local state = readHash(K.state)
+local at = digits(now)
+local state = readState()
 if state.fence ~= A.fence or not state.owner then return { 'lost' } end
 local workspace = readHash(K.workspace)
 local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
-local duration = now - tonumber(state.cycleStartedAt)
+local duration = now - state.cycleStartedAt
 
-local function answer(what, dueAt)
-  local reply = { 'ended', what, dueAt or '', duration }
-  keepAnswer(A.nonce, cjson.encode(reply), now)
-  return reply
-end
+local function answer(what, dueAt) return { 'ended', what, dueAt and digits(dueAt) or '', digits(duration) } end
 
 if A.outcome == 'handover' then
   clearFields(state, { 'owner' })
-  local dueAt = now + tonumber(A.pauseMs)
-  set(state, { leaseEndsAt = dueAt })
-  if A.steps ~= '' then set(state, { steps = A.steps }) end
-  redis.call('ZADD', K.due, dueAt, A.id)
+  local dueAt = now + A.pauseMs
+  set(state, { leaseEndsAt = dueAt, steps = A.steps ~= '' and A.steps or nil })
+  save()
+  redis.call('ZADD', K.due, digits(dueAt), A.id)
   return answer('handover', dueAt)
 end
 
@@ -69,13 +65,22 @@ local record = { cycle = state.cycle, generation = tonumber(state.cycleGeneratio
   action = state.action, outcome = outcome, started_at = tonumber(state.cycleStartedAt),
   asked_at = tonumber(state.askedAt), duration_ms = duration }
 if A.error ~= '' then record.error = A.error elseif unasked then record.error = 'stopped without having been asked to' end
-if A.instance ~= '' then record.instance = cjson.decode(A.instance) end
-if workspace.instance then record.instance_before = cjson.decode(workspace.instance) end
--- Those of attempts whose worker was lost come first, each with its attempt.
-local steps = cjson.decode(state.lostSteps or '[]')
-for _, step in ipairs(A.steps ~= '' and cjson.decode(A.steps) or {}) do steps[#steps + 1] = step end
-if #steps > 0 then record.steps = steps end
+-- What is JSON already is put in as it is.
+local instance = A.instance ~= '' and A.instance or nil
+local steps = A.steps ~= '' and A.steps or nil
+if state.lostSteps then
+  -- Those of attempts whose worker was lost come first, each with its attempt.
+  local all = cjson.decode(state.lostSteps)
+  for _, step in ipairs(steps and cjson.decode(steps) or {}) do all[#all + 1] = step end
+  steps = #all > 0 and cjson.encode(all) or nil
+end
 clearFields(state, { 'steps', 'lostSteps' })
+
+local function recordJson(covers)
+  local json = withMember(cjson.encode(record), 'instance', instance)
+  json = withMember(json, 'instance_before', workspace.instance)
+  return withMember(withMember(json, 'steps', steps), 'covers', covers)
+end
 
 if outcome == 'failed' and not opens then
   clearFields(state, { 'owner', 'leaseEndsAt', 'stopAsked' })
@@ -83,7 +88,7 @@ if outcome == 'failed' and not opens then
   record.retry_at = retryAt
   redis.call('HSET', K.workspace, 'status', 'failed')
   local wake = schedule(A.id, state, workspace, cooldownEndsAt, now)
-  emit(A.id, 'WORKSPACE_RESTART_FAILED', now, record)
+  emit(A.id, 'WORKSPACE_RESTART_FAILED', now, recordJson())
   return answer('retry', wake)
 end
 
@@ -92,21 +97,21 @@ record.mid_writes = midWrites(state)
 -- Somebody canceled it, and it was past its last safe point.
 local tooLate = outcome == 'ok' and canceledTo and true or nil
 record.cancel_too_late = tooLate
-record.dropped = takeDrops(state)
-local covers = whyList(K.covers)
-if #covers > 0 then record.covers = covers end
+local dropped, dropFields = dropsOf(state)
+record.dropped = dropped
+if dropped then clearFields(state, dropFields) end
+local covers = coversJson(K.covers)
 local action, generation = state.action, tonumber(state.cycleGeneration)
 
 if outcome == 'ok' then
-  if isStart and redis.call('EXISTS', K.shadow) == 1 then redis.call('HSET', K.shadow, 'cycleMs', duration) end
+  if isStart and redis.call('EXISTS', K.shadow) == 1 then redis.call('HSET', K.shadow, 'cycleMs', digits(duration)) end
   if isStart then set(state, { observed = math.max(generation, canceledTo or 0) }) end
-  clearFields(state, { 'failures', 'backoffEndsAt', 'breaker' })
-  clearFields(state, { 'journalOf' })
+  clearFields(state, { 'failures', 'backoffEndsAt', 'breaker', 'journalOf' })
   redis.call('DEL', K.covers, K.journal)
 elseif canceledTo then
   set(state, { observed = math.max(generation, canceledTo) })
   redis.call('DEL', K.covers)
-elseif redis.call('EXISTS', K.covers) == 1 or (isStart and failed) then
+elseif covers or (isStart and failed) then
   -- Not covered after all: owed again. Only a declined or canceled cycle comes back by itself, after the backoff.
   owe(K.covers, K.why)
   set(state, { owedSince = state.askedAt })
@@ -121,15 +126,19 @@ elseif failed and not isStart then
   set(state, { desireAt = state.desireAt or retryAt })
 end
 
-redis.call('SET', K.lastCycle, cjson.encode({ id = record.cycle, generation = generation, action = action,
+redis.call('SET', K.lastCycle, withMember(cjson.encode({ id = record.cycle, generation = generation, action = action,
   outcome = outcome, startedAt = record.started_at, endedAt = now, attempt = record.attempt,
-  error = record.error, cancelTooLate = tooLate, covers = record.covers }), 'PX', A.activityTtlMs)
+  error = record.error, cancelTooLate = tooLate }), 'covers', covers), 'PX', A.activityTtlMs)
 clearCycle(state)
 
 if outcome == 'failed' then redis.call('HSET', K.workspace, 'status', 'failed') end
 if outcome == 'ok' then
-  redis.call('HSET', K.workspace, 'status', isStart and 'online' or 'offline')
-  if isStart and A.instance ~= '' then redis.call('HSET', K.workspace, 'instance', A.instance) end
+  local status = isStart and 'online' or 'offline'
+  if isStart and instance then
+    redis.call('HSET', K.workspace, 'status', status, 'instance', instance)
+  elseif workspace.status ~= status then
+    redis.call('HSET', K.workspace, 'status', status)
+  end
   if not isStart then redis.call('HDEL', K.workspace, 'instance') end
 end
 
@@ -153,6 +162,7 @@ local events = { ok = isStart and 'WORKSPACE_ONLINE' or 'WORKSPACE_OFFLINE', fai
   declined = 'WORKSPACE_RESTART_DECLINED', canceled = 'WORKSPACE_RESTART_CANCELED' }
 record.next_due_at = wake
 if isStart and (outcome == 'ok' or canceledTo) then record.observed = tonumber(state.observed) end
-emit(A.id, events[outcome], now, record)
+emit(A.id, events[outcome], now, recordJson(covers))
 tellBudget(A.id, state, now)
+save()
 return answer(outcome, wake)

@@ -1,5 +1,5 @@
 -- Makes what is owed due now: it no longer waits for window, cooldown or backoff. A running cycle is waited for.
--- Uses: clock hash state refusal schedule events
+-- Uses: clock hash state refusal schedule events digits
 -- KEYS: workspace state startedAt due phases events activity
 -- ARGV: id actor activityTtlMs now
 -- Reply: {'flushed', dueAt, hintId|'', now} | {'nothing-owed'} | {'held'} | {'refused', rule} | {'unknown'}
@@ -10,7 +10,7 @@ local workspace = readHash(K.workspace)
 if not workspace.desired then return { 'unknown' } end
 local refusal = refusalOf(workspace)
 if refusal then return { 'refused', refusal } end
-local state = readHash(K.state)
+local state = readState()
 local retrying = state.retrying and state.action == 'restart'
 if not state.owedSince and not retrying then return { 'nothing-owed' } end
 if ahead(state.heldUntil, now) then return { 'held' } end
@@ -23,5 +23,4 @@ clearFields(state, { 'loop' })
 local wake = schedule(A.id, state, workspace, tonumber(redis.call('GET', K.startedAt) or nil), now)
 emit(A.id, 'WORKSPACE_RESTART_FLUSHED', now, { actor = A.actor, due_at = wake, cycle = state.cycle })
 if isRunning(state) then return { 'flushed', now, '', now } end
-set(state, { hintDue = wake, hintId = 'f' .. now })
-return { 'flushed', wake, state.hintId, now }
+return { 'flushed', wake, 'f' .. digits(now), now }

@@ -9,7 +9,7 @@
 local now = clock()
 local workspace = readHash(K.workspace)
 if not workspace.desired then return { 'unknown' } end
-local state = readHash(K.state)
+local state = readState()
 local heldUntil = now + tonumber(A.holdMs)
 set(state, { heldUntil = heldUntil, heldBy = A.actor })
 clearFields(state, { 'overrideHold' })

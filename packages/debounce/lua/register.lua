@@ -1,5 +1,5 @@
 -- Creates a workspace's registry entry, or updates the fields given.
--- Uses: clock hash schedule
+-- Uses: clock hash state schedule
 -- KEYS: workspace workspaces state startedAt due phases
 -- ARGV: id fields activityTtlMs now
 -- `fields`: JSON object of strings; an empty string removes the field
@@ -13,7 +13,9 @@ for field, value in pairs(cjson.decode(A.fields)) do
 end
 if desired then
   -- What is owed waits while the runtime is external, and no longer once it is not.
-  schedule(A.id, readHash(K.state), readHash(K.workspace), tonumber(redis.call('GET', K.startedAt) or nil), now)
+  local state = readState()
+  clearFields(state, { 'windowAnswers' })
+  schedule(A.id, state, readHash(K.workspace), tonumber(redis.call('GET', K.startedAt) or nil), now)
   return { 'updated' }
 end
 redis.call('HSET', K.workspace, 'desired', 'running', 'createdAt', now)

@@ -1,5 +1,5 @@
 -- Ends a hold. Releasing what is not held changes nothing.
--- Uses: clock hash state schedule events
+-- Uses: clock hash state schedule events digits
 -- KEYS: workspace state startedAt due phases events activity
 -- ARGV: id actor activityTtlMs now
 -- Reply: {'released', dueAt|'', hintId|'', now} | {'not-held'} | {'unknown'}
@@ -8,12 +8,11 @@
 local now = clock()
 local workspace = readHash(K.workspace)
 if not workspace.desired then return { 'unknown' } end
-local state = readHash(K.state)
+local state = readState()
 local wasHeld = ahead(state.heldUntil, now)
 clearFields(state, { 'heldUntil', 'heldBy' })
 local wake = schedule(A.id, state, workspace, tonumber(redis.call('GET', K.startedAt) or nil), now)
 if not wasHeld then return { 'not-held' } end
 emit(A.id, 'WORKSPACE_RELEASED', now, { actor = A.actor, due_at = wake })
 if not wake or isRunning(state) then return { 'released', wake or '', '', now } end
-set(state, { hintDue = wake, hintId = 'r' .. now })
-return { 'released', wake, state.hintId, now }
+return { 'released', wake, 'r' .. digits(now), now }

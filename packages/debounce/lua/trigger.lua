@@ -1,5 +1,5 @@
 -- Judges `count` triggers of one source that arrived together, and records what they are owed.
--- Uses: clock hash state policy-choice refusal due schedule why drops events budget recall
+-- Uses: clock hash state policy-choice refusal due schedule why drops events budget recall digits
 -- KEYS: workspace state startedAt window due phases why covers lastCycle events activity recent idempotency
 -- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic loopCycles loopWithinMs
 -- ARGV: quietHours ignoresQuietHours alternatives count texts firstTexts write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
@@ -8,14 +8,15 @@
 -- Reply: suppressed: how many of the source the window has held back since it was claimed, these ones included
 -- Reply: the first receipt again, with 'replayed' for 'judged' and no hint, when `nonce` or `idempotencyKey` is known
 -- Reply: {'conflict'} when `idempotencyKey` was used with another body
--- `texts`: JSON of the reasons, actors and files of all, see addWhy, and of their trace, if they are traced; `firstTexts`: of the first of several, which may be the
--- only one that is owed.
+-- `texts`: JSON of the reasons, actors and files of all, see addWhy, and of their trace, if they are traced;
+-- `firstTexts`: of the first of several, which may be the only one that is owed.
 -- `alternatives`: what to put in place of those from `windowMs` on, see chooseArguments.
 -- Events: WORKSPACE_RESTART_COALESCED (first of an owed cycle), WORKSPACE_RESTART_DROPPED (first per window),
 -- Events: WORKSPACE_RESTART_LOOP, WORKSPACE_RESTART_BUDGET_SPENT (once for what is owed),
 -- Events: WORKSPACE_RESTART_REFUSED (now and then), WORKSPACE_RESTARTING_MID_WRITE, WORKSPACE_RESTART_CANCELED (a waiting retry is superseded)
+-- Batch: remembered
 -- Shared: due phases events recent source windowMs leading trailing maxWaitMs cooldown running automatic loopCycles
--- Shared: loopWithinMs quietHours ignoresQuietHours alternatives write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
+-- Shared: loopWithinMs quietHours ignoresQuietHours alternatives write onHold idempotencyKey idempotencyBody activityTtlMs now
 
 local IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
 local IDEMPOTENCY_KEPT = 1000
@@ -39,11 +40,10 @@ if recalled then
   return cjson.decode(recalled)
 end
 
-local workspace = {}
 local fields = redis.call('HMGET', K.workspace, 'desired', 'runtime', 'parentPaused', 'tags')
-workspace.desired, workspace.runtime, workspace.parentPaused = fields[1] or nil, fields[2] or nil, fields[3] or nil
-workspace.tags = fields[4] or nil
-local state = readHash(K.state)
+local workspace = { desired = fields[1] or nil, runtime = fields[2] or nil, parentPaused = fields[3] or nil,
+  tags = fields[4] or nil }
+local state = readState()
 chooseArguments(workspace)
 
 local ends = redis.call('MGET', K.window, K.startedAt)
@@ -51,19 +51,9 @@ local windowEndsAt, cooldownEndsAt = tonumber(ends[1] or nil), tonumber(ends[2] 
 local running = isRunning(state)
 local refusal = refusalOf(workspace)
 
--- Most triggers of a source without a follow-up find its window claimed, and everybody told: they only are counted. `judge`
--- says the same, and so it does of any others that came together.
-if A.trailing == '0' and A.running ~= 'drop' and not refusal and not running and ahead(windowEndsAt, now)
-  and ahead(state['toldDropped:' .. A.source], now) and A.onHold == 'queue' and A.nonce == '' and A.idempotencyKey == '' then
-  local suppressed = (tonumber(state['suppressed:' .. A.source]) or 0) + A.count
-  local field, drops = countDrops(state, A.source, 'window', tonumber(A.count), now)
-  redis.call('HSET', K.state, 'suppressed:' .. A.source, suppressed, field, drops)
-  return { 'judged', 'dropped', 'window', 'dropped', 'window', state.generation or 0, '', '', 0, A.now, '', 0,
-    windowEndsAt - A.windowMs, A.windowMs, suppressed, 0 }
-end
-
-local windowMs, maxWaitMs, count = tonumber(A.windowMs), tonumber(A.maxWaitMs), tonumber(A.count)
+local source, windowMs, maxWaitMs, count = A.source, tonumber(A.windowMs), tonumber(A.maxWaitMs), tonumber(A.count)
 local texts = cjson.decode(A.texts)
+local reasons = texts.reason or {}
 local leading, trailing = A.leading == '1', A.trailing == '1'
 local held = ahead(state.heldUntil, now) and A.onHold ~= 'override'
 if not refusal and held and A.onHold == 'refuse' then refusal = 'held' end
@@ -71,17 +61,11 @@ if not refusal and held and A.onHold == 'refuse' then refusal = 'held' end
 local cooling = ahead(cooldownEndsAt, now)
 local byPerson = A.cooldown == 'ignore'
 local claimed, superseded = false, 0
-local changes = {}
 local known
 local wasScheduled = isScheduled(state, now)
-
-local function change(field, value)
-  if tonumber(state[field]) == tonumber(value) then return end
-  state[field] = value
-  changes[field] = value
-end
-
-local loopFound, lookedForLoop, endsLoop
+local dueAtFirst = dueOf(state, cooldownEndsAt, now)
+local due
+local loopFound, lookedForLoop
 
 -- An automatic trigger that comes soon after a restart is an echo of it. When the same source and reason echoed each of the
 -- last restarts, with nothing else behind those in between, they cause each other: a loop. Dropped ones ask for nothing,
@@ -91,16 +75,27 @@ local function findLoop()
   if not running and now >= tonumber(state.lastRestartEndsAt) + tonumber(A.loopWithinMs) then return nil end
   local echoes, kept, found = cjson.decode(state.echoes or '{}'), 0, nil
   for _ in pairs(echoes) do kept = kept + 1 end
-  for _, reason in ipairs(#texts.reason > 0 and texts.reason or { '' }) do
-    local name = A.source .. '|' .. reason
+  for _, reason in ipairs(#reasons > 0 and reasons or { '' }) do
+    local name = source .. '|' .. reason
     if not echoes[name] and kept < ECHOES_KEPT then echoes[name], kept = {}, kept + 1 end
     local cycles = echoes[name] or {}
     if cycles[#cycles] ~= state.lastRestart then cycles[#cycles + 1] = state.lastRestart end
-    if #cycles >= tonumber(A.loopCycles) then found = found or { source = A.source, reason = reason, cycles = cycles } end
+    if #cycles >= tonumber(A.loopCycles) then found = found or { source = source, reason = reason, cycles = cycles } end
   end
-  state.echoes = cjson.encode(echoes)
-  changes.echoes = state.echoes
+  setField(state, 'echoes', cjson.encode(echoes))
   return found
+end
+
+-- A person's request clears what earlier failures put in the way.
+local function supersede()
+  redis.call('SET', K.lastCycle, withMember(cjson.encode({ id = state.cycle, generation = tonumber(state.cycleGeneration),
+    outcome = 'superseded', startedAt = tonumber(state.cycleStartedAt), endedAt = now,
+    attempt = tonumber(state.attempt) }), 'covers', coversJson(K.covers) or '[]'), 'PX', A.activityTtlMs)
+  if state.action == 'restart' then setField(state, 'owedSince', state.askedAt) end
+  emit(A.id, 'WORKSPACE_RESTART_CANCELED', now, { outcome = 'superseded', cycle = state.cycle, source = source })
+  owe(K.covers, K.why)
+  clearCycle(state)
+  superseded = 1
 end
 
 local function judge()
@@ -115,50 +110,39 @@ local function judge()
   if cooling and A.cooldown == 'drop' then return 'dropped', 'cooldown' end
 
   local wasOwed = state.owedSince
-  local dueBefore = dueOf(state, cooldownEndsAt, now)
+  local dueBefore = due or dueAtFirst
   local wasDue = not state.cycle and dueBefore and dueBefore <= now
   local idle = not wasOwed and not state.cycle and not cooling
-  known = known or knownWhy(K.why, A.source, texts)
-  local firstAt = known.firstAt or now
-  change('owedSince', wasOwed or now)
-  if A.onHold == 'override' then change('overrideHold', 1) end
+  known = known or knownWhy(K.why, source, texts)
+  local firstAt = known.summary and known.summary.firstAt or now
+  setField(state, 'owedSince', wasOwed or now)
+  if A.onHold == 'override' then setField(state, 'overrideHold', '1') end
   if A.automatic ~= '1' then
-    change('deliberate', 1)
-    endsLoop = endsLoop or state.loop or state.echoes
-    state.loop, state.echoes = nil, nil
+    setField(state, 'deliberate', '1')
+    clearFields(state, { 'loop', 'echoes' })
   elseif not state.loop and not lookedForLoop then
     lookedForLoop, loopFound = true, findLoop()
-    if loopFound then state.loop = cjson.encode(loopFound) end
-    changes.loop = state.loop
+    if loopFound then setField(state, 'loop', cjson.encode(loopFound)) end
   end
   local stuck = A.automatic == '1' and (state.loop or (state.breaker and not running))
   if byPerson and not running then
-    -- A person's request clears what earlier failures put in the way.
-    if state.retrying then
-      redis.call('SET', K.lastCycle, cjson.encode({ id = state.cycle, generation = tonumber(state.cycleGeneration),
-        outcome = 'superseded', startedAt = tonumber(state.cycleStartedAt), endedAt = now,
-        attempt = tonumber(state.attempt), covers = whyList(K.covers) }), 'PX', A.activityTtlMs)
-      if state.action == 'restart' then change('owedSince', state.askedAt) end
-      emit(A.id, 'WORKSPACE_RESTART_CANCELED', now, { outcome = 'superseded', cycle = state.cycle, source = A.source })
-      owe(K.covers, K.why)
-      clearCycle(state)
-      superseded = 1
-    end
+    if state.retrying then supersede() end
     clearFields(state, { 'failures', 'backoffEndsAt', 'breaker' })
     stuck = false
   end
   if not stuck then
-    if byPerson or A.ignoresQuietHours == '1' then change('ignoreQuietHours', 1) end
+    if byPerson or A.ignoresQuietHours == '1' then setField(state, 'ignoreQuietHours', '1') end
     if trailing and not byPerson and not (leading and wonWindow and idle) then
-      change('quietEndsAt', math.max(tonumber(state.quietEndsAt) or 0, now + windowMs))
-      change('deadlineAt', math.min(tonumber(state.deadlineAt) or math.huge, firstAt + maxWaitMs))
+      setField(state, 'quietEndsAt', math.max(tonumber(state.quietEndsAt) or 0, now + windowMs))
+      setField(state, 'deadlineAt', math.min(tonumber(state.deadlineAt) or math.huge, firstAt + maxWaitMs))
     else
-      change('dueNowAt', tonumber(state.dueNowAt) or now)
-      if byPerson then change('ignoreCooldown', 1) end
+      setField(state, 'dueNowAt', state.dueNowAt or now)
+      if byPerson then setField(state, 'ignoreCooldown', '1') end
     end
   end
 
-  local due, isQuiet = dueOf(state, cooldownEndsAt, now)
+  local isQuiet
+  due, isQuiet = dueOf(state, cooldownEndsAt, now)
   if not state.cycle and not wasDue and due and due <= now then return 'fired', 'window' end
   if state.loop then return 'coalesced', 'loop' end
   if ahead(state.heldUntil, now) and not state.overrideHold then return 'coalesced', 'held' end
@@ -175,114 +159,111 @@ end
 local decision, rule = judge()
 local restDecision, restRule = decision, rule
 if count > 1 then restDecision, restRule = judge() end
+local isOwed = decision == 'fired' or decision == 'coalesced'
 
 if claimed then
   -- A key whose end has passed may still be there: its PX runs on its own.
   redis.call('DEL', K.window)
-  redis.call('SET', K.window, windowEndsAt, 'NX', 'PX', windowMs)
+  redis.call('SET', K.window, digits(windowEndsAt), 'NX', 'PX', A.windowMs)
 end
 
-local function isOwed(made) return made == 'fired' or made == 'coalesced' end
+local function noteDrops(made, by, number)
+  if made ~= 'dropped' or number == 0 then return end
+  local field = 'drops:' .. source .. '|' .. by
+  setField(state, field, countDrops(state[field], number, now))
+end
 
 -- For people: what the window held back, and what was dropped until a cycle's event tells it.
 local suppressed = 0
 if not refusal then
-  suppressed = (claimed and 0 or tonumber(state['suppressed:' .. A.source]) or 0)
+  suppressed = (claimed and 0 or tonumber(state['suppressed:' .. source]) or 0)
     + (decision ~= 'fired' and 1 or 0) + (restDecision ~= 'fired' and count - 1 or 0)
-  if windowMs > 0 then change('suppressed:' .. A.source, suppressed) end
-  for _, dropped in ipairs({ { decision, rule, 1 }, { restDecision, restRule, count - 1 } }) do
-    if dropped[1] == 'dropped' and dropped[3] > 0 then
-      local field, drops = countDrops(state, A.source, dropped[2], dropped[3], now)
-      state[field], changes[field] = drops, drops
-    end
-  end
+  if windowMs > 0 then setField(state, 'suppressed:' .. source, suppressed) end
+  noteDrops(decision, rule, 1)
+  noteDrops(restDecision, restRule, count - 1)
 end
 
-local dueAt, hintId = '', ''
-if isOwed(decision) then
-  change('generation', nextNumber(state.generation, now))
-  if isOwed(restDecision) then
-    if superseded == 1 then known = knownWhy(K.why, A.source, texts) end
-    addWhy(K.why, A.source, count, now, texts, known)
+local hintId = ''
+if isOwed then
+  setField(state, 'generation', nextNumber(state.generation, now))
+  if restDecision == 'fired' or restDecision == 'coalesced' then
+    if superseded == 1 then known = knownWhy(K.why, source, texts) end
+    addWhy(K.why, source, count, now, texts, known)
   else
     -- The others were dropped: the cycle covers the first alone.
     local own = cjson.decode(A.firstTexts)
-    addWhy(K.why, A.source, 1, now, own, knownWhy(K.why, A.source, own))
+    addWhy(K.why, source, 1, now, own, knownWhy(K.why, source, own))
   end
   local coalesced = decision == 'coalesced' or restDecision == 'coalesced'
-  local tell = coalesced and not state.coalescedTold
-  if tell then change('coalescedTold', 1) end
-  local due = dueOf(state, cooldownEndsAt, now)
-  if due and not state.cycle and not (state.hintDue and tonumber(state.hintDue) <= due) then
-    change('hintDue', due)
-    change('hintId', state.generation)
-    hintId = state.generation
-  end
+  local tell = coalesced and not state.told
+  if tell then setField(state, 'told', '1') end
+  -- Whoever waits for an earlier due time looks again then; for a sooner one somebody must be told.
+  if due and not state.cycle and (superseded == 1 or not dueAtFirst or due < dueAtFirst) then hintId = state.generation end
   -- Of the trigger that the cycle is due for: the first, or the one that brings it forward.
-  if texts.trace and (hintId ~= '' or not state.trace) then changes.trace = texts.trace end
-  set(state, changes)
-  if endsLoop then redis.call('HDEL', K.state, 'loop', 'echoes') end
+  if texts.trace and (hintId ~= '' or not state.trace) then setField(state, 'trace', texts.trace) end
   if wasScheduled and isScheduled(state, now) and due then
-    redis.call('ZADD', K.due, due, A.id)
+    save()
+    redis.call('ZADD', K.due, digits(due), A.id)
   else
     schedule(A.id, state, workspace, cooldownEndsAt, now)
   end
-  dueAt = due or ''
   if tell then
-    emit(A.id, 'WORKSPACE_RESTART_COALESCED', now, { source = A.source,
-      rule = decision == 'coalesced' and rule or restRule, generation = state.generation, due_at = due,
-      cycle = state.cycle })
+    emit(A.id, 'WORKSPACE_RESTART_COALESCED', now, { source = source, rule = decision == 'coalesced' and rule or restRule,
+      generation = tonumber(state.generation), due_at = due, cycle = state.cycle })
   end
-end
-
-if isOwed(decision) then
   if loopFound then
-    emit(A.id, 'WORKSPACE_RESTART_LOOP', now, { rule = 'loop', source = A.source, reason = loopFound.reason,
+    emit(A.id, 'WORKSPACE_RESTART_LOOP', now, { rule = 'loop', source = source, reason = loopFound.reason,
       cycles = loopFound.cycles, generation = tonumber(state.generation) })
   end
   tellBudget(A.id, state, now)
 end
 
 if decision == 'dropped' or restDecision == 'dropped' then
-  if not isOwed(decision) and next(changes) then set(state, changes) end
-  local field = 'toldDropped:' .. A.source
+  local field = 'toldDropped:' .. source
   if not ahead(state[field], now) then
     local untilTime = now + 15000
     if ahead(windowEndsAt, now) then untilTime = windowEndsAt elseif cooling then untilTime = cooldownEndsAt end
-    set(state, { [field] = untilTime })
-    if redis.call('PTTL', K.state) == -1 and not state.generation then redis.call('PEXPIRE', K.state, A.activityTtlMs) end
-    emit(A.id, 'WORKSPACE_RESTART_DROPPED', now, { source = A.source, rule = decision == 'dropped' and rule or restRule,
+    setField(state, field, untilTime)
+    emit(A.id, 'WORKSPACE_RESTART_DROPPED', now, { source = source, rule = decision == 'dropped' and rule or restRule,
       until_at = untilTime, cycle = state.cycle })
   end
+  if restDecision == 'dropped' and restRule == 'window' and not running then
+    setField(state, 'windowAnswers', digits(math.min(windowEndsAt, tonumber(state[field]))) .. ' ' .. source)
+  end
+  save()
+  if not state.generation and redis.call('PTTL', K.state) == -1 then redis.call('PEXPIRE', K.state, A.activityTtlMs) end
 end
 
 -- An empty list would be written as an empty object.
-local function listOrNil(list) return #list > 0 and list or nil end
+local function listOrNil(list) return list and #list > 0 and list or nil end
 
 -- A workspace that may not be restarted says so now and then; one nobody registered has nobody to tell.
 if decision == 'refused' and workspace.desired and refusal ~= 'removed' then
-  local field = 'toldRefused:' .. A.source
+  local field = 'toldRefused:' .. source
   if not ahead(state[field], now) then
-    local isNew = redis.call('EXISTS', K.state) == 0
-    set(state, { [field] = now + 15000 })
+    local isNew = next(state) == nil
+    setField(state, field, now + 15000)
+    save()
     if isNew then redis.call('PEXPIRE', K.state, A.activityTtlMs) end
-    emit(A.id, 'WORKSPACE_RESTART_REFUSED', now, { source = A.source, rule = refusal, count = count,
-      reasons = listOrNil(texts.reason) })
+    emit(A.id, 'WORKSPACE_RESTART_REFUSED', now, { source = source, rule = refusal, count = count,
+      reasons = listOrNil(reasons) })
   end
 end
 
 if A.write == '1' and running then
   -- The activity has the first of a source and cycle; the cycle's end counts them.
-  local told = state['midWrites:' .. A.source]
-  redis.call('HINCRBY', K.state, 'midWrites:' .. A.source, count)
-  emit(A.id, 'WORKSPACE_RESTARTING_MID_WRITE', now, { source = A.source, rule = rule, decision = decision,
+  local field = 'midWrites:' .. source
+  local told = state[field]
+  setField(state, field, (tonumber(told) or 0) + count)
+  emit(A.id, 'WORKSPACE_RESTARTING_MID_WRITE', now, { source = source, rule = rule, decision = decision,
     generation = tonumber(state.generation), cycle = state.cycle, count = count,
-    reasons = listOrNil(texts.reason), files = listOrNil(texts.file) }, told)
+    reasons = listOrNil(reasons), files = listOrNil(texts.file) }, told)
 end
+save()
 
-local reply = { 'judged', decision, rule, restDecision, restRule, tonumber(state.generation) or 0, dueAt, hintId,
-  running and 1 or 0, now, A.nonce, superseded,
-  ahead(windowEndsAt, now) and windowEndsAt - windowMs or '', windowMs, suppressed, claimed and 1 or 0 }
+local reply = { 'judged', decision, rule, restDecision, restRule, state.generation or '0', isOwed and due and digits(due) or '',
+  hintId, running and '1' or '0', digits(now), A.nonce, superseded,
+  ahead(windowEndsAt, now) and digits(windowEndsAt - windowMs) or '', A.windowMs, suppressed, claimed and '1' or '0' }
 if A.nonce ~= '' or A.idempotencyKey ~= '' then
   reply[1], reply[8] = 'replayed', ''
   local receipt = cjson.encode(reply)

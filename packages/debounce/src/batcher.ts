@@ -6,12 +6,12 @@ import { AsyncResource } from "node:async_hooks";
  * is judged. Nothing is kept for a key that nobody waits for.
  */
 export class Batcher<Item, Result> {
-  readonly #send: (items: readonly Item[]) => Promise<readonly Result[]>;
+  readonly #send: (items: readonly Item[], key: string) => Promise<readonly Result[]>;
   readonly #most: number;
   readonly #waiting = new Map<string, Waiting<Item, Result>[]>();
 
   /** `send` gets at most `most` items and answers with one result for each, in their order. */
-  constructor(send: (items: readonly Item[]) => Promise<readonly Result[]>, most: number) {
+  constructor(send: (items: readonly Item[], key: string) => Promise<readonly Result[]>, most: number) {
     this.#send = send;
     this.#most = most;
   }
@@ -34,7 +34,11 @@ export class Batcher<Item, Result> {
     let batch = first;
     while (batch.length > 0) {
       try {
-        const send = () => this.#send(batch.map(({ item }) => item));
+        const send = () =>
+          this.#send(
+            batch.map(({ item }) => item),
+            key,
+          );
         const results = await (batch[0]?.context?.runInAsyncScope(send) ?? send());
         for (let i = 0; i < batch.length; i += 1) (batch[i] as Waiting<Item, Result>).resolve(results[i] as Result);
       } catch (error) {

@@ -16,10 +16,10 @@ import { Registry } from "./registry.ts";
 import type { Replication } from "./replication.ts";
 import type { Census, Snapshot, TriggerReply } from "./transition-types.ts";
 import { Transitions } from "./transitions.ts";
+import { TriggerBatch } from "./trigger-batch.ts";
 import { formatTriggerId } from "./trigger-id.ts";
 import { Verbs } from "./verbs.ts";
 import { type Decision, PHASES, type Rule } from "./vocabulary.ts";
-import { distinctTexts, keptText } from "./why.ts";
 import { describeWorkspace, type WorkspaceState } from "./workspace-state.ts";
 
 export interface CoordinatorOptions {
@@ -111,7 +111,7 @@ export class RestartCoordinator {
   readonly #provider: PolicyProvider;
   readonly #onDue: ((hint: Hint) => unknown) | undefined;
   readonly #traceparent: (() => string | undefined) | undefined;
-  readonly #batches: Batcher<RequestFor, Receipt>;
+  readonly #batches: Batcher<TriggerRequest, Receipt>;
   /** Names every call of this coordinator, with a number behind it. */
   readonly #nonce = randomBytes(9).toString("base64url");
   #calls = 0;
@@ -136,7 +136,10 @@ export class RestartCoordinator {
     this.#provider = providerOf(options.policy ?? POLICIES.default);
     this.#onDue = options.onDue;
     this.#traceparent = options.traceparent;
-    this.#batches = new Batcher((requests) => this.#triggerTogether(requests), MOST_PER_BATCH);
+    this.#batches = new Batcher(
+      (requests, key) => this.#triggerTogether(key.slice(0, key.indexOf(" ")), requests),
+      MOST_PER_BATCH,
+    );
   }
 
   /**
@@ -155,10 +158,11 @@ export class RestartCoordinator {
     } catch (error) {
       return Promise.reject(error);
     }
-    const call = { id: workspaceId, request };
-    if (request.idempotency !== undefined) return this.#triggerTogether([call]).then(([receipt]) => receipt as Receipt);
+    if (request.idempotency !== undefined) {
+      return this.#triggerTogether(workspaceId, [request]).then(([receipt]) => receipt as Receipt);
+    }
     const key = `${workspaceId} ${request.source} ${request.write === true} ${request.onHold ?? ""}`;
-    return this.#batches.call(key, call);
+    return this.#batches.call(key, request);
   }
 
   /** Undefined when the workspace is not registered. */
@@ -225,39 +229,16 @@ export class RestartCoordinator {
     }
   }
 
-  async #triggerTogether(calls: readonly RequestFor[]): Promise<Receipt[]> {
-    const { id, request: first } = calls[0] as RequestFor;
-    const { source } = first;
+  async #triggerTogether(id: string, requests: readonly TriggerRequest[]): Promise<Receipt[]> {
+    const { source, idempotency } = requests[0] as TriggerRequest;
     // Again: the policies may have been exchanged while it waited for its turn.
     this.#assertSource(source);
-    const reasons = distinctTexts(calls.map(({ request }) => request.reason));
-    const actors = distinctTexts(calls.map(({ request }) => request.actor));
-    const files = distinctTexts(calls.flatMap(({ request }) => request.files ?? []));
-    const firstFiles = calls.length === 1 ? files : distinctTexts(first.files ?? []);
     this.#calls += 1;
     const nonce = `${this.#nonce}${this.#calls.toString(36)}`;
-    const reply = await this.transitions.trigger({
-      id,
-      source,
-      choice: choiceFor(this.#provider.policies, id),
-      count: calls.length,
-      reasons: reasons.kept,
-      actors: actors.kept,
-      files: files.kept,
-      moreReasons: reasons.more,
-      moreActors: actors.more,
-      moreFiles: files.more,
-      firstReason: keptText(first.reason ?? ""),
-      firstActor: keptText(first.actor ?? ""),
-      firstFiles: firstFiles.kept,
-      firstMoreFiles: firstFiles.more,
-      write: first.write === true,
-      onHold: first.onHold ?? "queue",
-      trace: this.#traceparent?.(),
-      nonce,
-      ...(first.idempotency && { idempotencyKey: first.idempotency.key, idempotencyBody: first.idempotency.body }),
-    });
-    if (reply.kind === "conflict") throw new IdempotencyConflictError(first.idempotency?.key ?? "");
+    const choice = choiceFor(this.#provider.policies, id);
+    const batch = new TriggerBatch(id, requests, { choice, nonce, trace: this.#traceparent?.() });
+    const reply = await this.transitions.trigger(batch);
+    if (reply.kind === "conflict") throw new IdempotencyConflictError(idempotency?.key ?? "");
     if (reply.hintId !== undefined && reply.dueAt !== undefined) {
       this.#hint({
         workspaceId: id,
@@ -266,7 +247,7 @@ export class RestartCoordinator {
         hintId: reply.hintId,
       });
     }
-    return calls.map((_, i) => receiptOf(id, source, i, calls.length, reply));
+    return requests.map((_, i) => receiptOf(id, source, i, requests.length, reply));
   }
 
   #hint(hint: Hint): void {
@@ -320,9 +301,4 @@ function windowOf({ window, rest, now }: Judged, index: number, count: number): 
   const after = rest.decision === "fired" ? 0 : count - 1 - index;
   const { claimedAt, windowMs, suppressed } = window;
   return { lastFireAgoMs: Math.max(0, now - claimedAt), windowMs, suppressed: suppressed - after };
-}
-
-interface RequestFor {
-  readonly id: string;
-  readonly request: TriggerRequest;
 }

@@ -49,6 +49,8 @@ export interface KeySpace {
   shardOf(workspaceId: string): number;
   /** The hash tag of a shard; also the prefix of its BullMQ queue. */
   tagOf(shard: number): string;
+  /** That of the shard a workspace lives on. */
+  tagFor(workspaceId: string): string;
   /** A key of the workspace, or of its shard. */
   forWorkspace(role: Exclude<KeyRole, "window">, workspaceId: string): string;
   /** The same for several keys of one workspace: its shard is found once. */
@@ -79,6 +81,7 @@ export function createKeySpace(prefix: string, shards: number): KeySpace {
     shardCount: `{${prefix}:installation}:shards`,
     shardOf,
     tagOf,
+    tagFor: (workspaceId) => tagOf(shardOf(workspaceId)),
     forShard: (role, shard) => `${tagOf(shard)}:${role}`,
     window: (source, workspaceId) => `${tagOf(shardOf(workspaceId))}:window:${source}:${workspaceId}`,
     forWorkspace: (role, workspaceId) => keysOf(workspaceId)(role),

@@ -37,13 +37,15 @@ export interface Script<Role extends string = string> {
 
 export function readScript<Role extends string>(directory: URL, name: string): Script<Role> {
   const body = readFileSync(new URL(`${name}.lua`, directory), "utf8");
-  const shared = piecesOf(directory, body).map((piece) => readPiece(directory, piece));
+  const isRemembered = headerWords(body, "Batch").includes("remembered");
+  const pieces = piecesOf(directory, isRemembered ? `${body}-- Uses: recall\n` : body);
+  const shared = pieces.map((piece) => readPiece(directory, piece));
   const keys = headerWords(body, "KEYS") as Role[];
   const args = headerWords(body, "ARGV");
   const table = (names: readonly string[], array: string) =>
     `{ ${names.map((word, i) => `${word} = ${array}[${i + 1}]`).join(", ")} }`;
   const lua = `local K = ${table(keys, "KEYS")}\nlocal A = ${table(args, "ARGV")}\n${shared.join("\n")}\n${body}`;
-  const parts = batchParts({ keys, args, shared: new Set(headerWords(body, "Shared")) });
+  const parts = batchParts({ keys, args, shared: new Set(headerWords(body, "Shared")), isRemembered });
   return { name, keys, args, lua, parts, batchedLua: batchedLua({ shared: shared.join("\n"), body, parts }) };
 }
 
@@ -58,11 +60,13 @@ export interface RunScriptOf<Name extends string, Role extends string> {
 
 /** A call as part of a batch: the arguments that the header calls shared, and its own. */
 export interface CallInBatch<Role extends string> {
+  /** Calls of one group have the shared keys in common: the shard's hash tag. */
+  readonly group: string;
   readonly keyOf: (role: Role) => string;
   /** Quickest when those who have the same give the same object. */
   readonly shared: ScriptArguments;
   readonly own: ScriptArguments;
-  /** Where the header calls the `nonce` shared: the first call's is the batch's. */
+  /** Where the header calls batches remembered: the first call's is the batch's. */
   readonly nonce?: string;
 }
 export type ScriptArguments = Readonly<Record<string, string | number>>;
@@ -103,7 +107,7 @@ export function bindScriptSet<Name extends string, Role extends string>(
     batches.set(name, new ScriptBatches(send, parts.isRemembered));
   }
   const sharedValues = new WeakMap<ScriptArguments, readonly (string | number)[]>();
-  const together: RunScriptOf<Name, Role>["together"] = (name, { keyOf, shared, own, nonce = "" }) => {
+  const together: RunScriptOf<Name, Role>["together"] = (name, { group, keyOf, shared, own, nonce = "" }) => {
     const { parts } = scripts.get(name) as Script<Role>;
     let sharedArgs = sharedValues.get(shared);
     if (sharedArgs === undefined) {
@@ -111,7 +115,8 @@ export function bindScriptSet<Name extends string, Role extends string>(
       sharedValues.set(shared, sharedArgs);
     }
     return (batches.get(name) as ScriptBatches).run({
-      sharedKeys: parts.sharedKeys.map(keyOf),
+      group,
+      sharedKeys: () => parts.sharedKeys.map(keyOf),
       sharedArgs,
       keys: parts.keys.map(keyOf),
       args: parts.args.map((arg) => valueIn(own, arg, name)),

@@ -55,26 +55,34 @@ function quietHoursArgument({ quietHours }: Policy): string {
 
 /** Of a trigger, what it does not share with others of its source. */
 export function ownArguments(call: TriggerCall): ScriptArguments {
-  const texts = {
-    reason: call.reasons,
-    actor: call.actors,
-    file: call.files ?? [],
-    more: { reason: call.moreReasons, actor: call.moreActors, file: call.moreFiles },
-    trace: call.trace,
-  };
-  const first = {
-    reason: [call.firstReason ?? ""],
-    actor: [call.firstActor ?? ""],
-    file: call.firstFiles ?? [],
-    more: { file: call.firstMoreFiles },
-  };
+  const more = moreOf({ reason: call.moreReasons, actor: call.moreActors, file: call.moreFiles });
+  const texts = { reason: call.reasons, actor: call.actors, file: listed(call.files), more, trace: call.trace };
   return {
     id: call.id,
     count: call.count,
     texts: JSON.stringify(texts),
     // Of one, the first are all.
-    firstTexts: call.count === 1 ? "" : JSON.stringify(first),
+    firstTexts: call.count === 1 ? "" : firstTexts(call),
   };
+}
+
+function firstTexts(call: TriggerCall): string {
+  return JSON.stringify({
+    reason: [call.firstReason ?? ""],
+    actor: [call.firstActor ?? ""],
+    file: listed(call.firstFiles),
+    more: moreOf({ file: call.firstMoreFiles }),
+  });
+}
+
+/** What is not there is not sent. */
+function listed(texts: readonly string[] | undefined): readonly string[] | undefined {
+  return texts === undefined || texts.length === 0 ? undefined : texts;
+}
+
+function moreOf(left: Readonly<Record<string, number | undefined>>): Readonly<Record<string, number>> | undefined {
+  const some = Object.entries(left).filter((entry): entry is [string, number] => (entry[1] ?? 0) > 0);
+  return some.length === 0 ? undefined : Object.fromEntries(some);
 }
 
 /** Who did it and why, as it is kept. */

@@ -3,8 +3,8 @@
  * they are for: most of what a short script costs is sending it, and setting it up. A call never joins a batch that was
  * already sent.
  *
- * A script that shares its `nonce` is remembered as a batch, by the first call's: sent again, because a connection broke
- * before the answer, it is answered as at first. Others see to that themselves.
+ * Where the header says so (`-- Batch: remembered`) a batch is remembered by its first call's nonce: sent again, because
+ * a connection broke before the answer, it is answered as at first. Others see to that themselves.
  */
 import type { Acknowledged } from "./replication.ts";
 
@@ -14,15 +14,18 @@ const MOST_PER_BATCH = 32;
 type Values = readonly (string | number)[];
 
 export interface BatchedCall {
-  /** What the calls of a batch have in common; all keys of all of them are in one slot. */
-  readonly sharedKeys: readonly string[];
+  /** Those of one group share keys, and all of theirs are in one slot. */
+  readonly group: string;
+  readonly sharedKeys: () => readonly string[];
+  /** What the calls of a batch have in common. */
   readonly sharedArgs: Values;
   readonly keys: readonly string[];
   readonly args: Values;
   readonly nonce: string;
 }
 
-interface Waiting extends BatchedCall {
+interface Waiting {
+  readonly call: BatchedCall;
   readonly resolve: (answer: Acknowledged) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -41,9 +44,9 @@ export class ScriptBatches {
 
   run(call: BatchedCall): Promise<Acknowledged> {
     return new Promise((resolve, reject) => {
-      const waiting = { ...call, resolve, reject };
+      const waiting = { call, resolve, reject };
       if (this.#waiting.length === 0) setImmediate(() => this.#flush());
-      const batch = this.#waiting.find(([first]) => isAlike(first as Waiting, call));
+      const batch = this.#waiting.find(([first]) => isAlike((first as Waiting).call, call));
       if (batch === undefined) this.#waiting.push([waiting]);
       else batch.push(waiting);
     });
@@ -59,10 +62,10 @@ export class ScriptBatches {
   }
 
   async #together(calls: readonly Waiting[]): Promise<void> {
-    const [first] = calls as [Waiting];
-    const keys = [...first.sharedKeys];
+    const [{ call: first }] = calls as [Waiting];
+    const keys = [...first.sharedKeys()];
     const args = [calls.length, ...(this.#isRemembered ? [first.nonce] : []), ...first.sharedArgs];
-    for (const call of calls) {
+    for (const { call } of calls) {
       for (const key of call.keys) keys.push(key);
       for (const arg of call.args) args.push(arg);
     }
@@ -70,7 +73,8 @@ export class ScriptBatches {
       const answer = await this.#send(keys, args);
       const { isReplicated } = answer;
       const [kind, ...replies] = answer.reply as [string, ...(string | unknown[])[]];
-      for (const [i, { resolve, reject }] of calls.entries()) {
+      for (let i = 0; i < calls.length; i += 1) {
+        const { resolve, reject } = calls[i] as Waiting;
         const packed = replies[i] as string | unknown[];
         const reply = typeof packed === "string" ? packed.split(SEPARATOR) : packed;
         if (reply[0] === "error") reject(replyError(String(reply[1])));
@@ -83,7 +87,7 @@ export class ScriptBatches {
 }
 
 function isAlike(a: BatchedCall, b: BatchedCall): boolean {
-  return isEqual(a.sharedKeys, b.sharedKeys) && isEqual(a.sharedArgs, b.sharedArgs);
+  return a.group === b.group && isEqual(a.sharedArgs, b.sharedArgs);
 }
 
 function isEqual(a: Values, b: Values): boolean {
@@ -115,9 +119,10 @@ export function batchParts<Role extends string>(script: {
   readonly keys: readonly Role[];
   readonly args: readonly string[];
   readonly shared: ReadonlySet<string>;
+  readonly isRemembered: boolean;
 }): BatchParts<Role> {
+  const { isRemembered } = script;
   const isShared = (name: string) => script.shared.has(name);
-  const isRemembered = script.shared.has("nonce");
   const args = script.args.filter((name) => name !== "nonce" || !isRemembered);
   return {
     isRemembered,

@@ -6,6 +6,7 @@ import type { Replication } from "./replication.ts";
 
 export const SCRIPT_NAMES = [
   "trigger",
+  "suppress",
   "begin",
   "renew",
   "journal",
@@ -40,7 +41,7 @@ export function bindScripts(redis: Redis | Cluster, replication?: Replication): 
     directory: LUA_DIRECTORY,
     names: SCRIPT_NAMES,
     commandPrefix: "restart",
-    batched: { trigger: "replicated", begin: "replicated", end: "plain" } as const,
+    batched: { trigger: "replicated", suppress: "replicated", begin: "replicated", end: "plain" } as const,
   };
   return bindScriptSet(redis, set, replication);
 }

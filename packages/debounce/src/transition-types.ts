@@ -31,8 +31,8 @@ export interface TriggerCall {
   /** The first one's trace. */
   readonly trace?: string | undefined;
   readonly nonce: string;
-  readonly idempotencyKey?: string;
-  readonly idempotencyBody?: string;
+  readonly idempotencyKey?: string | undefined;
+  readonly idempotencyBody?: string | undefined;
   readonly now?: number;
 }
 
@@ -191,7 +191,8 @@ export interface Snapshot {
   readonly workspace: Readonly<Record<string, string>>;
   readonly state: Readonly<Record<string, string>>;
   readonly why: Readonly<Record<string, string>>;
-  readonly covers: Readonly<Record<string, string>>;
+  /** Of the cycle under way, as JSON. */
+  readonly covers: string | undefined;
   readonly cooldownEndsAt: number | undefined;
   readonly lastCycle: string | undefined;
   /** Of the cycle under way, or what one left that did not end well. */

@@ -3,22 +3,13 @@
  * script's reply. `now` is for tests; in production Redis' own clock decides.
  */
 import type { Cluster, Redis } from "ioredis";
-import { fromRedis, NotReplicatedError } from "./errors.ts";
+import { fromRedis } from "./errors.ts";
 import type { KeyRole, KeySpace } from "./keys.ts";
 import type { CallInBatch } from "./lua-scripts.ts";
-import type { Policy } from "./policy.ts";
 import type { Choice } from "./policy-set.ts";
 import type { Acknowledged } from "./replication.ts";
-import {
-  beginArguments,
-  byOf,
-  chosenFrom,
-  flag,
-  ownArguments,
-  sourceArguments,
-  stepsJson,
-} from "./script-arguments.ts";
-import { begunOf, optionalNumber, pairs, shadowReading, windowOf, wokenOf } from "./script-replies.ts";
+import { beginArguments, byOf, chosenFrom, flag, stepsJson } from "./script-arguments.ts";
+import { begunOf, optionalNumber, pairs, shadowReading, wokenOf } from "./script-replies.ts";
 import { bindScripts, type KeyOf, type RunScript, type ScriptArguments, type ScriptName } from "./scripts.ts";
 import type {
   BeginReply,
@@ -35,83 +26,35 @@ import type {
   TriggerReply,
   Woken,
 } from "./transition-types.ts";
-import { type Decision, type Desire, PHASES, type Phase, type Refusal, type Rule } from "./vocabulary.ts";
+import { Triggering } from "./triggering.ts";
+import { type Desire, PHASES, type Phase, type Refusal, type Rule } from "./vocabulary.ts";
 
 export class Transitions {
   readonly keys: KeySpace;
   readonly #script: RunScript;
   readonly #settings: TransitionSettings;
-  readonly #shared = new WeakMap<Policy, Map<string, ScriptArguments>>();
+  readonly #triggering: Triggering;
 
   constructor(redis: Redis | Cluster, keys: KeySpace, settings: TransitionSettings) {
     this.keys = keys;
     this.#settings = settings;
     this.#script = bindScripts(redis, settings.replication);
+    this.#triggering = new Triggering({
+      keys,
+      settings,
+      script: this.#script,
+      answered: (...sent) => this.#answered(...sent),
+    });
   }
 
   /** @throws NotReplicatedError when too few replicas have it: it may be carried out, or lost */
-  async trigger(call: TriggerCall): Promise<TriggerReply> {
-    const keys = this.keys.keysOf(call.id);
-    const keyOf = (role: KeyRole) => (role === "window" ? this.keys.window(call.source, call.id) : keys(role));
-    const own = ownArguments(call);
-    const shared = this.#sharedArguments(call);
-    // One that is remembered for a day is remembered by itself.
-    const isAlone = call.idempotencyKey !== undefined;
-    const { reply, isReplicated, isAgain } = await this.#answered("trigger", () =>
-      isAlone
-        ? this.#script.replicated("trigger", keyOf, { ...shared, ...own, nonce: call.nonce })
-        : this.#script.together("trigger", { keyOf, shared, own, nonce: call.nonce }),
-    );
-    const nonce = String(reply[10]) || call.nonce;
-    if (!isReplicated) throw new NotReplicatedError();
-    if (reply[0] === "conflict") return { kind: "conflict" };
-    const first = { decision: reply[1] as Decision, rule: reply[2] as Rule };
-    const rest = { decision: reply[3] as Decision, rule: reply[4] as Rule };
-    // A resent command finds its own receipt: that is its first answer. Another call's was told when that was answered.
-    if (nonce === call.nonce) {
-      const { observer } = this.#settings;
-      const seen = { workspaceId: call.id, at: Number(reply[9]), duringCycle: Number(reply[8]) === 1 };
-      observer?.judged?.({ ...seen, source: call.source, count: call.count, first, rest });
-      if (Number(reply[11]) === 1) observer?.ended?.("superseded");
-    }
-    return {
-      kind: isAgain ? "replayed" : (reply[0] as "judged" | "replayed"),
-      first,
-      rest,
-      generation: Number(reply[5]),
-      dueAt: optionalNumber(reply[6]),
-      hintId: isAgain || reply[7] === "" ? undefined : String(reply[7]),
-      running: Number(reply[8]) === 1,
-      now: Number(reply[9]),
-      nonce,
-      window: windowOf(reply),
-    };
-  }
-
-  /** What triggers of a source have in common; the same object for the same, which makes it quick to see. */
-  #sharedArguments(call: TriggerCall): ScriptArguments {
-    const { choice, source, now, idempotencyKey, idempotencyBody } = call;
-    const isUsual = choice.alternatives.length === 0 && now === undefined && idempotencyKey === undefined;
-    const known = isUsual ? this.#shared.get(choice.otherwise) : undefined;
-    const name = `${source} ${call.write} ${call.onHold}`;
-    const found = known?.get(name);
-    if (found !== undefined) return found;
-    const shared = {
-      source,
-      ...chosenFrom(choice, (policy) => sourceArguments(policy, source)),
-      write: flag(call.write),
-      onHold: call.onHold,
-      idempotencyKey: idempotencyKey ?? "",
-      idempotencyBody: idempotencyBody ?? "",
-      activityTtlMs: this.#settings.activityTtlMs,
-      now: now ?? "",
-    };
-    if (isUsual) this.#shared.set(choice.otherwise, (known ?? new Map()).set(name, shared));
-    return shared;
+  trigger(call: TriggerCall): Promise<TriggerReply> {
+    return this.#triggering.trigger(call);
   }
 
   async begin(call: { id: string; owner: string; choice: Choice; now?: number }): Promise<BeginReply> {
     const { reply, isReplicated } = await this.#runTogether("begin", {
+      group: this.keys.tagFor(call.id),
       keyOf: this.#keysOf(call.id),
       shared: {
         leaseMs: this.#settings.leaseMs,
@@ -168,6 +111,7 @@ export class Transitions {
 
   async end(call: EndCall): Promise<EndReply> {
     const { reply } = await this.#runTogether("end", {
+      group: this.keys.tagFor(call.id),
       keyOf: this.#keysOf(call.id),
       shared: {
         breakerAfter: call.retry.breakerAfter,
@@ -188,8 +132,8 @@ export class Transitions {
         budgetDowntimeMs: call.budget?.downtimeMs ?? 0,
         jitter: call.jitter,
         steps: stepsJson(call.steps),
-        nonce: call.nonce ?? "",
       },
+      nonce: call.nonce ?? "",
     });
     if (reply[0] === "lost") {
       this.#settings.observer?.fenced?.("end");
@@ -364,7 +308,7 @@ export class Transitions {
       workspace: hash(1),
       state: hash(2),
       why: hash(3),
-      covers: hash(4),
+      covers: reply[4] === "" ? undefined : String(reply[4]),
       cooldownEndsAt: optionalNumber(reply[5]),
       lastCycle: reply[6] === "" ? undefined : String(reply[6]),
       journal: reply[7] === "" ? undefined : String(reply[7]),
@@ -431,15 +375,18 @@ export class Transitions {
     return this.#answered(name, () => this.#script(name, keyOf, args));
   }
 
-  async #answered<Reply>(name: ScriptName, send: () => Promise<Reply>): Promise<Reply> {
+  #answered<Reply>(name: ScriptName, send: () => Promise<Reply>): Promise<Reply> {
+    const { observer } = this.#settings;
     const sentAt = performance.now();
-    try {
-      const reply = await send();
-      this.#settings.observer?.answered?.(name, performance.now() - sentAt);
-      return reply;
-    } catch (error) {
-      throw fromRedis(error);
-    }
+    return send().then(
+      (reply) => {
+        observer?.answered?.(name, performance.now() - sentAt);
+        return reply;
+      },
+      (error: unknown) => {
+        throw fromRedis(error);
+      },
+    );
   }
 
   #runTogether(name: ScriptName, call: CallInBatch<KeyRole>): Promise<Acknowledged> {

@@ -15,39 +15,42 @@ export interface CoveredSource {
   readonly moreFiles?: number;
 }
 
-/** Reads the hash the scripts keep (`lua/shared/why.lua`). */
+/** Reads the hash the scripts keep of what is owed (`lua/shared/why.lua`). */
 export function parseWhy(fields: Readonly<Record<string, string>>): CoveredSource[] {
-  const bySource = new Map<string, { numbers: Record<string, number> } & Record<TextKind, [string, number][]>>();
+  const texts = new Map<string, Record<TextLetter, [string, number][]>>();
+  const summaries: [source: string, summary: string][] = [];
   for (const [field, value] of Object.entries(fields)) {
-    const [source = "", kind = "", ...rest] = field.split("|");
-    const entry = bySource.get(source) ?? { numbers: {}, reason: [], actor: [], file: [] };
-    bySource.set(source, entry);
-    if (isTextKind(kind)) entry[kind].push([rest.join("|"), Number(value)]);
-    else entry.numbers[kind] = Number(value);
+    const [source = "", letter, ...rest] = field.split("|");
+    if (letter === undefined) {
+      summaries.push([source, value]);
+      continue;
+    }
+    const entry = texts.get(source) ?? { r: [], a: [], f: [] };
+    texts.set(source, entry);
+    entry[letter as TextLetter].push([rest.join("|"), Number(value)]);
   }
-  const newestFirst = (texts: [string, number][]) => texts.sort((a, b) => b[1] - a[1]).map(([text]) => text);
-  return [...bySource]
-    .map(([source, { numbers, reason, actor, file }]) => ({
-      source,
-      count: numbers.count ?? 0,
-      firstAt: numbers.first ?? 0,
-      lastAt: numbers.last ?? 0,
-      reasons: newestFirst(reason),
-      actors: newestFirst(actor),
-      files: newestFirst(file),
-      moreReasons: numbers["more-reasons"] ?? 0,
-      moreActors: numbers["more-actors"] ?? 0,
-      moreFiles: numbers["more-files"] ?? 0,
-    }))
+  const newestFirst = (given: [string, number][] = []) => given.sort((a, b) => b[1] - a[1]).map(([text]) => text);
+  return summaries
+    .map(([source, summary]) => {
+      const [count = 0, firstAt = 0, span = 0, moreReasons = 0, moreActors = 0, moreFiles = 0] = summary
+        .split(" ")
+        .map(Number);
+      const { r, a, f } = texts.get(source) ?? {};
+      const lists = { reasons: newestFirst(r), actors: newestFirst(a), files: newestFirst(f) };
+      return { source, count, firstAt, lastAt: firstAt + span, ...lists, moreReasons, moreActors, moreFiles };
+    })
     .sort((a, b) => a.firstAt - b.firstAt || (a.source < b.source ? -1 : 1));
 }
 
-const TEXT_KINDS = ["reason", "actor", "file"] as const;
-type TextKind = (typeof TEXT_KINDS)[number];
-
-function isTextKind(kind: string): kind is TextKind {
-  return (TEXT_KINDS as readonly string[]).includes(kind);
+/** What a cycle covers: as of what is owed, with nothing left out. */
+export function parseCovers(json: string | undefined): CoveredSource[] {
+  const covers = json === undefined ? [] : (JSON.parse(json) as CoveredSource[]);
+  return covers.map((covered) => ({ ...NOTHING_MORE, ...covered }));
 }
+
+const NOTHING_MORE = { reasons: [], actors: [], files: [], moreReasons: 0, moreActors: 0, moreFiles: 0 };
+
+type TextLetter = "r" | "a" | "f";
 
 /** As many distinct texts of a kind are kept per source. */
 export const DISTINCT_KEPT = 32;

@@ -3,7 +3,7 @@ import { dueOf, type Owed } from "./judge.ts";
 import type { QuietHours, QuietInterval } from "./policy.ts";
 import type { CycleAction, Snapshot } from "./transition-types.ts";
 import type { Outcome, Phase, Status } from "./vocabulary.ts";
-import { type CoveredSource, parseWhy } from "./why.ts";
+import { type CoveredSource, parseCovers, parseWhy } from "./why.ts";
 
 export interface WorkspaceState {
   readonly id: string;
@@ -85,7 +85,7 @@ export function describeWorkspace(id: string, snapshot: Snapshot, quietHours?: Q
   const cooling = cooldownEndsAt !== undefined && cooldownEndsAt > now;
   const running = state.cycle !== undefined && state.retrying === undefined;
   const why = parseWhy(snapshot.why);
-  const covers = parseWhy(snapshot.covers);
+  const covers = parseCovers(snapshot.covers);
   const phase = phaseOf(snapshot);
   return {
     id,

@@ -109,7 +109,7 @@ describe.each(PROFILES)("under the profile %s", (profile) => {
 /** All but the generations, which rise with every trigger and once with a batch. */
 async function whatCounts(workspace: TestWorkspace) {
   const { state, why, covers } = await workspace.view();
-  const { generation, hintId, ...rest } = state;
+  const { generation, ...rest } = state;
   const events = (await workspace.events()).map(({ event, payload: { source, rule } }) => ({ event, source, rule }));
   return { state: rest, why, covers, events, wakeAt: await workspace.wakeAt() };
 }

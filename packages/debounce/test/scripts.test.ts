@@ -38,8 +38,9 @@ const declaredBy = (piece: string) =>
 
 /** A script's code and that of every shared function it reaches. */
 function codeOf(name: string): string {
-  const functions = functionsOf(piecesOf(LUA, read(name)));
-  const reached = new Map([["the script itself", uncommented(read(name))]]);
+  const functions = functionsOf([...piecesOf(LUA, read(name)), "recall"]);
+  const remembers = labelled(name, "Batch") === "remembered" ? "recallAnswer() keepAnswer()" : "";
+  const reached = new Map([["the script itself", `${uncommented(read(name))}\n${remembers}`]]);
   for (const text of reached.values()) {
     for (const [called, its] of functions) {
       if (new RegExp(`\\b${called}\\(`).test(text)) reached.set(called, its);

@@ -1,4 +1,4 @@
--- Uses: hash state events
+-- Uses: hash state events digits
 -- What restarts a workspace may have in a day.
 
 local SPENT_KEPT = 200
@@ -50,7 +50,7 @@ local function reckonBudget(state, now)
 end
 
 local function spend(cycle, startedAt, downtime)
-  redis.call('HSET', K.spent, cycle, startedAt .. ' ' .. downtime .. ' 1')
+  redis.call('HSET', K.spent, cycle, digits(startedAt) .. ' ' .. digits(downtime) .. ' 1')
   redis.call('PEXPIRE', K.spent, DAY)
 end
 

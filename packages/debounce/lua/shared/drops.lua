@@ -1,26 +1,30 @@
--- The field that counts them, and its new value.
-local function countDrops(state, source, rule, count, now)
-  local field = 'drops:' .. source .. '|' .. rule
-  local counted, first = (state[field] or ''):match('^(%d+) (%d+)')
-  return field, string.format('%.0f %.0f %.0f', (tonumber(counted) or 0) + count, tonumber(first) or now, now)
+-- Uses: digits
+-- What was dropped since a cycle last began or ended, per source and rule: 'count first last' in a field of the state.
+
+-- The new value of such a field.
+local function countDrops(counted, count, now)
+  local before, first = (counted or ''):match('^(%d+) (%d+)')
+  local at = digits(now)
+  return ((before or 0) + count) .. ' ' .. (first or at) .. ' ' .. at
 end
 
--- What was dropped since this was asked last, per source and rule; nil = nothing.
-local function takeDrops(state)
-  local list
+-- What was dropped since this was asked last, and the fields that tell it, which are to go; nil = nothing.
+local function dropsOf(state)
+  local list, fields
   for field, counted in pairs(state) do
-    local source, rule = field:match('^drops:([^|]+)|(.+)$')
-    if source then
+    if field:sub(1, 6) == 'drops:' then
+      local source, rule = field:match('^drops:([^|]+)|(.+)$')
       local count, first, last = counted:match('^(%d+) (%d+) (%d+)$')
-      list = list or {}
+      list, fields = list or {}, fields or {}
+      fields[#fields + 1] = field
       list[#list + 1] = { source = source, rule = rule, count = tonumber(count), first_at = tonumber(first),
         last_at = tonumber(last) }
     end
   end
-  if not list then return nil end
-  for _, dropped in ipairs(list) do redis.call('HDEL', K.state, 'drops:' .. dropped.source .. '|' .. dropped.rule) end
-  table.sort(list, function(a, b)
-    return a.first_at < b.first_at or (a.first_at == b.first_at and a.source .. a.rule < b.source .. b.rule)
-  end)
-  return list
+  if list and #list > 1 then
+    table.sort(list, function(a, b)
+      return a.first_at < b.first_at or (a.first_at == b.first_at and a.source .. a.rule < b.source .. b.rule)
+    end)
+  end
+  return list, fields
 end

@@ -1,4 +1,4 @@
--- Uses: events
+-- Uses: events digits
 -- Deletes every key of a workspace but its windows, which nobody can claim any more: the caller deletes those first.
 local function forget(id)
   redis.call('DEL', K.workspace, K.state, K.startedAt, K.why, K.covers, K.journal, K.lastCycle, K.spent, K.activity,
@@ -12,5 +12,5 @@ end
 -- Into the shard's stream alone: the activity list is gone with the rest.
 local function emitRemoved(id, now, payload)
   redis.call('XADD', K.events, 'MAXLEN', '~', EVENTS_KEPT, '*', 'event', 'WORKSPACE_REMOVED', 'workspace_id', id,
-    'timestamp', now, 'payload', cjson.encode(payload))
+    'timestamp', digits(now), 'payload', cjson.encode(payload))
 end

@@ -1,21 +1,22 @@
--- Uses: state due phases
+-- Uses: state due phases digits
 -- Owed, and nothing but time holds it back: a further trigger can only move the wake-up.
 local function isScheduled(state, now)
   return state.owedSince and not state.cycle and not state.desireAt and not state.breaker and not state.loop
     and not ahead(state.backoffEndsAt, now) and not ahead(state.budgetUntil, now) and not ahead(state.heldUntil, now)
 end
 
--- Puts the wake-up into the due set and returns it. A state nobody waits for is left to expire.
+-- Saves the state, puts the wake-up into the due set and returns it. A state nobody waits for is left to expire.
 local function schedule(id, state, workspace, cooldownEndsAt, now)
+  save()
   local wake = wakeOf(state, workspace, cooldownEndsAt, now)
-  if wake then redis.call('ZADD', K.due, wake, id) else redis.call('ZREM', K.due, id) end
+  if wake then redis.call('ZADD', K.due, digits(wake), id) else redis.call('ZREM', K.due, id) end
   notePhaseOf(id, state, workspace, wake, now)
   if state.owedSince or state.cycle or state.desireAt or state.breaker then
     redis.call('PERSIST', K.state)
   else
     -- Nobody looks when a hold runs out by itself.
     local heldFor = ahead(state.heldUntil, now) and tonumber(state.heldUntil) - now or 0
-    redis.call('PEXPIRE', K.state, A.activityTtlMs + heldFor)
+    redis.call('PEXPIRE', K.state, heldFor > 0 and digits(A.activityTtlMs + heldFor) or A.activityTtlMs)
   end
   return wake
 end

@@ -1,10 +1,11 @@
+-- Uses: hash digits
 -- The state hash, field by field (absent = zero, no or none):
 --   generation, observed        what was asked for; what the last good cycle had read. generation > observed = owed
 --   owedSince                   present while triggers wait that no cycle has begun to cover; with it:
 --   dueNowAt quietEndsAt deadlineAt ignoreCooldown overrideHold ignoreQuietHours deliberate     see judge.ts
 --   loop                        the loop that was found, as JSON: nothing starts what is owed but a change or a person
 --   budgetTold                  the event that the budget holds them back was written
---   coalescedTold               the event for them was written
+--   told                        the event for them was written
 --   trace cycleTrace            the trace of the trigger that made the owed cycle due; that of the cycle
 --   cycle cycleGeneration cycleStartedAt askedAt attempt action      present from a cycle's begin to its end
 --   fence                       the last fencing token handed out, never lowered
@@ -25,7 +26,7 @@
 --   budgetUntil spentCycles spentDowntimeMs  the budget of the day is spent until then; what was spent
 --   desireAt                    a change of the desired state waits to be carried out
 --   toldDropped:<source> toldRefused:<source>   until when it is not told again
---   hintId hintDue              the last wake-up hint, and the due time it was for
+--   windowAnswers               '<until> <source>': until then the window alone drops the source's triggers, see suppress.lua
 
 local DAY = 86400000
 
@@ -42,25 +43,53 @@ local CYCLE_FIELDS = { 'cycle', 'cycleGeneration', 'cycleStartedAt', 'attempt', 
   'how', 'stopAsked', 'retrying', 'askedAt', 'canceledTo', 'stopFailures', 'stopRetryAt', 'steps', 'lostSteps', 'cycleTrace' }
 
 local OWED_FIELDS = { 'owedSince', 'dueNowAt', 'quietEndsAt', 'deadlineAt', 'ignoreCooldown', 'overrideHold', 'ignoreQuietHours',
-  'deliberate', 'loop', 'coalescedTold', 'budgetTold', 'trace' }
+  'deliberate', 'loop', 'told', 'budgetTold', 'trace' }
+
+-- What is set and cleared is written at once, when it is saved: nothing is left half done, and Redis is asked twice at most.
+local changed
+
+local function readState()
+  changed = {}
+  return readHash(K.state)
+end
+
+local function setField(state, field, value)
+  if type(value) == 'number' then value = digits(value) end
+  if state[field] ~= value then state[field], changed[field] = value, value end
+end
+
+local function set(state, fields)
+  for field, value in pairs(fields) do setField(state, field, value) end
+end
 
 local function clearFields(state, fields)
-  local present = {}
   for _, field in ipairs(fields) do
-    if state[field] then present[#present + 1] = field end
-    state[field] = nil
+    if state[field] then state[field], changed[field] = nil, false end
   end
-  if #present > 0 then redis.call('HDEL', K.state, unpack(present)) end
+end
+
+local function save()
+  local flat, gone = {}, {}
+  for field, value in pairs(changed) do
+    if value then
+      flat[#flat + 1] = field
+      flat[#flat + 1] = value
+    else
+      gone[#gone + 1] = field
+    end
+  end
+  if #flat > 0 then redis.call('HSET', K.state, unpack(flat)) end
+  if #gone > 0 then redis.call('HDEL', K.state, unpack(gone)) end
+  changed = {}
 end
 
 -- The writes that landed while the cycle ran, per source; nil = none.
 local function midWrites(state)
   local list
   for field, count in pairs(state) do
-    local source = field:match('^midWrites:(.+)$')
-    if source then
+    if field:sub(1, 10) == 'midWrites:' then
       list = list or {}
-      list[#list + 1] = { source = source, count = tonumber(count) }
+      list[#list + 1] = { source = field:sub(11), count = tonumber(count) }
     end
   end
   if list then table.sort(list, function(a, b) return a.source < b.source end) end
@@ -71,14 +100,4 @@ end
 local function clearCycle(state)
   clearFields(state, CYCLE_FIELDS)
   for _, written in ipairs(midWrites(state) or {}) do clearFields(state, { 'midWrites:' .. written.source }) end
-end
-
-local function set(state, fields)
-  local flat = {}
-  for field, value in pairs(fields) do
-    flat[#flat + 1] = field
-    flat[#flat + 1] = value
-    state[field] = value
-  end
-  redis.call('HSET', K.state, unpack(flat))
 end
