@@ -1,3 +1,5 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createKeySpace } from "@restart-coordinator/debounce";
 import { describe, expect } from "vitest";
 import { test } from "./support/bench.ts";
@@ -27,6 +29,71 @@ describe("the number of shards", () => {
     await expect(bench.worker({ WORKER_SHARDS: "all" })).rejects.toThrow(/WORKER_SHARDS: expected shard numbers/);
   });
 });
+
+test("moves to another number the documented way, and loses nothing", async ({ useBench }) => {
+  const [before, after] = [useBench({ shards: 1 }), useBench({ shards: 4 })];
+  const ids = IDS.slice(0, 8);
+  const settings = { API_TOKENS: `ci:admin:${TOKEN}`, WORKSPACES_DIR: join(tmpdir(), before.prefix) };
+  const start = async (bench: typeof before) => {
+    const api = bench.apiProcess(settings);
+    return { api, ask: clientOf(String((await api.logged(/listening/)).url)) };
+  };
+  const fieldsOf = (id: string) => ({ name: `number ${id}`, tags: { team: "red" }, spec: { durationMs: 5 } });
+
+  const old = await start(before);
+  const oldWorker = await before.worker();
+  for (const id of ids) await old.ask("PUT", `/workspaces/${id}`, fieldsOf(id));
+  await old.ask("PUT", `/workspaces/${ids[1]}`, { parentId: ids[0] });
+  for (const id of ids) await old.ask("PUT", `/workspaces/${id}/files`, { files: { "note.txt": id } });
+  // What sends triggers stops; the workers finish, then stop.
+  for (const id of ids) expect((await before.settled(id)).lastCycle).toMatchObject({ outcome: "ok" });
+  expect((await before.coordinator.census()).phases).toMatchObject({ idle: ids.length });
+  await oldWorker.stop();
+
+  const fresh = await start(after);
+  let cursor: string | null | undefined;
+  do {
+    const page: Page = await old.ask("GET", `/workspaces?limit=3${cursor ? `&cursor=${cursor}` : ""}`);
+    for (const { id, name, runtime, tags, spec } of page.workspaces) {
+      await fresh.ask("PUT", `/workspaces/${id}`, { name, runtime, tags, spec });
+    }
+    for (const { id, parentId } of page.workspaces) {
+      if (parentId !== null) await fresh.ask("PUT", `/workspaces/${id}`, { parentId });
+    }
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  await old.api.stop();
+
+  await after.worker();
+  for (const id of ids) {
+    expect(await fresh.ask("GET", `/workspaces/${id}`)).toMatchObject(fieldsOf(id));
+    expect(await fresh.ask("GET", `/workspaces/${id}/files`)).toMatchObject({ files: [{ path: "note.txt" }] });
+    await fresh.ask("POST", `/workspaces/${id}/triggers`, { source: "manual" });
+  }
+  expect(await fresh.ask("GET", `/workspaces/${ids[1]}`)).toMatchObject({ parentId: ids[0] });
+  for (const id of ids) expect((await after.settled(id)).lastCycle).toMatchObject({ outcome: "ok" });
+  expect(new Set(ids.map((id) => after.coordinator.keys.shardOf(id))).size).toBeGreaterThan(1);
+});
+
+interface Page {
+  readonly workspaces: readonly Readonly<Record<string, unknown>>[];
+  readonly nextCursor: string | null;
+}
+
+/** Asks an API; anything but a good answer fails the test. */
+function clientOf(url: string) {
+  return async (method: string, path: string, body?: unknown) => {
+    const headers = { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" };
+    const answer = await fetch(`${url}${path}`, {
+      method,
+      headers,
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    expect(answer.ok, `${method} ${path}: ${answer.status} ${text}`).toBe(true);
+    return JSON.parse(text);
+  };
+}
 
 test("a worker takes the shards it was told, and no other", async ({ useBench }) => {
   const bench = useBench({ shards: 4, hints: false });
