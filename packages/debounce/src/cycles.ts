@@ -214,7 +214,8 @@ export class CycleLease {
 
   #retryAfter(result: AttemptResult): RetryPolicy {
     const { retry } = this.#parts.policy;
-    const leastMs = (result.outcome === "failed" ? result.retryAfterMs : undefined) ?? 0;
+    const leastMs = result.outcome === "failed" ? result.retryAfterMs : undefined;
+    if (leastMs === undefined) return retry;
     const backoffMs = Math.max(retry.backoffMs, leastMs);
     return { ...retry, backoffMs, maxBackoffMs: Math.max(retry.maxBackoffMs, leastMs) };
   }
