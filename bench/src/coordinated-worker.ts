@@ -1,4 +1,5 @@
 /** The worker's own loop in this process, with a provisioner that does nothing but tell: cycles that take no time. */
+import { setMaxListeners } from "node:events";
 import { Writable } from "node:stream";
 import { Cycles, type Policy, RestartCoordinator } from "@restart-coordinator/debounce";
 import { HINT_QUEUE, type HintData, HintQueues, WorkerMetrics } from "@restart-coordinator/service";
@@ -32,10 +33,12 @@ export class Coordinated {
     this.#hints = new HintQueues(redis, this.coordinator.keys);
     const cycles = new Cycles({ redis: workerRedis, policy, worker: "bench" });
     this.#workerHints = new HintQueues(workerRedis, cycles.keys);
+    const { signal: handover } = new AbortController();
+    setMaxListeners(0, handover);
     const parts = {
       cycles,
       provisioner: instant(options.onStart),
-      attempt: { deadlineMs: 60_000, handover: new AbortController().signal, removeFiles: async () => {} },
+      attempt: { deadlineMs: 60_000, handover, removeFiles: async () => {} },
       wake: (hint: Parameters<HintQueues["enqueue"]>[0]) => this.#workerHints.enqueue(hint),
       deleteTraces: async () => {},
       metrics: new WorkerMetrics(),

@@ -53,13 +53,13 @@ export async function drain(workspaceId: string, parts: DrainParts, onStep: Atte
   await parts.wake({ workspaceId, dueAt: 0, delayMs: 0, hintId: `closing-${randomUUID()}` });
 }
 
-function traced(lease: CycleLease, parts: DrainParts, onStep: AttemptSettings["onStep"]): Promise<boolean> {
+async function traced(lease: CycleLease, parts: DrainParts, onStep: AttemptSettings["onStep"]): Promise<boolean> {
   const span = new CycleSpan(lease);
-  const onTracedStep: AttemptSettings["onStep"] = (step) => {
-    span.step(step.name);
-    onStep(step);
-  };
-  return span.run(() => runAndEnd(lease, span, parts, onTracedStep)).finally(() => span.end());
+  try {
+    return await span.run(() => runAndEnd(lease, span, parts, onStep));
+  } finally {
+    span.end();
+  }
 }
 
 /** Tells whether to look at the workspace again. */
@@ -78,7 +78,14 @@ async function runAndEnd(
     `cycle ${cycleId} begins (${how} ${action}: ${sources || "no triggers"})`,
   );
 
-  const result = await runAttempt(lease, parts.provisioner, { ...parts.attempt, onStep }, logger);
+  const settings: AttemptSettings = {
+    ...parts.attempt,
+    onStep(step) {
+      span.step(step.name);
+      onStep(step);
+    },
+  };
+  const result = await runAttempt(lease, parts.provisioner, settings, logger);
   if (result === "lost") {
     lease.abandon();
     parts.metrics.leaseLost(cycle);

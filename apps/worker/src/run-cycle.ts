@@ -5,16 +5,12 @@ import {
   CoordinatorUnavailableError,
   type CycleLease,
   CycleStopAskedError,
+  LazyAbort,
   LeaseLostError,
 } from "@restart-coordinator/debounce";
 import type { Logger } from "pino";
-import {
-  type Cycle,
-  type Journal,
-  type Provisioner,
-  ProvisionerError,
-  type Workspace,
-} from "./provisioners/provisioner.ts";
+import { type Cycle, type Provisioner, ProvisionerError } from "./provisioners/provisioner.ts";
+import { type CycleStep, RunningCycle } from "./running-cycle.ts";
 
 export interface AttemptSettings {
   /** An attempt that takes longer has failed, ms. */
@@ -27,13 +23,6 @@ export interface AttemptSettings {
   readonly removeFiles: (workspaceId: string) => Promise<void>;
 }
 
-export interface CycleStep {
-  readonly cycleId: string;
-  readonly attempt: number;
-  readonly name: string;
-  readonly detail: Readonly<Record<string, unknown>>;
-}
-
 /** "lost" when the lease went while it ran: another worker may act already, and nothing more is to be written. */
 export async function runAttempt(
   lease: CycleLease,
@@ -41,21 +30,22 @@ export async function runAttempt(
   settings: AttemptSettings,
   logger: Logger,
 ): Promise<AttemptResult | "lost"> {
-  const deadline = new AbortController();
-  const timer = setTimeout(
-    () => deadline.abort(new ProvisionerError(`took longer than ${settings.deadlineMs} ms`, { retryable: true })),
-    settings.deadlineMs,
-  );
-  const signal = AbortSignal.any([lease.signal, deadline.signal, settings.handover]);
-  const cycle = cycleFor(lease, signal, settings, logger);
+  const { deadlineMs, handover } = settings;
+  const stop = new LazyAbort();
+  const cycle = new RunningCycle({ lease, stop, onStep: settings.onStep, logger });
+  const timer = setTimeout(tooLate, deadlineMs, stop, deadlineMs);
+  stop.follow(handover);
+  lease.onLost((reason) => stop.abort(reason));
   try {
-    const work = act(cycle, lease, provisioner, settings);
-    // A provisioner that does not heed the signal is not waited for: its token is refused once another one was given.
-    return await Promise.race([work, rejectionOf(signal)]);
+    return await new Promise((resolve, reject) => {
+      act(cycle, lease, provisioner, settings).then(resolve, reject);
+      // A provisioner that does not heed the signal is not waited for: its token is refused once another one was given.
+      stop.onAbort(reject);
+    });
   } catch (error) {
-    if (lease.signal.aborted || error instanceof LeaseLostError) return "lost";
+    if (lease.isLost || error instanceof LeaseLostError) return "lost";
     // What Redis would not take is no fault of the workspace: the same cycle goes on from its journal.
-    if (settings.handover.aborted || error instanceof CoordinatorUnavailableError) return { outcome: "handover" };
+    if (handover.aborted || error instanceof CoordinatorUnavailableError) return { outcome: "handover" };
     if (error instanceof CycleStopAskedError) return { outcome: "canceled" };
     const { retryable, retryAfterMs, alert } =
       error instanceof ProvisionerError ? error : { retryable: true, retryAfterMs: undefined, alert: undefined };
@@ -63,7 +53,12 @@ export async function runAttempt(
     return { outcome: "failed", error: messageOf(error), retryable, retryAfterMs };
   } finally {
     clearTimeout(timer);
+    stop.unfollow(handover);
   }
+}
+
+function tooLate(stop: LazyAbort, deadlineMs: number): void {
+  stop.abort(new ProvisionerError(`took longer than ${deadlineMs} ms`, { retryable: true }));
 }
 
 async function act(
@@ -93,42 +88,6 @@ async function act(
   return { outcome: "ok" };
 }
 
-function cycleFor(lease: CycleLease, signal: AbortSignal, settings: AttemptSettings, logger: Logger): Cycle {
-  const { cycleId, fencingToken, attempt, journal, leftover } = lease.cycle;
-  const step = (name: string, detail: Readonly<Record<string, unknown>> = {}): void => {
-    logger.info({ step: name, detail }, `cycle ${cycleId}: ${name}`);
-    lease.step(name, detail);
-    settings.onStep({ cycleId, attempt, name, detail });
-  };
-  return {
-    workspace: workspaceOf(lease),
-    id: cycleId,
-    action: lease.cycle.action,
-    fencingToken,
-    attempt,
-    signal,
-    journal: journal === undefined ? undefined : (JSON.parse(journal) as Journal),
-    leftover: leftover === undefined ? undefined : (JSON.parse(leftover) as Journal),
-    step,
-    safePoint: () => lease.safePoint(),
-    async record(entry) {
-      signal.throwIfAborted();
-      await lease.record(encode(entry));
-      signal.throwIfAborted();
-    },
-  };
-}
-
-const JOURNAL_BYTES = 16_384;
-
-function encode(journal: Journal): string {
-  const json = JSON.stringify(journal);
-  if (Buffer.byteLength(json) <= JOURNAL_BYTES) return json;
-  throw new ProvisionerError(`the journal entry ${journal.step} is larger than ${JOURNAL_BYTES} bytes`, {
-    retryable: false,
-  });
-}
-
 function assertJson(instance: unknown, provisioner: string): void {
   try {
     JSON.stringify(instance);
@@ -136,22 +95,6 @@ function assertJson(instance: unknown, provisioner: string): void {
     const message = `the instance that the provisioner ${provisioner} reported cannot be written as JSON`;
     throw new ProvisionerError(message, { retryable: false, cause });
   }
-}
-
-function workspaceOf(lease: CycleLease): Workspace {
-  const { spec, instance } = lease.cycle.workspace;
-  return {
-    id: lease.workspaceId,
-    spec: spec === undefined ? {} : (JSON.parse(spec) as Record<string, unknown>),
-    instance: instance === undefined ? undefined : (JSON.parse(instance) as Record<string, unknown>),
-  };
-}
-
-function rejectionOf(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
 }
 
 const MESSAGE_CHARACTERS = 2_000;

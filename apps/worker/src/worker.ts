@@ -1,4 +1,5 @@
 /** The worker process: hints in, cycles out, and a sweep for what no hint led to. */
+import { setMaxListeners } from "node:events";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Cycles, type Hint, RestartCoordinator } from "@restart-coordinator/debounce";
@@ -79,6 +80,8 @@ export async function startWorker(
   const wake = (hint: Hint): Promise<void> => hints.enqueue(hint);
   const closing = new AbortController();
   const handover = new AbortController();
+  // Every attempt under way listens.
+  setMaxListeners(0, handover.signal);
   const parts: DrainParts = {
     cycles,
     provisioner,

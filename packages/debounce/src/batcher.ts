@@ -34,12 +34,9 @@ export class Batcher<Item, Result> {
     let batch = first;
     while (batch.length > 0) {
       try {
-        const send = () =>
-          this.#send(
-            batch.map(({ item }) => item),
-            key,
-          );
-        const results = await (batch[0]?.context?.runInAsyncScope(send) ?? send());
+        const items = batch.map(({ item }) => item);
+        const context = batch[0]?.context;
+        const results = await (context?.runInAsyncScope(this.#send, undefined, items, key) ?? this.#send(items, key));
         for (let i = 0; i < batch.length; i += 1) (batch[i] as Waiting<Item, Result>).resolve(results[i] as Result);
       } catch (error) {
         for (const { reject } of batch) reject(error);

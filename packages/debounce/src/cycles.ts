@@ -2,10 +2,11 @@
  * What a worker needs: it takes the lease of a workspace that is owed a restart, keeps it while a provisioner works, and
  * ends it. At most one worker holds the lease of a workspace; one that lost it can write no state.
  */
-import { randomBytes } from "node:crypto";
 import type { Cluster, Redis } from "ioredis";
+import { CallNames } from "./call-names.ts";
 import { CycleStopAskedError, LeaseLostError } from "./errors.ts";
 import { createKeySpace, type KeySpace } from "./keys.ts";
+import { LazyAbort } from "./lazy-abort.ts";
 import type { Observer } from "./observer.ts";
 import { POLICIES, type Policy, type RetryPolicy } from "./policy.ts";
 import { choiceFor, factsOf, type PolicyProvider, policyFor, providerOf } from "./policy-set.ts";
@@ -52,6 +53,7 @@ export class Cycles {
   readonly #options: CyclesOptions;
   readonly #provider: PolicyProvider;
   readonly #leaseMs: number;
+  readonly #names = new CallNames();
 
   constructor(options: CyclesOptions) {
     this.#options = options;
@@ -69,13 +71,19 @@ export class Cycles {
   /** Takes the lease if a cycle is due: a new one, a retry, or one that a dead worker left. */
   async begin(workspaceId: string): Promise<Begun> {
     const sentAt = performance.now();
-    const owner = `${this.#options.worker}/${randomBytes(6).toString("base64url")}`;
+    const owner = `${this.#options.worker}/${this.#names.next()}`;
     const { policies } = this.#provider;
     const reply = await this.transitions.begin({ id: workspaceId, owner, choice: choiceFor(policies, workspaceId) });
     if (reply.kind !== "begun") return reply;
     const policy = policyFor(policies, factsOf(workspaceId, reply.workspace));
     if (!reply.isReplicated) return this.#giveUp(workspaceId, reply, policy);
-    const lease = new CycleLease(workspaceId, reply, this.transitions, policy, this.#leaseMs, sentAt);
+    const lease = new CycleLease(workspaceId, reply, {
+      transitions: this.transitions,
+      policy,
+      leaseMs: this.#leaseMs,
+      sentAt,
+      names: this.#names,
+    });
     return { kind: "begun", lease };
   }
 
@@ -113,42 +121,50 @@ export type AttemptResult =
   /** The worker goes down: the next one takes the same cycle over at once. */
   | { readonly outcome: "handover" };
 
+/** What a lease is made of, beside the cycle that Redis handed out. */
+interface LeaseParts {
+  readonly transitions: Transitions;
+  readonly policy: Pick<Policy, "cooldownMs" | "retry" | "budget">;
+  readonly leaseMs: number;
+  /** When `begin` was sent, by this process' own clock. */
+  readonly sentAt: number;
+  readonly names: CallNames;
+}
+
 /** The right to act for one workspace, renewed in the background until it ends or is lost. */
 export class CycleLease {
   readonly workspaceId: string;
   readonly cycle: BegunReply;
-  readonly #transitions: Transitions;
-  readonly #policy: Pick<Policy, "cooldownMs" | "retry" | "budget">;
-  readonly #leaseMs: number;
-  readonly #lost = new AbortController();
+  readonly #lost = new LazyAbort();
+  readonly #parts: LeaseParts;
   readonly #steps: StepRecord;
   #stopAsked: boolean;
   #ended = false;
   #renewal: NodeJS.Timeout | undefined;
   #expiry: NodeJS.Timeout | undefined;
 
-  constructor(
-    workspaceId: string,
-    cycle: BegunReply,
-    transitions: Transitions,
-    policy: Pick<Policy, "cooldownMs" | "retry" | "budget">,
-    leaseMs: number,
-    sentAt: number,
-  ) {
+  constructor(workspaceId: string, cycle: BegunReply, parts: LeaseParts) {
     this.workspaceId = workspaceId;
     this.cycle = cycle;
-    this.#transitions = transitions;
-    this.#policy = policy;
-    this.#leaseMs = leaseMs;
+    this.#parts = parts;
     this.#stopAsked = cycle.stopAsked;
     this.#steps = new StepRecord(cycle.now);
-    this.#expectExpiry(sentAt);
+    this.#expectExpiry(parts.sentAt);
     this.#renewLater();
   }
 
   /** Fires when the lease is lost: begin no further side effect. */
   get signal(): AbortSignal {
     return this.#lost.signal;
+  }
+
+  get isLost(): boolean {
+    return this.#lost.aborted;
+  }
+
+  /** The same as the signal, for less. */
+  onLost(listener: (reason: unknown) => void): void {
+    this.#lost.onAbort(listener);
   }
 
   /** Somebody wants this cycle to stop at its next safe point. */
@@ -168,14 +184,14 @@ export class CycleLease {
 
   /** Writes the journal, fenced. @throws LeaseLostError: the side effect it announces must not be made. */
   async record(journal: string): Promise<void> {
-    this.signal.throwIfAborted();
+    this.#lost.throwIfAborted();
     const sentAt = performance.now();
     const { fencingToken } = this.cycle;
     const steps = this.#steps.soFar();
-    const reply = await this.#transitions.journal({ id: this.workspaceId, fencingToken, journal, steps });
+    const reply = await this.#parts.transitions.journal({ id: this.workspaceId, fencingToken, journal, steps });
     if (reply.kind === "lost") throw this.#lose();
     this.#heldSince(sentAt, reply.stopAsked);
-    this.signal.throwIfAborted();
+    this.#lost.throwIfAborted();
   }
 
   /** Ends the attempt. "lost" when another worker holds the lease: then nothing was written. */
@@ -187,18 +203,19 @@ export class CycleLease {
       id: this.workspaceId,
       fencingToken,
       retry: this.#retryAfter(result),
-      budget: this.#policy.budget,
+      budget: this.#parts.policy.budget,
       jitter: Math.random(),
       steps: this.#steps.finish(),
-      nonce: randomBytes(9).toString("base64url"),
+      nonce: this.#parts.names.next(),
       ...result,
     };
-    return this.#transitions.end(call);
+    return this.#parts.transitions.end(call);
   }
 
   #retryAfter(result: AttemptResult): RetryPolicy {
-    const { retry } = this.#policy;
-    const leastMs = (result.outcome === "failed" ? result.retryAfterMs : undefined) ?? 0;
+    const { retry } = this.#parts.policy;
+    const leastMs = result.outcome === "failed" ? result.retryAfterMs : undefined;
+    if (leastMs === undefined) return retry;
     const backoffMs = Math.max(retry.backoffMs, leastMs);
     return { ...retry, backoffMs, maxBackoffMs: Math.max(retry.maxBackoffMs, leastMs) };
   }
@@ -210,7 +227,7 @@ export class CycleLease {
   }
 
   #renewLater(): void {
-    this.#renewal = setTimeout(() => void this.#renew(), this.#leaseMs / 3);
+    this.#renewal = setTimeout(() => void this.#renew(), this.#parts.leaseMs / 3);
   }
 
   async #renew(): Promise<void> {
@@ -219,7 +236,7 @@ export class CycleLease {
     try {
       // Should this worker die, the activity has what it did until here.
       const steps = this.#steps.soFar();
-      const reply = await this.#transitions.renew({ id: this.workspaceId, fencingToken, steps });
+      const reply = await this.#parts.transitions.renew({ id: this.workspaceId, fencingToken, steps });
       if (this.#ended) return;
       if (reply.kind === "lost") {
         this.#lose();
@@ -229,7 +246,7 @@ export class CycleLease {
     } catch {
       // Redis is away: the next renewal may reach it. If none does, the lease expires here as it does there.
     }
-    if (!this.#ended && !this.signal.aborted) this.#renewLater();
+    if (!this.#ended && !this.#lost.aborted) this.#renewLater();
   }
 
   #heldSince(sentAt: number, stopAsked: boolean): void {
@@ -241,7 +258,7 @@ export class CycleLease {
   #expectExpiry(sentAt: number): void {
     clearTimeout(this.#expiry);
     if (this.#ended) return;
-    this.#expiry = setTimeout(() => this.#lose(), Math.max(0, sentAt + this.#leaseMs - performance.now()));
+    this.#expiry = setTimeout(() => this.#lose(), Math.max(0, sentAt + this.#parts.leaseMs - performance.now()));
   }
 
   #lose(): LeaseLostError {

@@ -37,6 +37,7 @@ export { isBefore, parseEventEntry } from "./event-stream.ts";
 export type { Hint } from "./hint.ts";
 export { dueOf, type Facts, type Judgement, judge, type Owed } from "./judge.ts";
 export { createKeySpace, type KeySpace } from "./keys.ts";
+export { LazyAbort } from "./lazy-abort.ts";
 export { bindScriptSet, type RunScriptOf, readScript, type Script, type ScriptSet } from "./lua-scripts.ts";
 export type { JudgedTriggers, Observer } from "./observer.ts";
 export {

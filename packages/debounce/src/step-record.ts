@@ -9,15 +9,13 @@ const DETAILS_CHARACTERS = 8_192;
 /** What an attempt did and how long each step took: a step lasts until the next one, or the end. */
 export class StepRecord {
   readonly #startedAt: number;
-  readonly #sinceMs: () => number;
+  readonly #from = performance.now();
   readonly #steps: { name: string; atMs: number; detail: Step["detail"] }[] = [];
   #detailsLeft = DETAILS_CHARACTERS;
 
   /** `startedAt` by Redis' clock; the rest is counted from here by this process' own. */
   constructor(startedAt: number) {
-    const from = performance.now();
     this.#startedAt = startedAt;
-    this.#sinceMs = () => Math.round(performance.now() - from);
   }
 
   add(name: string, detail: Step["detail"] = {}): void {
@@ -32,6 +30,10 @@ export class StepRecord {
 
   finish(): Step[] {
     return this.#until(this.#sinceMs());
+  }
+
+  #sinceMs(): number {
+    return Math.round(performance.now() - this.#from);
   }
 
   #until(endMs: number | undefined): Step[] {

@@ -1,0 +1,83 @@
+/** One attempt at a cycle, as its provisioner sees it: what it reads, and where it tells what it does. */
+import type { CycleLease, LazyAbort } from "@restart-coordinator/debounce";
+import type { Logger } from "pino";
+import { type Cycle, type Journal, ProvisionerError, type Workspace } from "./provisioners/provisioner.ts";
+
+export interface CycleStep {
+  readonly cycleId: string;
+  readonly attempt: number;
+  readonly name: string;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+export interface RunningCycleParts {
+  readonly lease: CycleLease;
+  /** What cuts the attempt short. */
+  readonly stop: LazyAbort;
+  readonly onStep: (step: CycleStep) => void;
+  readonly logger: Logger;
+}
+
+const JOURNAL_BYTES = 16_384;
+
+export class RunningCycle implements Cycle {
+  readonly workspace: Workspace;
+  readonly id: string;
+  readonly action: Cycle["action"];
+  readonly fencingToken: number;
+  readonly attempt: number;
+  readonly journal: Journal | undefined;
+  readonly leftover: Journal | undefined;
+  readonly #parts: RunningCycleParts;
+
+  constructor(parts: RunningCycleParts) {
+    const { cycle } = parts.lease;
+    this.#parts = parts;
+    this.workspace = workspaceOf(parts.lease);
+    this.id = cycle.cycleId;
+    this.action = cycle.action;
+    this.fencingToken = cycle.fencingToken;
+    this.attempt = cycle.attempt;
+    this.journal = parsed<Journal>(cycle.journal);
+    this.leftover = parsed<Journal>(cycle.leftover);
+  }
+
+  get signal(): AbortSignal {
+    return this.#parts.stop.signal;
+  }
+
+  step(name: string, detail: Readonly<Record<string, unknown>> = {}): void {
+    const { lease, onStep, logger } = this.#parts;
+    logger.info({ step: name, detail }, `cycle ${this.id}: ${name}`);
+    lease.step(name, detail);
+    onStep({ cycleId: this.id, attempt: this.attempt, name, detail });
+  }
+
+  safePoint(): void {
+    this.#parts.lease.safePoint();
+  }
+
+  async record(journal: Journal): Promise<void> {
+    const { lease, stop } = this.#parts;
+    stop.throwIfAborted();
+    await lease.record(encode(journal));
+    stop.throwIfAborted();
+  }
+}
+
+function workspaceOf({ workspaceId, cycle }: CycleLease): Workspace {
+  const { spec, instance } = cycle.workspace;
+  return { id: workspaceId, spec: parsed(spec) ?? {}, instance: parsed(instance) };
+}
+
+function parsed<Value = Record<string, unknown>>(json: string | undefined): Value | undefined {
+  return json === undefined ? undefined : (JSON.parse(json) as Value);
+}
+
+function encode(journal: Journal): string {
+  const json = JSON.stringify(journal);
+  if (Buffer.byteLength(json) <= JOURNAL_BYTES) return json;
+  throw new ProvisionerError(`the journal entry ${journal.step} is larger than ${JOURNAL_BYTES} bytes`, {
+    retryable: false,
+  });
+}
