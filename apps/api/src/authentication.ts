@@ -1,5 +1,5 @@
 /** Who asks, and what they may. Every route but health asks for a token; its name is the actor in every record. */
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { hash, randomBytes, timingSafeEqual } from "node:crypto";
 import { ConfigurationError } from "@restart-coordinator/service";
 import type { Request, RequestHandler } from "express";
 import { Problem } from "./problem.ts";
@@ -142,5 +142,5 @@ function isSameOrigin(request: Request): boolean {
 }
 
 function digestOf(secret: string): Buffer {
-  return createHash("sha256").update(secret).digest();
+  return hash("sha256", secret, "buffer");
 }

@@ -9,33 +9,40 @@ const STOP_WITHIN_MS = 10_000;
  * answers under way are sent.
  */
 export function closing(server: Server): () => Promise<void> {
-  const connections = new Map<Socket, Set<ServerResponse>>();
-  let isClosing = false;
+  /**
+   * Each connection's newest answer under way, the last to be sent. Not a Set of answers: a table it has outgrown holds
+   * them, and all that hangs on them, until a full collection.
+   */
+  const connections = new Map<Socket, ServerResponse | undefined>();
 
   server.on("connection", (socket) => {
-    connections.set(socket, new Set());
+    connections.set(socket, undefined);
     socket.once("close", () => connections.delete(socket));
   });
+  function forget(this: ServerResponse): void {
+    const { socket } = this.req;
+    if (connections.get(socket) === this) connections.set(socket, undefined);
+  }
   server.prependListener("request", ({ socket }, response) => {
-    const underWay = connections.get(socket);
-    underWay?.add(response);
-    response.once("close", () => {
-      underWay?.delete(response);
-      if (isClosing) socket.destroySoon();
-    });
+    if (!connections.has(socket)) return;
+    connections.set(socket, response);
+    response.on("close", forget);
   });
 
   return () =>
     new Promise((resolve) => {
-      isClosing = true;
       const cut = setTimeout(() => server.closeAllConnections(), STOP_WITHIN_MS);
       server.close(() => {
         clearTimeout(cut);
         resolve();
       });
-      for (const [socket, underWay] of connections) {
-        if (underWay.size === 0) socket.destroy();
-        for (const response of underWay) if (!response.headersSent) response.setHeader("Connection", "close");
+      for (const [socket, newest] of connections) {
+        if (newest === undefined) {
+          socket.destroy();
+          continue;
+        }
+        newest.once("close", () => socket.destroySoon());
+        if (!newest.headersSent) newest.setHeader("Connection", "close");
       }
     });
 }

@@ -1,6 +1,6 @@
-/** One line for each decision, and one for each other change that was asked for. */
+/** One line for each decision on a trigger. */
 import type { Receipt } from "@restart-coordinator/debounce";
-import type { Request, RequestHandler, Response } from "express";
+import type { Request, Response } from "express";
 
 /** The line of a trigger. Its facts come with the receipt: the process that logs may have seen no other trigger. */
 export function logDecision(
@@ -9,9 +9,24 @@ export function logDecision(
   receipt: Receipt,
   given: { reason?: string | undefined; actor: string },
 ): void {
-  const { window, duringCycle, ...told } = receipt;
+  const { triggerId, workspaceId, source, decision, rule, generation, dueAt, window } = receipt;
+  const fields = {
+    triggerId,
+    workspaceId,
+    source,
+    decision,
+    rule,
+    generation,
+    dueAt,
+    reason: given.reason,
+    actor: given.actor,
+    duringCycle: receipt.duringCycle || undefined,
+    lastFireAgoMs: window?.lastFireAgoMs,
+    windowMs: window?.windowMs,
+    suppressed: window?.suppressed,
+  };
   response.locals.isLogged = true;
-  request.log.info({ ...told, ...given, ...(duringCycle && { duringCycle }), ...window }, decisionLine(receipt));
+  request.log.info(fields, decisionLine(receipt));
 }
 
 export function decisionLine({ decision, rule, window }: Receipt): string {
@@ -26,31 +41,4 @@ export function decisionLine({ decision, rule, window }: Receipt): string {
 
 function seconds(ms: number): string {
   return `${Math.round(ms / 100) / 10}s`;
-}
-
-/** The line of every other request that changes something, or was refused: who, what, how it was answered. */
-export function logChanges(): RequestHandler {
-  return (request, response, next) => {
-    if (request.method === "GET" || request.method === "HEAD") return next();
-    const startedAt = performance.now();
-    response.once("finish", () => {
-      if (response.locals.isLogged) return;
-      const { method, path } = request;
-      const { statusCode: status } = response;
-      const [, workspaceId] = /^\/workspaces\/([^/]+)/.exec(path) ?? [];
-      const durationMs = Math.round(performance.now() - startedAt);
-      const fields = { actor: response.locals.caller?.name, workspaceId, method, path, status, durationMs };
-      request.log[status >= 500 ? "warn" : "info"](fields, `${method} ${path}: ${status}`);
-    });
-    next();
-  };
-}
-
-declare global {
-  namespace Express {
-    interface Locals {
-      /** A line tells what was decided: another about the request is not needed. */
-      isLogged?: boolean;
-    }
-  }
 }

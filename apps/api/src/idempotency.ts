@@ -1,11 +1,12 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Request } from "express";
 import { idempotencyHeaders } from "./input.ts";
 
 /** The key counts per caller; the body is compared by its hash. @throws ZodError */
 export function idempotencyOf(request: Request, caller: string): { key: string; body: string } | undefined {
-  const { "Idempotency-Key": key } = idempotencyHeaders.parse({ "Idempotency-Key": request.get("idempotency-key") });
-  if (key === undefined) return undefined;
+  const given = request.get("idempotency-key");
+  if (given === undefined) return undefined;
+  const { "Idempotency-Key": key } = idempotencyHeaders.parse({ "Idempotency-Key": given });
   return { key: digest(`${caller}\n${key}`), body: bodyDigestOf(request) };
 }
 
@@ -14,5 +15,5 @@ export function bodyDigestOf(request: Request): string {
 }
 
 function digest(text: string): string {
-  return createHash("sha256").update(text).digest("base64url");
+  return hash("sha256", text, "base64url");
 }

@@ -7,8 +7,9 @@ import type { LivePolicies, PolicyFileStatus } from "@restart-coordinator/servic
 import type { Webhook } from "@restart-coordinator/webhooks";
 
 /** What its window held back is for the log. */
-export function showReceipt({ window: _, ...receipt }: Receipt) {
-  return { ...receipt, dueAt: iso(receipt.dueAt) };
+export function showReceipt(receipt: Receipt) {
+  const { triggerId, workspaceId, source, decision, rule, generation, duringCycle } = receipt;
+  return { triggerId, workspaceId, source, decision, rule, generation, dueAt: iso(receipt.dueAt), duringCycle };
 }
 
 export function showRestarting({ restarting, cooling, startedAt, cooldownEndsAt }: Restarting) {

@@ -1,11 +1,23 @@
-/** A log for each request, its lines marked with the request's id; the answer carries it, too. */
+/**
+ * A log for each request, its lines marked with the request's id; the answer carries it, too. One line is its own: of a
+ * request that changes something, or was refused, unless what was decided has been told already.
+ */
 import { randomUUID } from "node:crypto";
-import type { RequestHandler } from "express";
+import type { Request, RequestHandler, Response } from "express";
 import type { Logger } from "pino";
 
 declare module "node:http" {
   interface IncomingMessage {
     log: Logger;
+  }
+}
+
+declare global {
+  namespace Express {
+    interface Locals {
+      /** A line tells what was decided: another about the request is not needed. */
+      isLogged?: boolean;
+    }
   }
 }
 
@@ -18,6 +30,28 @@ export function requestLog(logger: Logger): RequestHandler {
     const id = typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
     response.setHeader("X-Request-Id", id);
     request.log = logger.child({ reqId: id });
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      const startedAt = performance.now();
+      response.on("finish", () => {
+        if (response.locals.isLogged !== true) logChange(request, response, performance.now() - startedAt);
+      });
+    }
     next();
   };
+}
+
+/** Who, what, how it was answered. */
+function logChange(request: Request, response: Response, tookMs: number): void {
+  const { method, path } = request;
+  const { statusCode: status } = response;
+  const [, workspaceId] = /^\/workspaces\/([^/]+)/.exec(path) ?? [];
+  const fields = {
+    actor: response.locals.caller?.name,
+    workspaceId,
+    method,
+    path,
+    status,
+    durationMs: Math.round(tookMs),
+  };
+  request.log[status >= 500 ? "warn" : "info"](fields, `${method} ${path}: ${status}`);
 }

@@ -1,6 +1,6 @@
 /** The API process: HTTP in, triggers to Redis, hints to the queue. Any number of them run side by side. */
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
 import { RestartCoordinator, Shadow } from "@restart-coordinator/debounce";
@@ -27,6 +27,7 @@ import { Tokens } from "./authentication.ts";
 import { closing } from "./closing.ts";
 import { EventFeed } from "./events/feed.ts";
 import { Templates, WorkspaceFiles } from "./files/index.ts";
+import { httpServer } from "./http-server.ts";
 
 const CONNECT_WITHIN_MS = 1_000;
 
@@ -109,7 +110,7 @@ export async function startApi(
     metrics,
     logger,
   };
-  const server = createServer(createApp(parts));
+  const server = httpServer(createApp(parts));
   const close = closing(server);
   const disconnect = async (): Promise<void> => {
     await hints.close();

@@ -39,10 +39,31 @@ test.each([
   [{ workspace: { spec: { userData: "hunter2" } } }],
   [{ detail: { env: { KEY: "hunter2" } } }],
   [{ req: { headers: { authorization: "hunter2", cookie: "hunter2" } } }],
+  [{ workspaces: [{ spec: "hunter2" }] }],
+  [{ err: Object.assign(new Error("no"), { password: "hunter2" }) }],
+  [{ err: Object.assign(new Error("no"), { request: { authorization: "hunter2" } }) }],
 ])("a secret is redacted: %j", (fields) => {
   const [line] = logged("info", (logger) => logger.info(fields));
   expect(JSON.stringify(line)).not.toContain("hunter2");
   expect(JSON.stringify(line)).toContain("[redacted]");
+});
+
+test("a secret is redacted in what a child logger was given, too", () => {
+  const [line] = logged("info", (logger) => logger.child({ token: "hunter2" }).info("hello"));
+  expect(line).toMatchObject({ token: "[redacted]", msg: "hello" });
+});
+
+test("what stands around a secret is told, and the caller's own object keeps it", () => {
+  const fields = { workspace: { id: "w1", spec: "hunter2" }, tags: ["a"] };
+  const [line] = logged("info", (logger) => logger.info(fields));
+  expect(line).toMatchObject({ workspace: { id: "w1", spec: "[redacted]" }, tags: ["a"] });
+  expect(fields.workspace.spec).toBe("hunter2");
+});
+
+test("an error is told with its type, its message and its stack", () => {
+  const error = Object.assign(new TypeError("no"), { token: "hunter2" });
+  const [line] = logged("info", (logger) => logger.error({ err: error }, "failed"));
+  expect(line?.err).toMatchObject({ type: "TypeError", message: "no", stack: error.stack, token: "[redacted]" });
 });
 
 /** What a process with such a logger prints to a pipe. */

@@ -1,5 +1,6 @@
 import type { Receipt } from "@restart-coordinator/debounce";
 import { Router } from "express";
+import { answer } from "../answer.ts";
 import { allow } from "../authentication.ts";
 import { type ApiContext, actorOf, assertRegistered, idOf } from "../context.ts";
 import { logDecision } from "../decision-log.ts";
@@ -12,25 +13,15 @@ export function triggerRoutes(context: ApiContext): Router {
   const { coordinator } = context;
   const router = Router();
 
-  // Asked only after a refusal: the trigger itself is one round trip.
-  const assertKnown = async (id: string, { rule }: Receipt): Promise<void> => {
-    if (rule === "removed") await assertRegistered(context, id);
-  };
-
   router.post("/workspaces/:id/triggers", allow("trigger"), async (request, response) => {
     const id = idOf(request);
     const { source, reason, actor } = triggerBody.parse(request.body);
     const by = actorOf(response, actor);
     const idempotency = idempotencyOf(request, response.locals.caller.name);
-    const receipt = await coordinator.trigger(id, {
-      source,
-      actor: by,
-      ...(reason !== undefined && { reason }),
-      ...(idempotency !== undefined && { idempotency }),
-    });
-    await assertKnown(id, receipt);
+    const receipt = await coordinator.trigger(id, { source, reason, actor: by, idempotency });
+    if (mayBeUnknown(receipt)) await assertRegistered(context, id);
     logDecision(request, response, receipt, { reason, actor: by });
-    response.status(202).json(showReceipt(receipt));
+    answer(response, 202, showReceipt(receipt));
   });
 
   router.post("/workspaces/:id/restart", allow("trigger"), async (request, response) => {
@@ -43,9 +34,9 @@ export function triggerRoutes(context: ApiContext): Router {
       reason,
       actor: by,
       onHold: force ? "override" : "refuse",
-      ...(idempotency !== undefined && { idempotency }),
+      idempotency,
     });
-    await assertKnown(id, receipt);
+    if (mayBeUnknown(receipt)) await assertRegistered(context, id);
     logDecision(request, response, receipt, { reason, actor: by });
     if (receipt.decision === "refused") {
       const hint = receipt.rule === "held" ? "; release it, or send force" : "";
@@ -58,7 +49,12 @@ export function triggerRoutes(context: ApiContext): Router {
         receipt: showReceipt(receipt),
       });
     }
-    response.status(202).json(showReceipt(receipt));
+    answer(response, 202, showReceipt(receipt));
   });
   return router;
+}
+
+/** Only then it is asked whether there is such a workspace: the trigger itself is one round trip. */
+function mayBeUnknown({ rule }: Receipt): boolean {
+  return rule === "removed";
 }
