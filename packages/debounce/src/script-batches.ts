@@ -36,6 +36,7 @@ export class ScriptBatches {
   readonly #send: SendBatch;
   readonly #isRemembered: boolean;
   #waiting: Waiting[][] = [];
+  #underWay = 0;
 
   constructor(send: SendBatch, isRemembered: boolean) {
     this.#send = send;
@@ -45,21 +46,27 @@ export class ScriptBatches {
   run(call: BatchedCall): Promise<Acknowledged> {
     return new Promise((resolve, reject) => {
       const waiting = { call, resolve, reject };
-      if (this.#waiting.length === 0) setImmediate(() => this.#flush());
+      if (this.#waiting.length === 0) this.#flushSoon();
       const batch = this.#waiting.find(([first]) => isAlike((first as Waiting).call, call));
       if (batch === undefined) this.#waiting.push([waiting]);
       else batch.push(waiting);
     });
   }
 
-  #flush(): void {
+  /** With nothing under way there is nobody to wait for but those who ask in the same breath. */
+  #flushSoon(): void {
+    if (this.#underWay === 0) queueMicrotask(this.#flush);
+    else setImmediate(this.#flush);
+  }
+
+  readonly #flush = (): void => {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const calls of waiting) {
       for (let at = 0; at < calls.length; at += MOST_PER_BATCH)
         void this.#together(calls.slice(at, at + MOST_PER_BATCH));
     }
-  }
+  };
 
   async #together(calls: readonly Waiting[]): Promise<void> {
     const [{ call: first }] = calls as [Waiting];
@@ -69,6 +76,7 @@ export class ScriptBatches {
       for (const key of call.keys) keys.push(key);
       for (const arg of call.args) args.push(arg);
     }
+    this.#underWay += 1;
     try {
       const answer = await this.#send(keys, args);
       const { isReplicated } = answer;
@@ -82,6 +90,8 @@ export class ScriptBatches {
       }
     } catch (error) {
       for (const { reject } of calls) reject(error);
+    } finally {
+      this.#underWay -= 1;
     }
   }
 }
