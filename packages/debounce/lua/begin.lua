@@ -72,6 +72,7 @@ if state.owner == A.owner then
 end
 
 local fence = nextNumber(state.fence, now)
+local fired
 local changes = { fence = fence, owner = A.owner, leaseEndsAt = now + A.leaseMs, how = how }
 
 if how == 'new' then
@@ -114,7 +115,7 @@ if how == 'new' then
     if redis.call('EXISTS', K.shadow) == 1 then redis.call('HINCRBY', K.shadow, 'cycles:' .. dayOf(now), 1) end
     local dropped, fields = dropsOf(state)
     if dropped then clearFields(state, fields) end
-    emit(A.id, 'WORKSPACE_AUTO_RESTART_FIRED', now, withMember(cjson.encode({ cycle = changes.cycle,
+    fired = emitToStream(A.id, 'WORKSPACE_AUTO_RESTART_FIRED', now, withMember(cjson.encode({ cycle = changes.cycle,
       generation = tonumber(changes.cycleGeneration), auto = not byPerson, because = because,
       asked_at = tonumber(changes.askedAt), dropped = dropped }), 'covers', covers))
   else
@@ -150,8 +151,9 @@ redis.call('ZADD', K.due, state.leaseEndsAt, A.id)
 notePhase(A.id, 'running')
 redis.call('PERSIST', K.state)
 if state.action == 'restart' then
-  emit(A.id, 'WORKSPACE_PROVISIONING', now, { cycle = state.cycle, generation = tonumber(state.cycleGeneration),
-    attempt = tonumber(state.attempt), how = how })
+  local provisioning = emitToStream(A.id, 'WORKSPACE_PROVISIONING', now, { cycle = state.cycle,
+    generation = tonumber(state.cycleGeneration), attempt = tonumber(state.attempt), how = how })
+  if fired then keepInActivity(fired, provisioning) else keepInActivity(provisioning) end
 end
 
 return reply()

@@ -8,7 +8,8 @@
 -- A cycle that stopped without having been asked to has failed.
 -- `jitter`: 0 to 1, shortens the backoff by up to half.
 -- Batch: remembered
--- Shared: workspaces due phases hinted events recent breakerAfter pauseMs activityTtlMs now
+-- Shared: workspaces due phases hinted events recent backoffMs maxBackoffMs breakerAfter pauseMs budgetCycles budgetDowntimeMs
+-- Shared: activityTtlMs now
 -- Reply: {'ended', what, dueAt|'', durationMs} | {'lost'}
 -- Reply: what: 'ok' | 'retry' | 'failed' | 'declined' | 'canceled' | 'handover' | 'removed'; dueAt: the next wake-up
 -- Events: WORKSPACE_ONLINE, WORKSPACE_OFFLINE, WORKSPACE_RESTART_FAILED, WORKSPACE_RESTART_DECLINED,

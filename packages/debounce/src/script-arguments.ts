@@ -1,5 +1,5 @@
 /** What the scripts take, made of what the library knows: texts and numbers as text. */
-import { LOOP, NO_BUDGET, type Policy, type SourcePolicy } from "./policy.ts";
+import { type BudgetPolicy, LOOP, NO_BUDGET, type Policy, type RetryPolicy, type SourcePolicy } from "./policy.ts";
 import { type Choice, ignoresQuietHours } from "./policy-set.ts";
 import type { ScriptArguments } from "./scripts.ts";
 import type { Step, TriggerCall } from "./transition-types.ts";
@@ -46,6 +46,16 @@ export function beginArguments(policy: Policy) {
     budgetCycles: String(budget.cycles),
     budgetDowntimeMs: String(budget.downtimeMs),
     quietHours: quietHoursArgument(policy),
+  };
+}
+
+export function endArguments(retry: RetryPolicy, budget: BudgetPolicy = NO_BUDGET) {
+  return {
+    breakerAfter: retry.breakerAfter,
+    backoffMs: retry.backoffMs,
+    maxBackoffMs: retry.maxBackoffMs,
+    budgetCycles: budget.cycles,
+    budgetDowntimeMs: budget.downtimeMs,
   };
 }
 

@@ -71,6 +71,23 @@ export type TriggerReply =
 /** `remove` stops the workspace and then forgets it. */
 export type CycleAction = "restart" | "stop" | "remove";
 
+export interface BeginCall {
+  readonly id: string;
+  /** Names one call of one worker. */
+  readonly owner: string;
+  readonly choice: Choice;
+  readonly now?: number;
+}
+
+/** Of whoever holds the lease. */
+export interface LeaseCall {
+  readonly id: string;
+  readonly fencingToken: number;
+  /** What the attempt did so far. */
+  readonly steps?: readonly Step[];
+  readonly now?: number;
+}
+
 export type BeginReply =
   | { readonly kind: "idle" }
   | { readonly kind: "busy"; readonly leaseEndsAt: number }

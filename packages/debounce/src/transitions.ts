@@ -3,24 +3,23 @@
  * script's reply. `now` is for tests; in production Redis' own clock decides.
  */
 import type { Cluster, Redis } from "ioredis";
+import { Cycling } from "./cycling.ts";
 import { fromRedis } from "./errors.ts";
 import type { KeyRole, KeySpace } from "./keys.ts";
-import type { CallInBatch } from "./lua-scripts.ts";
-import type { Choice } from "./policy-set.ts";
-import type { Acknowledged } from "./replication.ts";
-import { beginArguments, byOf, chosenFrom, flag, stepsJson } from "./script-arguments.ts";
-import { begunOf, optionalNumber, pairs, shadowReading, wokenOf } from "./script-replies.ts";
+import { byOf, flag } from "./script-arguments.ts";
+import { optionalNumber, pairs, shadowReading, wokenOf } from "./script-replies.ts";
 import { bindScripts, type KeyOf, type RunScript, type ScriptArguments, type ScriptName } from "./scripts.ts";
 import type {
+  BeginCall,
   BeginReply,
   Census,
   DueWorkspace,
   EndCall,
   EndReply,
+  LeaseCall,
   LeaseReply,
   ShadowReading,
   Snapshot,
-  Step,
   TransitionSettings,
   TriggerCall,
   TriggerReply,
@@ -34,17 +33,20 @@ export class Transitions {
   readonly #script: RunScript;
   readonly #settings: TransitionSettings;
   readonly #triggering: Triggering;
+  readonly #cycling: Cycling;
 
   constructor(redis: Redis | Cluster, keys: KeySpace, settings: TransitionSettings) {
     this.keys = keys;
     this.#settings = settings;
     this.#script = bindScripts(redis, settings.replication);
-    this.#triggering = new Triggering({
+    const parts = {
       keys,
       settings,
       script: this.#script,
-      answered: (...sent) => this.#answered(...sent),
-    });
+      answered: <Reply>(name: ScriptName, send: () => Promise<Reply>) => this.#answered(name, send),
+    };
+    this.#triggering = new Triggering(parts);
+    this.#cycling = new Cycling(parts);
   }
 
   /** @throws NotReplicatedError when too few replicas have it: it may be carried out, or lost */
@@ -52,95 +54,20 @@ export class Transitions {
     return this.#triggering.trigger(call);
   }
 
-  async begin(call: { id: string; owner: string; choice: Choice; now?: number }): Promise<BeginReply> {
-    const { reply, isReplicated } = await this.#runTogether("begin", {
-      group: this.keys.tagFor(call.id),
-      keyOf: this.#keysOf(call.id),
-      shared: {
-        leaseMs: this.#settings.leaseMs,
-        ...chosenFrom(call.choice, beginArguments),
-        activityTtlMs: this.#settings.activityTtlMs,
-        now: call.now ?? "",
-      },
-      own: { id: call.id, owner: call.owner },
-    });
-    switch (reply[0]) {
-      case "idle":
-        return { kind: "idle" };
-      case "busy":
-        return { kind: "busy", leaseEndsAt: Number(reply[1]) };
-      case "not-due":
-        return { kind: "not-due", dueAt: Number(reply[1]), hintId: String(reply[2]), now: Number(reply[3]) };
-      default:
-        return begunOf(reply, isReplicated);
-    }
+  begin(call: BeginCall): Promise<BeginReply> {
+    return this.#cycling.begin(call);
   }
 
-  async renew(call: { id: string; fencingToken: number; steps?: readonly Step[]; now?: number }): Promise<LeaseReply> {
-    return this.#leaseReply(
-      "renew",
-      await this.#run("renew", (role) => this.#of(call.id, role), {
-        id: call.id,
-        fence: call.fencingToken,
-        leaseMs: this.#settings.leaseMs,
-        steps: stepsJson(call.steps),
-        now: call.now ?? "",
-      }),
-    );
+  renew(call: LeaseCall): Promise<LeaseReply> {
+    return this.#cycling.renew(call);
   }
 
-  async journal(call: {
-    id: string;
-    fencingToken: number;
-    journal: string;
-    steps?: readonly Step[];
-    now?: number;
-  }): Promise<LeaseReply> {
-    return this.#leaseReply(
-      "journal",
-      await this.#run("journal", (role) => this.#of(call.id, role), {
-        id: call.id,
-        fence: call.fencingToken,
-        leaseMs: this.#settings.leaseMs,
-        journal: call.journal,
-        steps: stepsJson(call.steps),
-        now: call.now ?? "",
-      }),
-    );
+  journal(call: LeaseCall & { readonly journal: string }): Promise<LeaseReply> {
+    return this.#cycling.journal(call);
   }
 
-  async end(call: EndCall): Promise<EndReply> {
-    const { reply } = await this.#runTogether("end", {
-      group: this.keys.tagFor(call.id),
-      keyOf: this.#keysOf(call.id),
-      shared: {
-        breakerAfter: call.retry.breakerAfter,
-        pauseMs: call.pauseMs ?? 0,
-        activityTtlMs: this.#settings.activityTtlMs,
-        now: call.now ?? "",
-      },
-      own: {
-        id: call.id,
-        fence: call.fencingToken,
-        outcome: call.outcome,
-        retryable: flag(call.retryable ?? true),
-        error: call.error ?? "",
-        instance: call.instance === undefined ? "" : JSON.stringify(call.instance),
-        backoffMs: call.retry.backoffMs,
-        maxBackoffMs: call.retry.maxBackoffMs,
-        budgetCycles: call.budget?.cycles ?? 0,
-        budgetDowntimeMs: call.budget?.downtimeMs ?? 0,
-        jitter: call.jitter,
-        steps: stepsJson(call.steps),
-      },
-      nonce: call.nonce ?? "",
-    });
-    if (reply[0] === "lost") {
-      this.#settings.observer?.fenced?.("end");
-      return { kind: "lost" };
-    }
-    const what = reply[1] as (EndReply & { kind: "ended" })["what"];
-    return { kind: "ended", what, dueAt: optionalNumber(reply[2]), durationMs: Number(reply[3]) };
+  end(call: EndCall): Promise<EndReply> {
+    return this.#cycling.end(call);
   }
 
   /** Looks at one bounded batch of what is due on a shard. `more` says whether another batch may follow. */
@@ -363,14 +290,6 @@ export class Transitions {
     });
   }
 
-  #leaseReply(write: "renew" | "journal", reply: unknown[]): LeaseReply {
-    if (reply[0] === "lost") {
-      this.#settings.observer?.fenced?.(write);
-      return { kind: "lost" };
-    }
-    return { kind: "held", leaseEndsAt: Number(reply[1]), stopAsked: reply[2] === 1 };
-  }
-
   #run(name: ScriptName, keyOf: KeyOf, args: ScriptArguments): Promise<unknown[]> {
     return this.#answered(name, () => this.#script(name, keyOf, args));
   }
@@ -387,15 +306,6 @@ export class Transitions {
         throw fromRedis(error);
       },
     );
-  }
-
-  #runTogether(name: ScriptName, call: CallInBatch<KeyRole>): Promise<Acknowledged> {
-    return this.#answered(name, () => this.#script.together(name, call));
-  }
-
-  /** A workspace's keys but its windows. */
-  #keysOf(id: string): KeyOf {
-    return this.keys.keysOf(id) as KeyOf;
   }
 
   #of(id: string, role: KeyRole): string {

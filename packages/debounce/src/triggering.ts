@@ -4,30 +4,23 @@
  */
 import { ClaimedWindows } from "./claimed-windows.ts";
 import { NotReplicatedError } from "./errors.ts";
-import type { KeyRole, KeySpace } from "./keys.ts";
+import type { KeyRole } from "./keys.ts";
 import type { Policy } from "./policy.ts";
 import { chosenFrom, flag, ownArguments, sourceArguments } from "./script-arguments.ts";
+import type { ScriptCalls } from "./script-calls.ts";
 import { optionalNumber, windowOf } from "./script-replies.ts";
-import type { KeyOf, RunScript, ScriptArguments, ScriptName } from "./scripts.ts";
-import type { TransitionSettings, TriggerCall, TriggerReply, WindowFacts } from "./transition-types.ts";
+import type { KeyOf, ScriptArguments } from "./scripts.ts";
+import type { TriggerCall, TriggerReply, WindowFacts } from "./transition-types.ts";
 import type { Decision, Rule } from "./vocabulary.ts";
 
-export interface TriggeringParts {
-  readonly keys: KeySpace;
-  readonly settings: TransitionSettings;
-  readonly script: RunScript;
-  /** Sends, and tells whoever counts how long the answer took. */
-  readonly answered: <Reply>(name: ScriptName, send: () => Promise<Reply>) => Promise<Reply>;
-}
-
 export class Triggering {
-  readonly #parts: TriggeringParts;
+  readonly #parts: ScriptCalls;
   /** What calls share, by what it is made of: the same object for the same, which makes it quick to see. */
   readonly #judged = new WeakMap<Policy, Map<string, ScriptArguments>>();
   readonly #suppressed = new Map<string, ScriptArguments>();
   readonly #windows = new ClaimedWindows();
 
-  constructor(parts: TriggeringParts) {
+  constructor(parts: ScriptCalls) {
     this.#parts = parts;
   }
 
