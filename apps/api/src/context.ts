@@ -32,14 +32,14 @@ export function idOf(request: Request, name = "id"): string {
 
 /** @throws Problem 404 */
 export async function assertRegistered(context: ApiContext, id: string): Promise<void> {
-  if ((await context.coordinator.workspace(id)) === undefined) throw unknownWorkspace(id);
+  if ((await context.coordinator.registry.desired(id)) === undefined) throw unknownWorkspace(id);
 }
 
 /** What a workspace that is being removed would acknowledge, the removal takes along. @throws Problem 404, 409 */
 export async function assertTakesFiles(context: ApiContext, id: string): Promise<void> {
-  const workspace = await context.coordinator.workspace(id);
-  if (workspace === undefined) throw unknownWorkspace(id);
-  if (workspace.status === "removing") throw conflict(`workspace ${id} is being removed`, "removed");
+  const desired = await context.coordinator.registry.desired(id);
+  if (desired === undefined) throw unknownWorkspace(id);
+  if (desired === "removed") throw conflict(`workspace ${id} is being removed`, "removed");
 }
 
 /** The token's name; with a name the caller gave, both. */

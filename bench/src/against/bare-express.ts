@@ -44,8 +44,7 @@ app.put("/workspaces/:id/files/:name", express.raw({ type: () => true, limit: "1
   await file.sync();
   await file.close();
   await rename(staged, join(directory, name));
-  await synced(root);
-  await synced(directory);
+  await Promise.all([synced(root), synced(directory)]);
   logger.info({ workspaceId: id, path: name }, "wrote");
   response.json({ path: name, bytes: contents.length });
 });

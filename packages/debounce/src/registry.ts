@@ -179,6 +179,12 @@ export class Registry {
     }
   }
 
+  /** What a workspace shall be; undefined when it is not registered. One field, where its whole state would be described. */
+  async desired(id: string): Promise<Desire | undefined> {
+    const desired = await this.#ask((redis) => redis.hget(this.#keys.forWorkspace("workspace", id), "desired"));
+    return (desired as Desire | null) ?? undefined;
+  }
+
   /** The tags of a workspace; none when it is not registered. */
   async tags(id: string): Promise<Readonly<Record<string, string>>> {
     const json = await this.#ask((redis) => redis.hget(this.#keys.forWorkspace("workspace", id), "tags"));

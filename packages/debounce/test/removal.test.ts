@@ -132,6 +132,15 @@ describe("a workspace that is being removed", () => {
     expect((await one.state()).name).toBeUndefined();
   });
 
+  test("says so of itself in one read, and is unknown once it is forgotten", async () => {
+    const one = await workspace();
+    expect(await registry.desired(one.id)).toBe("running");
+    await one.desire("removed");
+    expect(await registry.desired(one.id)).toBe("removed");
+    await registry.forget(one.id, { actor: "ann" }, sources);
+    expect(await registry.desired(one.id)).toBeUndefined();
+  });
+
   test("is stopped again and again until that works, and is not forgotten before", async () => {
     const one = await workspace();
     await one.at(0).desire("removed");

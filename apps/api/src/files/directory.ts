@@ -1,5 +1,6 @@
-import { constants, existsSync } from "node:fs";
-import { type FileHandle, lstat, mkdir, open, readdir, realpath } from "node:fs/promises";
+import fs, { constants, existsSync } from "node:fs";
+import { lstat, mkdir, readdir, realpath } from "node:fs/promises";
+import { promisify } from "node:util";
 import { failedWith, unless } from "./errors.ts";
 
 /** A name in a directory: bytes where it comes from the disk, where not every name is UTF-8. */
@@ -16,6 +17,13 @@ export type Name = string | Buffer;
  */
 export type Confinement = "descriptors" | "paths";
 
+const READ_DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY;
+const NEVER_LED = READ_DIRECTORY | constants.O_NOFOLLOW;
+
+const openDescriptor = promisify(fs.open);
+const statDescriptor = promisify(fs.fstat);
+const syncDescriptor = promisify((descriptor: number, done: fs.NoParamCallback) => fs.fsync(descriptor, done));
+
 /** The strongest this machine has. */
 export const CONFINEMENT: Confinement =
   process.platform === "linux" && existsSync("/proc/self/fd") ? "descriptors" : "paths";
@@ -26,26 +34,33 @@ export const CONFINEMENT: Confinement =
  * Names given to it must be single segments (see segmentsOf). Whoever opens one closes it.
  */
 export class Directory {
-  readonly #handle: FileHandle;
+  /** A number and no FileHandle, which can only be closed by way of the thread pool. Undefined once closed. */
+  #descriptor: number | undefined;
   readonly #location: Buffer;
   readonly #confinement: Confinement;
 
-  private constructor(handle: FileHandle, location: Buffer, confinement: Confinement) {
-    this.#handle = handle;
+  private constructor(descriptor: number, location: Buffer, confinement: Confinement) {
+    this.#descriptor = descriptor;
     this.#location = location;
     this.#confinement = confinement;
   }
 
   /** Opens the place where steps begin. It is the operator's: symlinks on the way to it are followed. */
   static async open(path: string, confinement: Confinement = CONFINEMENT): Promise<Directory> {
-    const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
-    try {
-      const location = confinement === "descriptors" ? reachOf(handle) : Buffer.from(await realpath(path));
-      return new Directory(handle, location, confinement);
-    } catch (error) {
-      await handle.close();
-      throw error;
+    const locate = confinement === "descriptors" ? reachOf : () => realpath(path, { encoding: "buffer" });
+    return Directory.#opened(path, READ_DIRECTORY, confinement, locate);
+  }
+
+  /**
+   * Opens a directory in the place where steps begin: what open() and child() do, in one call where that is as safe.
+   * @throws as child(); ENOENT and ENOTDIR also when it is the place itself that is missing
+   */
+  static async openIn(path: string, name: string, confinement: Confinement = CONFINEMENT): Promise<Directory> {
+    // Held by a descriptor, a directory does not care by which way it was found: only the last step must not be led.
+    if (confinement === "descriptors") {
+      return Directory.#opened(join(Buffer.from(path), name), NEVER_LED, confinement, reachOf);
     }
+    return using(await Directory.open(path, confinement), (start) => start.child(name));
   }
 
   /**
@@ -53,7 +68,7 @@ export class Directory {
    * descriptor's number may mean another directory afterwards. It must be one that does not follow a symlink, too.
    */
   at(name: Name): Buffer {
-    if (this.#handle.fd < 0) throw new Error("the directory is closed");
+    this.#held();
     return join(this.#location, name);
   }
 
@@ -63,14 +78,9 @@ export class Directory {
    */
   async child(name: Name): Promise<Directory> {
     const path = this.at(name);
-    const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
-    try {
-      const location = this.#confinement === "descriptors" ? reachOf(handle) : await this.#placeOf(path, handle);
-      return new Directory(handle, location, this.#confinement);
-    } catch (error) {
-      await handle.close();
-      throw error;
-    }
+    const isHeld = this.#confinement === "descriptors";
+    const locate = isHeld ? reachOf : (descriptor: number) => this.#placeOf(path, descriptor);
+    return Directory.#opened(path, NEVER_LED, this.#confinement, locate);
   }
 
   /** Makes a directory in this one, unless something of that name is there. */
@@ -86,19 +96,42 @@ export class Directory {
   /** Resolves once its entries (names, not contents) are on disk. */
   async sync(): Promise<void> {
     // Some network file systems cannot sync a directory, and say so.
-    await unless(["EINVAL", "ENOTSUP"], this.#handle.sync());
+    await unless(["EINVAL", "ENOTSUP"], syncDescriptor(this.#held()));
   }
 
-  async close(): Promise<void> {
-    await this.#handle.close();
+  /** At once: nothing was written through the descriptor, so closing it waits for nothing. Again does nothing. */
+  close(): void {
+    const descriptor = this.#descriptor;
+    this.#descriptor = undefined;
+    if (descriptor !== undefined) fs.closeSync(descriptor);
+  }
+
+  #held(): number {
+    if (this.#descriptor === undefined) throw new Error("the directory is closed");
+    return this.#descriptor;
+  }
+
+  static async #opened(
+    path: string | Buffer,
+    flags: number,
+    confinement: Confinement,
+    locate: (descriptor: number) => Buffer | Promise<Buffer>,
+  ): Promise<Directory> {
+    const descriptor = await openDescriptor(path, flags);
+    try {
+      return new Directory(descriptor, await locate(descriptor), confinement);
+    } catch (error) {
+      fs.closeSync(descriptor);
+      throw error;
+    }
   }
 
   /** Only for `paths`: the real place of what was opened, which must be right below this directory. */
-  async #placeOf(path: Buffer, handle: FileHandle): Promise<Buffer> {
+  async #placeOf(path: Buffer, descriptor: number): Promise<Buffer> {
     const place = await realpath(path, { encoding: "buffer" });
-    const [opened, there] = [await handle.stat(), await lstat(place)];
+    const [held, there] = [await statDescriptor(descriptor), await lstat(place)];
     const isBelow = place.subarray(0, place.lastIndexOf("/")).equals(this.#location);
-    if (isBelow && opened.ino === there.ino && opened.dev === there.dev) return place;
+    if (isBelow && held.ino === there.ino && held.dev === there.dev) return place;
     throw Object.assign(new Error(`ENOTDIR: the way to ${path} changed while it was taken`), { code: "ENOTDIR" });
   }
 }
@@ -108,7 +141,7 @@ export async function using<T>(directory: Directory, use: (directory: Directory)
   try {
     return await use(directory);
   } finally {
-    await directory.close();
+    directory.close();
   }
 }
 
@@ -117,8 +150,8 @@ export function isDirectoryRefusal(error: unknown): boolean {
   return failedWith(error, "EISDIR", "EPERM");
 }
 
-function reachOf(handle: FileHandle): Buffer {
-  return Buffer.from(`/proc/self/fd/${handle.fd}`);
+function reachOf(descriptor: number): Buffer {
+  return Buffer.from(`/proc/self/fd/${descriptor}`);
 }
 
 function join(directory: Buffer, name: Name): Buffer {

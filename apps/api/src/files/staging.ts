@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { lstat, mkdir, open, rename, rm, rmdir, unlink } from "node:fs/promises";
+import { type FileHandle, lstat, mkdir, open, rename, rm, rmdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { type Confinement, Directory, isDirectoryRefusal, type Name, using } from "./directory.ts";
@@ -29,6 +29,8 @@ export interface StageOptions {
 export class Staging {
   readonly #path: string;
   readonly #confinement: Confinement | undefined;
+  /** The permission bits that a new file has here; told by the first one. */
+  #usualMode: number | undefined;
 
   constructor(path: string, confinement?: Confinement) {
     this.#path = path;
@@ -65,7 +67,7 @@ export class Staging {
         if (bytes > options.maxBytes) throw tooLarge(options.path, options.maxBytes);
         await handle.writeFile(chunk);
       }
-      if (options.mode !== undefined) await handle.chmod(options.mode);
+      if (options.mode !== undefined) await this.#setMode(handle, options.mode);
       await handle.sync();
       return { place, bytes };
     } catch (error) {
@@ -88,6 +90,12 @@ export class Staging {
       await unless(["ENOENT"], rename(parent.at(name), staging.at(aside)));
       await takeApart(staging, aside);
     });
+  }
+
+  /** Most files have the bits that every new one gets: there is nothing to change then. */
+  async #setMode(handle: FileHandle, mode: number): Promise<void> {
+    this.#usualMode ??= (await handle.stat()).mode & 0o777;
+    if (mode !== this.#usualMode) await handle.chmod(mode);
   }
 
   async #open(): Promise<Directory> {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { type Confinement, using } from "./directory.ts";
 import { checkName, segmentsOf } from "./paths.ts";
-import { modeToKeep, place, syncDirectories } from "./placement.ts";
+import { Destination, syncDirectories } from "./placement.ts";
 import { prune, removeFile, removeIfSame } from "./removal.ts";
 import { checkedSet, DEFAULT_LIMITS, type FileInSet, type FileSet, type Limits } from "./set.ts";
 import { type StagedFile, Staging } from "./staging.ts";
@@ -117,16 +117,23 @@ export class WorkspaceFiles {
     if (source instanceof Readable) source.on("error", () => {});
     checkName("workspace", workspace);
     const segments = segmentsOf(path);
-    const mode = await modeToKeep(this.#trees, workspace, segments);
     const maxBytes = limit.maxBytes ?? this.#limits.maxFileBytes;
-    const staged = await this.#staging.stage(source, { path, maxBytes, mode });
+    const destination = await Destination.look(this.#trees, workspace, segments);
     try {
-      await place(this.#trees, workspace, segments, staged);
-      await syncDirectories(this.#trees, workspace, [segments.slice(0, -1)]);
+      // A source may take its time, which is no reason to hold directories open.
+      if (source instanceof Readable) destination.release();
+      const staged = await this.#staging.stage(source, { path, maxBytes, mode: destination.mode });
+      try {
+        await destination.place(staged);
+      } catch (error) {
+        await this.#staging.drop(staged);
+        throw error;
+      }
+      await destination.sync();
+      return { path, bytes: staged.bytes };
     } finally {
-      await this.#staging.drop(staged);
+      destination.release();
     }
-    return { path, bytes: staged.bytes };
   }
 
   /**
@@ -193,21 +200,27 @@ export class WorkspaceFiles {
   }
 
   async #putAll(workspace: string, set: readonly FileInSet[], options: OpenOptions): Promise<WrittenFile[]> {
-    const modes: (number | undefined)[] = [];
-    for (const { segments } of set) modes.push(await modeToKeep(this.#trees, workspace, segments, options));
-
     const { maxFileBytes: maxBytes } = this.#limits;
-    const staged: { file: StagedFile; segments: readonly string[] }[] = [];
+    const destinations: Destination[] = [];
+    const staged: StagedFile[] = [];
     try {
-      for (const [index, { path, segments, content }] of set.entries()) {
-        const file = await this.#staging.stage(content, { path, maxBytes, mode: modes[index] });
-        staged.push({ file, segments });
+      for (const { segments } of set) {
+        const destination = await Destination.look(this.#trees, workspace, segments, options);
+        destination.release();
+        destinations.push(destination);
       }
-      for (const { file, segments } of staged) await place(this.#trees, workspace, segments, file, options);
+      for (const [index, { path, content }] of set.entries()) {
+        staged.push(await this.#staging.stage(content, { path, maxBytes, mode: destinations[index]?.mode }));
+      }
+      for (const [index, destination] of destinations.entries()) {
+        await destination.place(staged[index] as StagedFile);
+        destination.release();
+      }
       const directories = set.map(({ segments }) => segments.slice(0, -1));
       await syncDirectories(this.#trees, workspace, directories);
-    } finally {
-      for (const { file } of staged) await this.#staging.drop(file);
+    } catch (error) {
+      for (const file of staged) await this.#staging.drop(file);
+      throw error;
     }
     return set.map(({ path, content }) => ({ path, bytes: content.length }));
   }

@@ -25,6 +25,12 @@ export interface OpenOptions {
   readonly clear?: (parent: Directory, name: Name) => Promise<void>;
 }
 
+/** A directory of a tree, and those above it from the tree's own down. */
+export interface Way {
+  readonly above: readonly Directory[];
+  readonly here: Directory;
+}
+
 /**
  * Directory trees side by side in one root: `<root>/<tree>/…`, a tree being a workspace or a template. The reading half;
  * it trusts the root, and nothing inside a tree.
@@ -47,22 +53,45 @@ export class Trees {
     }
   }
 
+  /** Resolves once it is on disk which trees there are. */
+  async syncRoot(): Promise<void> {
+    await using(await this.openRoot(), (root) => root.sync());
+  }
+
   /**
    * Opens `<root>/<tree>/<names…>`, step by step.
    * @throws ENOENT when a directory is missing, or removed while it was made (make it again then);
    *   FileError `not-a-file` when something else is where one is needed
    */
   async open(tree: string, names: readonly Name[], options: OpenOptions = {}): Promise<Directory> {
-    let here = await this.openRoot();
+    const { above, here } = await this.openWay(tree, names, options);
+    closeAll(above);
+    return here;
+  }
+
+  /** The same, with all directories that led there: whoever opens them closes them. */
+  async openWay(tree: string, names: readonly Name[], options: OpenOptions = {}): Promise<Way> {
+    const above: Directory[] = [];
+    let here = await this.#top(tree, options);
     try {
-      here = await step(here, tree, { make: options.make ?? false }, tree);
       for (const [index, name] of names.entries()) {
+        above.push(here);
         here = await step(here, name, options, names.slice(0, index + 1).join("/"));
       }
-      return here;
+      return { above, here };
     } catch (error) {
-      await here.close();
+      closeAll(above);
       throw error;
+    }
+  }
+
+  /** A tree's own directory. */
+  async #top(tree: string, { make = false }: OpenOptions): Promise<Directory> {
+    try {
+      return await Directory.openIn(this.#root, tree, this.#confinement);
+    } catch {
+      // Step by step it is made, or told what is in the way, or that the root is.
+      return using(await this.openRoot(), (root) => step(root, tree, { make }, tree));
     }
   }
 
@@ -119,17 +148,33 @@ export class Trees {
   }
 }
 
-/** Into `name`; closes `here` once that has worked. */
+export function closeWay({ above, here }: Way): void {
+  closeAll(above);
+  here.close();
+}
+
+function closeAll(directories: readonly Directory[]): void {
+  for (const directory of directories) directory.close();
+}
+
 async function step(here: Directory, name: Name, options: OpenOptions, path: string): Promise<Directory> {
-  if (options.make) await here.make(name);
-  const next = await here.child(name).catch(async (error: unknown) => {
+  try {
+    return await into(here, name, options);
+  } catch (error) {
     if (!isObstacle(error)) throw error;
     if (options.clear === undefined) throw new FileError("not-a-file", `${quoted(path)} is not a directory`);
     await options.clear(here, name);
     throw error;
-  });
-  await here.close();
-  return next;
+  }
+}
+
+async function into(here: Directory, name: Name, { make }: OpenOptions): Promise<Directory> {
+  if (!make) return here.child(name);
+  // Most often it is there.
+  const child = await unless(["ENOENT"], here.child(name));
+  if (child !== undefined) return child;
+  await here.make(name);
+  return here.child(name);
 }
 
 async function openRegular(place: Buffer, path: string): Promise<FileHandle> {

@@ -7,6 +7,7 @@ import { type Request, type Response, Router } from "express";
 import { allow } from "../authentication.ts";
 import { type ApiContext, actorOf, assertRegistered, assertTakesFiles, idOf } from "../context.ts";
 import { logDecision } from "../decision-log.ts";
+import { bodyOf } from "../file-body.ts";
 import { FileError } from "../files/index.ts";
 import { decoded, filesBody, templateBody } from "../input.ts";
 import { showReceipt } from "../representation.ts";
@@ -56,8 +57,8 @@ export function fileRoutes(context: ApiContext): Router {
   router.put("/workspaces/:id/files/*path", allow("trigger"), async (request, response) => {
     const id = idOf(request);
     const path = pathOf(request);
-    await assertTakesFiles(context, id);
-    const written = await files.write(id, path, request);
+    const [body] = await Promise.all([bodyOf(request), assertTakesFiles(context, id)]);
+    const written = await files.write(id, path, body);
     const restart = await changed(request, response, "file-write", `wrote ${path}`, [path]);
     response.json({ ...written, restart });
   });

@@ -1,8 +1,10 @@
+import { renameSync, symlinkSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, symlink, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { CONFINEMENT, type Confinement, Directory } from "../../src/files/directory.ts";
 import { refusal, type Scratch, SECRET, scratch, WS } from "./scratch.ts";
+import { onNextSync } from "./syncs.ts";
 
 const available: Confinement[] = CONFINEMENT === "descriptors" ? ["descriptors", "paths"] : ["paths"];
 
@@ -92,7 +94,7 @@ describe.each(available)("confined by %s, a workspace's own process", (confineme
     await rename(made.at("a"), made.at("b"));
     await symlink(outside.path, made.at("a"));
     await expect(top.child("a")).rejects.toThrow(/ENOTDIR|ELOOP/);
-    await top.close();
+    top.close();
   });
 });
 
@@ -110,9 +112,22 @@ describe.runIf(CONFINEMENT === "descriptors")("confined by descriptors", () => {
     await writeFile(opened.at("new"), "new");
     await unlink(opened.at("secret"));
     expect(await readdir(made.at("moved"))).toEqual(["new"]);
-    await opened.close();
-    await top.close();
+    opened.close();
+    top.close();
     expect(() => opened.at("secret")).toThrow("closed");
+    await outside.untouched();
+  });
+
+  test("a directory swapped for a symlink while the bytes are synced leads the file nowhere else", async () => {
+    const made = await scratch();
+    const outside = await made.outside();
+    await made.plant("a/secret", "old");
+    await onNextSync(() => {
+      renameSync(made.at("a"), made.at("moved"));
+      symlinkSync(outside.path, made.at("a"));
+    });
+    await made.files.write(WS, "a/secret", Buffer.from("new"));
+    expect(await readFile(made.at("moved/secret"), "utf8")).toBe("new");
     await outside.untouched();
   });
 

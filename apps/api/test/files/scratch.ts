@@ -98,7 +98,7 @@ export async function refusal(operation: Promise<unknown>): Promise<{ code: stri
 }
 
 /** What this process holds open below a directory. Only Linux tells. */
-async function openBelow(base: string): Promise<string[]> {
+export async function openBelow(base: string): Promise<string[]> {
   if (process.platform !== "linux") return [];
   const targets = await Promise.all(
     (await readdir("/proc/self/fd")).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => "")),

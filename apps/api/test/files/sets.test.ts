@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
-import { type FileHandle, mkdir, open, readdir, symlink, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, symlink, utimes, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -8,6 +8,7 @@ import { type FileSet, WorkspaceFiles } from "../../src/files/index.ts";
 import { removeIfSame } from "../../src/files/removal.ts";
 import { Trees } from "../../src/files/trees.ts";
 import { refusal, scratch, WS } from "./scratch.ts";
+import { failSync } from "./syncs.ts";
 
 const OLD = { "a/old": "old a", both: "old b", "c/d/old": "old d" };
 const NEW = { "a/new": "new a", both: "new b", "e/f/new": "new f" };
@@ -214,21 +215,6 @@ function setOf(version: string): Record<string, string> {
       [`both/${index}`, `${version} ${index} `.repeat(100)],
     ]),
   );
-}
-
-/** Makes the nth sync from now fail as a full disk does. */
-async function failSync(nth: number): Promise<void> {
-  const handle = await open(import.meta.filename);
-  const prototype: FileHandle = Object.getPrototypeOf(handle);
-  await handle.close();
-  const { sync } = prototype;
-  let count = 0;
-  const spy = vi.spyOn(prototype, "sync").mockImplementation(async function (this: FileHandle) {
-    count++;
-    if (count === nth) throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
-    await sync.call(this);
-  });
-  onTestFinished(() => spy.mockRestore());
 }
 
 /** Lets another process replace the workspace's files by the new set, and kills it as soon as `reached` says so. */

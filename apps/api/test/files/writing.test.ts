@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { chmod, type FileHandle, mkdir, open, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
+import fs from "node:fs";
+import { chmod, mkdir, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -8,7 +9,8 @@ import { PassThrough, Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { WorkspaceFiles } from "../../src/files/index.ts";
-import { refusal, scratch, WS } from "./scratch.ts";
+import { openBelow, refusal, scratch, WS } from "./scratch.ts";
+import { failSync, onNextSync, recordSyncs } from "./syncs.ts";
 
 describe("writing", () => {
   test("stores any bytes, from a buffer or a stream, and makes directories", async () => {
@@ -51,6 +53,39 @@ describe("writing", () => {
     expect((await stat(made.at("run.sh"))).mode & 0o7777).toBe(0o751);
   });
 
+  test("keeps the permission bits of each file, whichever is written first", async () => {
+    const made = await scratch();
+    const modes = { secret: 0o600, usual: 0o666 & ~process.umask(), open: 0o777, secretToo: 0o600 };
+    for (const [path, mode] of Object.entries(modes)) await chmod(await made.plant(path, "old"), mode);
+    const seen: Record<string, number> = {};
+    for (const path of Object.keys(modes)) {
+      await made.files.write(WS, path, Buffer.from("new"));
+      seen[path] = (await stat(made.at(path))).mode & 0o7777;
+    }
+    expect(seen).toEqual(modes);
+  });
+
+  test("holds no directory open while its source takes its time", async () => {
+    const made = await scratch();
+    await made.plant("a/b/x", "old");
+    const source = new PassThrough();
+    const writing = made.files.write(WS, "a/b/x", source);
+    source.write("new");
+    await vi.waitUntil(async () => (await made.staged()).length === 1);
+    expect((await openBelow(made.base)).filter((path) => !path.includes(".staging"))).toEqual([]);
+    source.end();
+    await writing;
+    expect(await made.text("a/b/x")).toBe("new");
+  });
+
+  test("makes a directory anew that went while the bytes were synced", async () => {
+    const made = await scratch();
+    await made.plant("a/b/x", "old");
+    await onNextSync(() => fs.rmSync(made.at("a"), { recursive: true }));
+    await made.files.write(WS, "a/b/x", Buffer.from("new"));
+    expect(await made.contents()).toEqual({ "a/b/x": "new" });
+  });
+
   test("says not-a-file where a directory is, and where a file is on the way", async () => {
     const made = await scratch();
     await made.plant("a/b", "file");
@@ -79,7 +114,8 @@ describe("writing", () => {
     await made.files.write(WS, "a/b/x", Buffer.from("x"));
     const inodes = [];
     for (const path of ["a/b/x", "..", "", "a", "a/b"]) inodes.push((await stat(made.at(path))).ino);
-    expect(synced).toEqual(inodes);
+    expect(synced[0]).toBe(inodes[0]);
+    expect(synced.toSorted()).toEqual(inodes.toSorted());
   });
 
   test("has synced the directory, when a removal resolves", async () => {
@@ -111,6 +147,17 @@ describe("a write that fails", () => {
     const { files } = await scratch();
     expect((await files.write(WS, "x", Buffer.alloc(10), { maxBytes: 10 })).bytes).toBe(10);
     expect((await refusal(files.write(WS, "x", Buffer.alloc(11), { maxBytes: 10 }))).code).toBe("too-large");
+  });
+
+  test.each([
+    [1, "of the bytes", "old"],
+    [2, "of a directory, with the file in place", "new"],
+  ])("in sync %i, %s, leaves one whole version, and nothing open or staged", async (nth, _, content) => {
+    const made = await scratch();
+    await made.files.write(WS, "a/x", Buffer.from("old"));
+    await failSync(nth);
+    await expect(made.files.write(WS, "a/x", Buffer.from("new"))).rejects.toThrow("no space left");
+    expect(await made.contents()).toEqual({ "a/x": content });
   });
 
   test("as its source fails in the middle rejects with that error and leaves no file", async () => {
@@ -299,21 +346,6 @@ describe("at start", () => {
     }
   });
 });
-
-/** From now on, the inodes of what this process syncs. */
-async function recordSyncs(): Promise<number[]> {
-  const handle = await open(import.meta.filename);
-  const prototype: FileHandle = Object.getPrototypeOf(handle);
-  await handle.close();
-  const inodes: number[] = [];
-  const { sync } = prototype;
-  const spy = vi.spyOn(prototype, "sync").mockImplementation(async function (this: FileHandle) {
-    inodes.push((await this.stat()).ino);
-    await sync.call(this);
-  });
-  onTestFinished(() => spy.mockRestore());
-  return inodes;
-}
 
 /** An HTTP server that writes the first request's body to `x`. */
 async function uploads(files: WorkspaceFiles): Promise<{ port: number; outcome: Promise<unknown> }> {
