@@ -5,6 +5,8 @@ import { startBenchRedis } from "../redis.ts";
 import type { Row } from "../row.ts";
 
 const MOST_ROUND_TRIPS = 12;
+/** One takes some ten milliseconds, in which a single collection of garbage counts for too much. */
+const HERDS_EACH = 10;
 
 export const herd: Row = {
   id: "herd",
@@ -18,28 +20,38 @@ export const herd: Row = {
     const bench = await startBenchRedis();
     const count = isShort ? 1_000 : 10_000;
     const coordinator = new RestartCoordinator({ redis: bench.redis });
+    const herdsEach = isShort ? 1 : HERDS_EACH;
     let herds = 0;
     const ours = async () => {
-      const id = `workspace-${herds++}`;
-      await coordinator.registry.register(id, {});
-      const sentBefore = bench.roundTrips();
-      const startedAt = performance.now();
-      const receipts = await Promise.all(
-        Array.from({ length: count }, (_, i) =>
-          coordinator.trigger(id, { source: "file-write", reason: `file ${i % 50}` }),
-        ),
-      );
-      const perSecond = (count / (performance.now() - startedAt)) * 1_000;
-      const roundTrips = bench.roundTrips() - sentBefore;
-      const state = await coordinator.workspace(id);
-      const covered = state?.restart.why[0]?.count ?? 0;
-      return { perSecond, roundTrips, wrongReceipts: wrongAmong(receipts) + Math.abs(count - covered) };
+      const seen = { ms: 0, roundTrips: 0, wrongReceipts: 0 };
+      for (let herd = 0; herd < herdsEach; herd += 1) {
+        const id = `workspace-${herds++}`;
+        await coordinator.registry.register(id, {});
+        const sentBefore = bench.roundTrips();
+        const startedAt = performance.now();
+        const receipts = await Promise.all(
+          Array.from({ length: count }, (_, i) =>
+            coordinator.trigger(id, { source: "file-write", reason: `file ${i % 50}` }),
+          ),
+        );
+        seen.ms += performance.now() - startedAt;
+        seen.roundTrips = Math.max(seen.roundTrips, bench.roundTrips() - sentBefore);
+        const state = await coordinator.workspace(id);
+        const covered = state?.restart.why[0]?.count ?? 0;
+        seen.wrongReceipts += wrongAmong(receipts) + Math.abs(count - covered);
+      }
+      const { roundTrips, wrongReceipts } = seen;
+      return { perSecond: ((count * herdsEach) / seen.ms) * 1_000, roundTrips, wrongReceipts };
     };
     const raw = async () => {
-      const id = `workspace-${herds++}`;
-      const startedAt = performance.now();
-      await Promise.all(Array.from({ length: count }, () => rawClaim(bench.redis, id)));
-      return { perSecond: (count / (performance.now() - startedAt)) * 1_000 };
+      let ms = 0;
+      for (let herd = 0; herd < herdsEach; herd += 1) {
+        const id = `workspace-${herds++}`;
+        const startedAt = performance.now();
+        await Promise.all(Array.from({ length: count }, () => rawClaim(bench.redis, id)));
+        ms += performance.now() - startedAt;
+      }
+      return { perSecond: ((count * herdsEach) / ms) * 1_000 };
     };
     return {
       contenders: [

@@ -104,6 +104,18 @@ if dropped then clearFields(state, dropFields) end
 local covers = coversJson(K.covers)
 local action, generation = state.action, tonumber(state.cycleGeneration)
 
+if action == 'restart' then
+  if outcome == 'declined' then
+    -- It touched nothing: it was no restart.
+    clearFields(state, { 'lastRestart', 'lastRestartEndsAt' })
+    redis.call('HDEL', K.spent, record.cycle)
+  else
+    set(state, { lastRestartEndsAt = math.max(tonumber(state.lastRestartEndsAt) or 0, now) })
+    if hasBudget() then spend(record.cycle, record.started_at, duration) end
+  end
+  reckonBudget(state, now)
+end
+
 if outcome == 'ok' then
   if isStart and redis.call('EXISTS', K.shadow) == 1 then redis.call('HSET', K.shadow, 'cycleMs', digits(duration)) end
   if isStart then set(state, { observed = math.max(generation, canceledTo or 0) }) end
@@ -141,18 +153,6 @@ if outcome == 'ok' then
     redis.call('HSET', K.workspace, 'status', status)
   end
   if not isStart then redis.call('HDEL', K.workspace, 'instance') end
-end
-
-if action == 'restart' then
-  if outcome == 'declined' then
-    -- It touched nothing: it was no restart.
-    clearFields(state, { 'lastRestart', 'lastRestartEndsAt' })
-    redis.call('HDEL', K.spent, record.cycle)
-  else
-    set(state, { lastRestartEndsAt = math.max(tonumber(state.lastRestartEndsAt) or 0, now) })
-    if hasBudget() then spend(record.cycle, record.started_at, duration) end
-  end
-  reckonBudget(state, now)
 end
 
 -- What an unfinished cycle left behind concerns the next one.

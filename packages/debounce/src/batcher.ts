@@ -1,56 +1,74 @@
 import { AsyncResource } from "node:async_hooks";
 
+type Send<Item, Result> = (items: readonly Item[], key: string) => Promise<readonly Result[]>;
+
 /**
  * Calls for the same key share a round trip: one is in flight, the others wait and go together in the next one. A call
  * never joins a batch that was already sent, so whatever the caller did before it called has happened before its batch
  * is judged. Nothing is kept for a key that nobody waits for.
+ *
+ * A herd makes a promise for each of its calls and little else: what a batch needs is made once for all of them.
  */
 export class Batcher<Item, Result> {
-  readonly #send: (items: readonly Item[], key: string) => Promise<readonly Result[]>;
+  readonly #send: Send<Item, Result>;
   readonly #most: number;
-  readonly #waiting = new Map<string, Waiting<Item, Result>[]>();
+  /** For each key with a batch in flight, those that wait behind it. */
+  readonly #waiting = new Map<string, Batch<Item, Result>[]>();
 
   /** `send` gets at most `most` items and answers with one result for each, in their order. */
-  constructor(send: (items: readonly Item[], key: string) => Promise<readonly Result[]>, most: number) {
+  constructor(send: Send<Item, Result>, most: number) {
     this.#send = send;
     this.#most = most;
   }
 
   call(key: string, item: Item): Promise<Result> {
-    return new Promise((resolve, reject) => {
-      const queue = this.#waiting.get(key);
-      if (queue !== undefined) {
-        // A batch is sent in the context of its first call, not of the one before it: a trace leads to where it came from.
-        const isFirst = queue.length % this.#most === 0;
-        queue.push({ item, resolve, reject, context: isFirst ? new AsyncResource("Batch") : undefined });
-        return;
-      }
+    const waiting = this.#waiting.get(key);
+    if (waiting === undefined) {
       this.#waiting.set(key, []);
-      void this.#drain(key, [{ item, resolve, reject, context: undefined }]);
-    });
+      return this.#send([item], key).then(
+        (results) => {
+          this.#next(key);
+          return results[0] as Result;
+        },
+        (error: unknown) => {
+          this.#next(key);
+          throw error;
+        },
+      );
+    }
+    let batch = waiting.at(-1);
+    if (batch === undefined || batch.items.length === this.#most) {
+      batch = new Batch();
+      waiting.push(batch);
+    }
+    const index = batch.items.push(item) - 1;
+    return batch.results.then((results) => results[index] as Result);
   }
 
-  async #drain(key: string, first: Waiting<Item, Result>[]): Promise<void> {
-    let batch = first;
-    while (batch.length > 0) {
-      try {
-        const items = batch.map(({ item }) => item);
-        const context = batch[0]?.context;
-        const results = await (context?.runInAsyncScope(this.#send, undefined, items, key) ?? this.#send(items, key));
-        for (let i = 0; i < batch.length; i += 1) (batch[i] as Waiting<Item, Result>).resolve(results[i] as Result);
-      } catch (error) {
-        for (const { reject } of batch) reject(error);
-      }
-      batch = (this.#waiting.get(key) ?? []).splice(0, this.#most);
+  /** After an answer, whatever it is: sends the batch behind. */
+  #next(key: string): void {
+    const batch = this.#waiting.get(key)?.shift();
+    if (batch === undefined) {
+      this.#waiting.delete(key);
+      return;
     }
-    this.#waiting.delete(key);
+    const results = batch.context.runInAsyncScope(this.#send, undefined, batch.items, key);
+    const next = () => this.#next(key);
+    results.then(next, next);
+    batch.settle(results);
   }
 }
 
-interface Waiting<Item, Result> {
-  readonly item: Item;
-  readonly resolve: (result: Result) => void;
-  readonly reject: (error: unknown) => void;
-  /** Of a call that will be the first of its batch. */
-  readonly context: AsyncResource | undefined;
+class Batch<Item, Result> {
+  readonly items: Item[] = [];
+  /** Sent in the context of its first call, not of the one before it: a trace leads to where it came from. */
+  readonly context = new AsyncResource("Batch");
+  readonly results: Promise<readonly Result[]>;
+  settle: (results: Promise<readonly Result[]>) => void = () => {};
+
+  constructor() {
+    this.results = new Promise((resolve) => {
+      this.settle = resolve;
+    });
+  }
 }

@@ -21,12 +21,9 @@ export class ClaimedWindows {
     this.#offset = now - performance.now();
     const known = this.#ends.get(key);
     if (known === end || known === -end) return;
-    if (known === undefined && this.#ends.size >= MOST_KEPT) {
-      for (const oldest of this.#ends.keys()) {
-        this.#ends.delete(oldest);
-        break;
-      }
-    }
+    // Behind all others: what was heard of longest ago goes first.
+    this.#ends.delete(key);
+    if (this.#ends.size >= MOST_KEPT) this.#ends.delete(this.#ends.keys().next().value ?? "");
     this.#ends.set(key, end);
   }
 

@@ -14,10 +14,10 @@ import { POLICIES, type Policy } from "./policy.ts";
 import { choiceFor, factsOf, type PolicyProvider, policyFor, providerOf } from "./policy-set.ts";
 import { Registry } from "./registry.ts";
 import type { Replication } from "./replication.ts";
-import type { Census, Snapshot, TriggerReply } from "./transition-types.ts";
+import type { Census, Snapshot, TriggerReply, Verdict } from "./transition-types.ts";
 import { Transitions } from "./transitions.ts";
 import { TriggerBatch } from "./trigger-batch.ts";
-import { formatTriggerId } from "./trigger-id.ts";
+import { formatTriggerId, numberedTriggerIds } from "./trigger-id.ts";
 import { Verbs } from "./verbs.ts";
 import { type Decision, PHASES, type Rule } from "./vocabulary.ts";
 import { describeWorkspace, type WorkspaceState } from "./workspace-state.ts";
@@ -115,6 +115,9 @@ export class RestartCoordinator {
   /** Names every call of this coordinator, with a number behind it. */
   readonly #nonce = randomBytes(9).toString("base64url");
   #calls = 0;
+  #lastBatch:
+    | (Required<Pick<TriggerRequest, "source" | "write" | "onHold">> & { workspaceId: string; key: string })
+    | undefined;
 
   constructor(options: CoordinatorOptions) {
     this.keys = createKeySpace(options.prefix ?? "rc", options.shards ?? 1);
@@ -153,16 +156,24 @@ export class RestartCoordinator {
   trigger(workspaceId: string, request: TriggerRequest): Promise<Receipt> {
     // Not async: of a herd, every further promise counts.
     try {
-      assertWorkspaceId(workspaceId);
-      this.#assertSource(request.source);
+      const key = this.#batchKeyOf(workspaceId, request);
+      if (request.idempotency === undefined) return this.#batches.call(key, request);
     } catch (error) {
       return Promise.reject(error);
     }
-    if (request.idempotency !== undefined) {
-      return this.#triggerTogether(workspaceId, [request]).then(([receipt]) => receipt as Receipt);
-    }
-    const key = `${workspaceId} ${request.source} ${request.write === true} ${request.onHold ?? ""}`;
-    return this.#batches.call(key, request);
+    return this.#triggerTogether(workspaceId, [request]).then(([receipt]) => receipt as Receipt);
+  }
+
+  /** What those share that may go together. A herd asks for the same again and again: that is looked at once. */
+  #batchKeyOf(workspaceId: string, { source, write = false, onHold = "queue" }: TriggerRequest): string {
+    const last = this.#lastBatch;
+    const isSame = last?.workspaceId === workspaceId && last.source === source && last.write === write;
+    if (isSame && last.onHold === onHold) return last.key;
+    assertWorkspaceId(workspaceId);
+    this.#assertSource(source);
+    const key = `${workspaceId} ${source} ${write} ${onHold}`;
+    this.#lastBatch = { workspaceId, source, write, onHold, key };
+    return key;
   }
 
   /** Undefined when the workspace is not registered. */
@@ -247,7 +258,7 @@ export class RestartCoordinator {
         hintId: reply.hintId,
       });
     }
-    return requests.map((_, i) => receiptOf(id, source, i, requests.length, reply));
+    return receiptsOf(id, source, requests.length, reply);
   }
 
   #hint(hint: Hint): void {
@@ -278,21 +289,30 @@ export function assertWorkspaceId(text: string): void {
 
 type Judged = Exclude<TriggerReply, { kind: "conflict" }>;
 
-function receiptOf(workspaceId: string, source: string, index: number, count: number, reply: Judged): Receipt {
-  const { decision, rule } = index === 0 ? reply.first : reply.rest;
+/** One for each of the triggers that were judged together, in their order. */
+function receiptsOf(workspaceId: string, source: string, count: number, reply: Judged): Receipt[] {
+  const { generation, nonce } = reply;
   // A receipt that is found again keeps its first id.
-  const own = index === 0 ? reply.nonce : `${reply.nonce}-${index}`;
-  return {
-    triggerId: formatTriggerId({ decision, rule, generation: reply.generation, nonce: own, workspaceId }),
-    workspaceId,
-    source,
-    decision,
-    rule,
-    generation: reply.generation,
-    dueAt: reply.dueAt,
-    duringCycle: reply.running,
-    window: windowOf(reply, index, count),
-  };
+  const { decision, rule } = reply.first;
+  const firstId = formatTriggerId({ decision, rule, generation, nonce, workspaceId });
+  const receipts = [receiptOf(firstId, workspaceId, source, reply.first, windowOf(reply, 0, count), reply)];
+  if (count === 1) return receipts;
+  const idOf = numberedTriggerIds({ ...reply.rest, generation, nonce, workspaceId });
+  for (let i = 1; i < count; i += 1) {
+    receipts.push(receiptOf(idOf(i), workspaceId, source, reply.rest, windowOf(reply, i, count), reply));
+  }
+  return receipts;
+}
+
+function receiptOf(
+  triggerId: string,
+  workspaceId: string,
+  source: string,
+  { decision, rule }: Verdict,
+  window: Receipt["window"],
+  { generation, dueAt, running }: Judged,
+): Receipt {
+  return { triggerId, workspaceId, source, decision, rule, generation, dueAt, duringCycle: running, window };
 }
 
 /** Undefined where no window counts. Of triggers that arrived together, each is told how many were held back until then. */

@@ -69,15 +69,15 @@ export class ScriptBatches {
   };
 
   async #together(calls: readonly Waiting[]): Promise<void> {
-    const [{ call: first }] = calls as [Waiting];
-    const keys = [...first.sharedKeys()];
-    const args = [calls.length, ...(this.#isRemembered ? [first.nonce] : []), ...first.sharedArgs];
-    for (const { call } of calls) {
-      for (const key of call.keys) keys.push(key);
-      for (const arg of call.args) args.push(arg);
-    }
     this.#underWay += 1;
     try {
+      const [{ call: first }] = calls as [Waiting];
+      const keys = [...first.sharedKeys()];
+      const args = [calls.length, ...(this.#isRemembered ? [first.nonce] : []), ...first.sharedArgs];
+      for (const { call } of calls) {
+        for (const key of call.keys) keys.push(key);
+        for (const arg of call.args) args.push(arg);
+      }
       const answer = await this.#send(keys, args);
       const { isReplicated } = answer;
       const [kind, ...replies] = answer.reply as [string, ...(string | unknown[])[]];
@@ -177,7 +177,7 @@ ${isRemembered ? RECALL : ""}local replies = { 'first' }
 for i = 0, ARGV[1] - 1 do
   take(i)
   local ok, reply = pcall(run)
-  if not ok then reply = { 'error', type(reply) == 'table' and reply.err or tostring(reply) } end
+  if not ok then reply = { 'error', (tostring(type(reply) == 'table' and reply.err or reply):gsub('%s', ' ')) } end
   replies[i + 2] = ${isRemembered ? "table.concat(reply, '\\t')" : "reply"}
 end
 ${isRemembered ? REMEMBER : ""}return replies

@@ -16,6 +16,13 @@ export function formatTriggerId(id: TriggerId): string {
   return `${id.decision}.${id.rule}.${id.generation}.${id.nonce}.${id.workspaceId}`;
 }
 
+/** The ids of triggers that were judged together: a number behind the nonce tells them apart. */
+export function numberedTriggerIds(id: TriggerId): (index: number) => string {
+  const before = `${id.decision}.${id.rule}.${id.generation}.${id.nonce}-`;
+  const behind = `.${id.workspaceId}`;
+  return (index) => `${before}${index}${behind}`;
+}
+
 /** Undefined when the text is not a trigger's id. */
 export function parseTriggerId(text: string): TriggerId | undefined {
   const [decision, rule, generation, nonce, ...workspace] = text.split(".");

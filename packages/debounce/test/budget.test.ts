@@ -164,3 +164,11 @@ test("workspaces in it are counted as held", async () => {
     expect((await one.transitions.census({ shard: 0, now })).phases[phase]).toBeGreaterThan(0);
   }
 });
+
+test("a restart that ends before it began, by a clock that was set back, has cost no downtime", async () => {
+  const one = await withBudget({ downtimeMs: 1_000 });
+  await restarted(one, 10, "file-write", -3);
+  expect((await one.state()).restart).toMatchObject({ phase: "idle", lastCycle: { outcome: "ok" } });
+  await restarted(one, 60_010);
+  await expectSound(one);
+});

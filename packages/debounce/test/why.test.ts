@@ -198,3 +198,12 @@ describe("a text as it is kept", () => {
     expect(why?.reasons).toContain("reason 10");
   });
 });
+
+test("a clock that was set back between two triggers confuses nobody: they are told, and covered", async () => {
+  const one = await workspace();
+  await one.at(10).trigger("secret-change", { reasons: ["first"] });
+  await one.at(7).trigger("secret-change", { reasons: ["second"] });
+  expect((await one.state()).restart.why).toMatchObject([{ count: 2, firstAt: at(10), lastAt: at(10) }]);
+  await one.at(5_000).trigger("secret-change");
+  expect((await one.at(60_000).cycle()).covers).toMatchObject([{ count: 3, reasons: ["first", "second"] }]);
+});

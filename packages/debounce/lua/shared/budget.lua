@@ -50,7 +50,8 @@ local function reckonBudget(state, now)
 end
 
 local function spend(cycle, startedAt, downtime)
-  redis.call('HSET', K.spent, cycle, digits(startedAt) .. ' ' .. digits(downtime) .. ' 1')
+  -- The clock may have been set back since it started.
+  redis.call('HSET', K.spent, cycle, digits(startedAt) .. ' ' .. digits(math.max(0, downtime)) .. ' 1')
   redis.call('PEXPIRE', K.spent, DAY)
 end
 

@@ -66,7 +66,8 @@ end
 local function addWhy(key, source, count, now, texts, known)
   local summary = known.summary or { count = 0, firstAt = now, lastAt = now, more = { r = 0, a = 0, f = 0 } }
   local more, at = summary.more, digits(now)
-  summary.count, summary.lastAt = summary.count + count, now
+  -- The clock may have been set back since the first one.
+  summary.count, summary.lastAt = summary.count + count, math.max(summary.lastAt, now)
   for kind, left in pairs(texts.more or {}) do
     local letter = TEXT_KINDS[kind]
     more[letter] = more[letter] + left
