@@ -14,14 +14,14 @@ import type { TriggerCall, TriggerReply, WindowFacts } from "./transition-types.
 import type { Decision, Rule } from "./vocabulary.ts";
 
 export class Triggering {
-  readonly #parts: ScriptCalls;
+  readonly #calls: ScriptCalls;
   /** What calls share, by what it is made of: the same object for the same, which makes it quick to see. */
   readonly #judged = new WeakMap<Policy, Map<string, ScriptArguments>>();
   readonly #suppressed = new Map<string, ScriptArguments>();
   readonly #windows = new ClaimedWindows();
 
-  constructor(parts: ScriptCalls) {
-    this.#parts = parts;
+  constructor(calls: ScriptCalls) {
+    this.#calls = calls;
   }
 
   /** @throws NotReplicatedError when too few replicas have it: it may be carried out, or lost */
@@ -47,7 +47,7 @@ export class Triggering {
 
   /** Undefined where only a judgement can tell. */
   async #suppress(call: TriggerCall, windowMs: number): Promise<TriggerReply | undefined> {
-    const { script, settings, keys, answered } = this.#parts;
+    const { script, settings, keys, answered } = this.#calls;
     const { id, source, count, nonce } = call;
     const { reply, isReplicated, isAgain } = await answered("suppress", () =>
       script.together("suppress", {
@@ -87,17 +87,17 @@ export class Triggering {
   }
 
   async #judge(call: TriggerCall): Promise<TriggerReply> {
-    const keys = this.#parts.keys.keysOf(call.id);
-    const keyOf = (role: KeyRole) => (role === "window" ? this.#parts.keys.window(call.source, call.id) : keys(role));
+    const keys = this.#calls.keys.keysOf(call.id);
+    const keyOf = (role: KeyRole) => (role === "window" ? this.#calls.keys.window(call.source, call.id) : keys(role));
     const own = ownArguments(call);
     const shared = this.#sharedArguments(call);
     // One that is remembered for a day is remembered by itself.
     const isAlone = call.idempotencyKey !== undefined;
-    const { reply, isReplicated, isAgain } = await this.#parts.answered("trigger", () =>
+    const { reply, isReplicated, isAgain } = await this.#calls.answered("trigger", () =>
       isAlone
-        ? this.#parts.script.replicated("trigger", keyOf, { ...shared, ...own, nonce: call.nonce })
-        : this.#parts.script.together("trigger", {
-            group: this.#parts.keys.tagFor(call.id),
+        ? this.#calls.script.replicated("trigger", keyOf, { ...shared, ...own, nonce: call.nonce })
+        : this.#calls.script.together("trigger", {
+            group: this.#calls.keys.tagFor(call.id),
             keyOf,
             shared,
             own,
@@ -111,7 +111,7 @@ export class Triggering {
     const rest = { decision: reply[3] as Decision, rule: reply[4] as Rule };
     // A resent command finds its own receipt: that is its first answer. Another call's was told when that was answered.
     if (nonce === call.nonce) {
-      const { observer } = this.#parts.settings;
+      const { observer } = this.#calls.settings;
       const seen = { workspaceId: call.id, at: Number(reply[9]), duringCycle: Number(reply[8]) === 1 };
       observer?.judged?.({ ...seen, source: call.source, count: call.count, first, rest });
       if (Number(reply[11]) === 1) observer?.ended?.("superseded");
@@ -145,7 +145,7 @@ export class Triggering {
       onHold: call.onHold,
       idempotencyKey: idempotencyKey ?? "",
       idempotencyBody: idempotencyBody ?? "",
-      activityTtlMs: this.#parts.settings.activityTtlMs,
+      activityTtlMs: this.#calls.settings.activityTtlMs,
       now: now ?? "",
     };
     if (isUsual) this.#judged.set(choice.otherwise, (known ?? new Map()).set(name, shared));
