@@ -138,8 +138,8 @@ describe("pausing a parent", () => {
 
   test("says which descendants could not be reached, and asking again completes it", async () => {
     const [top = "", broken = "", bottom = ""] = await line(3);
-    const [entry = ""] = await api.keys(`*}:workspace:${broken}`);
-    const activity = entry.replace(":workspace:", ":activity:");
+    const [entry = ""] = await api.keys(`*}:registry:${broken}`);
+    const activity = entry.replace(":registry:", ":activity:");
     // Its script, and no other, stumbles over it.
     await api.redis.set(activity, "not a list");
     const first = await api.post<Cascade & { type: string; detail: string }>(top, "pause?cascade=true");

@@ -32,7 +32,7 @@ elseif isRunning(state) then
   how = 'takeover'
 else
   -- The budget may be another one since it was last reckoned.
-  if state.owedSince then reckonBudget(state, now) end
+  if state.owedAt then reckonBudget(state, now) end
   local wake = wakeOf(state, workspace, cooldownEndsAt, now)
   if not wake or wake > now then
     save()
@@ -48,7 +48,7 @@ else
   if state.retrying and desireOf(state, workspace) then
     if state.action == 'restart' then
       owe(K.covers, K.why)
-      set(state, { owedSince = state.askedAt, dueNowAt = state.dueNowAt or now })
+      set(state, { owedAt = state.askedAt, dueNowAt = state.dueNowAt or now })
     end
     clearCycle(state)
   end
@@ -92,7 +92,7 @@ if how == 'new' then
       redis.call('DEL', K.why)
       redis.call('SET', K.covers, covers)
     end
-    local askedAt = state.owedSince
+    local askedAt = state.owedAt
     -- An echo of the last restart may echo this one, too, unless more than that was behind it.
     if state.echoes then
       local echoes = {}

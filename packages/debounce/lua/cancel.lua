@@ -12,9 +12,9 @@ if not workspace.desired then return { 'unknown' } end
 local state = readState()
 local running = isRunning(state) and state.action == 'restart'
 -- Asked again, with nothing owed since: it was told, and stops or not.
-if running and state.canceledTo and not state.owedSince then return { 'stopping', 0, 0, state.cycle } end
+if running and state.canceledTo and not state.owedAt then return { 'stopping', 0, 0, state.cycle } end
 local retrying = state.retrying and state.action == 'restart'
-if not state.owedSince and not running and not retrying then return { 'nothing-owed' } end
+if not state.owedAt and not running and not retrying then return { 'nothing-owed' } end
 
 local dropped = whyList(K.why)
 if retrying then

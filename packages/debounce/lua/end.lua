@@ -127,7 +127,7 @@ elseif canceledTo then
 elseif covers or (isStart and failed) then
   -- Not covered after all: owed again. Only a declined or canceled cycle comes back by itself, after the backoff.
   owe(K.covers, K.why)
-  set(state, { owedSince = state.askedAt })
+  set(state, { owedAt = state.askedAt })
   if not opens then
     set(state, { dueNowAt = state.dueNowAt or now })
   elseif not state.deliberate then

@@ -12,10 +12,10 @@ local refusal = refusalOf(workspace)
 if refusal then return { 'refused', refusal } end
 local state = readState()
 local retrying = state.retrying and state.action == 'restart'
-if not state.owedSince and not retrying then return { 'nothing-owed' } end
+if not state.owedAt and not retrying then return { 'nothing-owed' } end
 if ahead(state.heldUntil, now) then return { 'held' } end
 
-if state.owedSince then
+if state.owedAt then
   set(state, { dueNowAt = math.min(tonumber(state.dueNowAt) or now, now), ignoreCooldown = 1, deliberate = 1, ignoreQuietHours = 1 })
 end
 if retrying then set(state, { backoffEndsAt = now }) else clearFields(state, { 'backoffEndsAt' }) end

@@ -91,7 +91,7 @@ local function supersede()
   redis.call('SET', K.lastCycle, withMember(cjson.encode({ id = state.cycle, generation = tonumber(state.cycleGeneration),
     outcome = 'superseded', startedAt = tonumber(state.cycleStartedAt), endedAt = now,
     attempt = tonumber(state.attempt) }), 'covers', coversJson(K.covers) or '[]'), 'PX', A.activityTtlMs)
-  if state.action == 'restart' then setField(state, 'owedSince', state.askedAt) end
+  if state.action == 'restart' then setField(state, 'owedAt', state.askedAt) end
   emit(A.id, 'WORKSPACE_RESTART_CANCELED', now, { outcome = 'superseded', cycle = state.cycle, source = source })
   owe(K.covers, K.why)
   clearCycle(state)
@@ -109,13 +109,13 @@ local function judge()
   if not wonWindow and not trailing then return 'dropped', 'window' end
   if cooling and A.cooldown == 'drop' then return 'dropped', 'cooldown' end
 
-  local wasOwed = state.owedSince
+  local wasOwed = state.owedAt
   local dueBefore = due or dueAtFirst
   local wasDue = not state.cycle and dueBefore and dueBefore <= now
   local idle = not wasOwed and not state.cycle and not cooling
   known = known or knownWhy(K.why, source, texts)
   local firstAt = known.summary and known.summary.firstAt or now
-  setField(state, 'owedSince', wasOwed or now)
+  setField(state, 'owedAt', wasOwed or now)
   if A.onHold == 'override' then setField(state, 'overrideHold', '1') end
   if A.automatic ~= '1' then
     setField(state, 'deliberate', '1')

@@ -26,7 +26,7 @@ export type KeyRole =
   | "workspaces";
 
 const OF_WORKSPACE: Readonly<Partial<Record<KeyRole, string>>> = {
-  workspace: "workspace",
+  workspace: "registry",
   state: "state",
   startedAt: "started-at",
   why: "why",

@@ -17,17 +17,17 @@ export interface CoveredSource {
 
 /** Reads the hash the scripts keep of what is owed (`lua/shared/why.lua`). */
 export function parseWhy(fields: Readonly<Record<string, string>>): CoveredSource[] {
-  const texts = new Map<string, Record<TextLetter, [string, number][]>>();
+  const texts = new Map<string, Record<Mark, [string, number][]>>();
   const summaries: [source: string, summary: string][] = [];
   for (const [field, value] of Object.entries(fields)) {
-    const [source = "", letter, ...rest] = field.split("|");
-    if (letter === undefined) {
+    const [, source = "", mark, text = ""] = /^([^:@/]+)(?:([:@/])(.*))?$/s.exec(field) ?? [];
+    if (mark === undefined) {
       summaries.push([source, value]);
       continue;
     }
-    const entry = texts.get(source) ?? { r: [], a: [], f: [] };
+    const entry = texts.get(source) ?? { ":": [], "@": [], "/": [] };
     texts.set(source, entry);
-    entry[letter as TextLetter].push([rest.join("|"), Number(value)]);
+    entry[mark as Mark].push([text, Number(value)]);
   }
   const newestFirst = (given: [string, number][] = []) => given.sort((a, b) => b[1] - a[1]).map(([text]) => text);
   return summaries
@@ -35,8 +35,12 @@ export function parseWhy(fields: Readonly<Record<string, string>>): CoveredSourc
       const [count = 0, firstAt = 0, span = 0, moreReasons = 0, moreActors = 0, moreFiles = 0] = summary
         .split(" ")
         .map(Number);
-      const { r, a, f } = texts.get(source) ?? {};
-      const lists = { reasons: newestFirst(r), actors: newestFirst(a), files: newestFirst(f) };
+      const given = texts.get(source);
+      const lists = {
+        reasons: newestFirst(given?.[":"]),
+        actors: newestFirst(given?.["@"]),
+        files: newestFirst(given?.["/"]),
+      };
       return { source, count, firstAt, lastAt: firstAt + span, ...lists, moreReasons, moreActors, moreFiles };
     })
     .sort((a, b) => a.firstAt - b.firstAt || (a.source < b.source ? -1 : 1));
@@ -50,7 +54,8 @@ export function parseCovers(json: string | undefined): CoveredSource[] {
 
 const NOTHING_MORE = { reasons: [], actors: [], files: [], moreReasons: 0, moreActors: 0, moreFiles: 0 };
 
-type TextLetter = "r" | "a" | "f";
+/** What stands between a source and a reason, an actor or a file. */
+type Mark = ":" | "@" | "/";
 
 /** As many distinct texts of a kind are kept per source. */
 export const DISTINCT_KEPT = 32;

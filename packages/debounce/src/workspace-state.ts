@@ -162,7 +162,7 @@ function isKeptFromStarting(workspace: Snapshot["workspace"]): boolean {
 }
 
 function owedOf(state: Readonly<Record<string, string>>): Owed | undefined {
-  if (state.owedSince === undefined) return undefined;
+  if (state.owedAt === undefined) return undefined;
   return {
     dueNowAt: numberOf(state.dueNowAt),
     quietEndsAt: numberOf(state.quietEndsAt),
@@ -183,7 +183,7 @@ function phaseOf(snapshot: Snapshot): Phase {
   const held = (numberOf(state.heldUntil) ?? 0) > now;
   if (held) return "held";
   if (state.retrying !== undefined) return "backoff";
-  if (state.owedSince === undefined) return "idle";
+  if (state.owedAt === undefined) return "idle";
   if (dueAtOf(snapshot) === undefined)
     return state.breaker === undefined && state.loop === undefined ? "idle" : "failed";
   if ((numberOf(state.budgetUntil) ?? 0) > now && state.ignoreCooldown === undefined) return "held";

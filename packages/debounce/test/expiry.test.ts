@@ -81,7 +81,7 @@ describe("an idle workspace keeps nothing for good but its registry entry", () =
     const one = await workspace();
     await live(one.at(0));
     const ttls = await kept(one);
-    expect(forGood(ttls)).toEqual(["workspace"]);
+    expect(forGood(ttls)).toEqual(["registry"]);
     expect(await one.wakeAt()).toBeUndefined();
     for (const role of ["state", "activity", "last-cycle"]) {
       if (role in ttls) expect(ttls[role], role).toBeGreaterThan(ACTIVITY_TTL_MS / 2);

@@ -26,10 +26,10 @@ const EVERY_TRACE = [
   "idempotency",
   "journal",
   "last-cycle",
+  "registry",
   "started-at",
   "state",
   "why",
-  "workspace",
   "workspaces",
 ];
 

@@ -57,7 +57,7 @@ end
 
 -- Once for what is owed: that the budget holds it back.
 local function tellBudget(id, state, now)
-  if not state.owedSince or state.ignoreCooldown or state.budgetTold or not ahead(state.budgetUntil, now) then return end
+  if not state.owedAt or state.ignoreCooldown or state.budgetTold or not ahead(state.budgetUntil, now) then return end
   set(state, { budgetTold = 1 })
   emit(id, 'WORKSPACE_RESTART_BUDGET_SPENT', now, { rule = 'budget', until_at = tonumber(state.budgetUntil),
     cycles = tonumber(state.spentCycles), downtime_ms = tonumber(state.spentDowntimeMs),

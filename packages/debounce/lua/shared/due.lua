@@ -3,7 +3,7 @@
 
 -- judge.ts' dueOf: when the owed cycle may start; nil = not by itself. Also whether quiet hours hold it back.
 local function dueOf(state, cooldownEndsAt, now)
-  if not state.owedSince or state.loop then return nil end
+  if not state.owedAt or state.loop then return nil end
   local due = tonumber(state.dueNowAt)
   if state.quietEndsAt then
     local quiet = math.min(tonumber(state.quietEndsAt), tonumber(state.deadlineAt))

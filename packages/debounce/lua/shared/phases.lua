@@ -10,12 +10,12 @@ local function notePhaseOf(id, state, workspace, wake, now)
   local phase, endsAt, following = 'scheduled', nil, nil
   if desireOf(state, workspace) then return notePhase(id, nil) end
   if state.retrying then phase = 'backoff'
-  elseif not state.owedSince then phase = 'idle'
+  elseif not state.owedAt then phase = 'idle'
   elseif not wake then phase = (state.breaker or state.loop) and 'failed' or 'idle'
   elseif ahead(state.backoffEndsAt, now) then phase, endsAt, following = 'backoff', tonumber(state.backoffEndsAt), 'scheduled'
   end
   local heldUntil = ahead(state.heldUntil, now) and tonumber(state.heldUntil) or nil
-  if state.owedSince and not state.retrying and wake and not state.ignoreCooldown and ahead(state.budgetUntil, now) then
+  if state.owedAt and not state.retrying and wake and not state.ignoreCooldown and ahead(state.budgetUntil, now) then
     heldUntil = math.max(heldUntil or 0, tonumber(state.budgetUntil))
   end
   if heldUntil then

@@ -1,7 +1,7 @@
 -- Uses: state due phases digits
 -- Owed, and nothing but time holds it back: a further trigger can only move the wake-up.
 local function isScheduled(state, now)
-  return state.owedSince and not state.cycle and not state.desireAt and not state.breaker and not state.loop
+  return state.owedAt and not state.cycle and not state.desireAt and not state.breaker and not state.loop
     and not ahead(state.backoffEndsAt, now) and not ahead(state.budgetUntil, now) and not ahead(state.heldUntil, now)
 end
 
@@ -11,7 +11,7 @@ local function schedule(id, state, workspace, cooldownEndsAt, now)
   local wake = wakeOf(state, workspace, cooldownEndsAt, now)
   if wake then redis.call('ZADD', K.due, digits(wake), id) else redis.call('ZREM', K.due, id) end
   notePhaseOf(id, state, workspace, wake, now)
-  if state.owedSince or state.cycle or state.desireAt or state.breaker then
+  if state.owedAt or state.cycle or state.desireAt or state.breaker then
     redis.call('PERSIST', K.state)
   else
     -- Nobody looks when a hold runs out by itself.

@@ -1,7 +1,7 @@
 -- Uses: hash digits
 -- The state hash, field by field (absent = zero, no or none):
 --   generation, observed        what was asked for; what the last good cycle had read. generation > observed = owed
---   owedSince                   present while triggers wait that no cycle has begun to cover; with it:
+--   owedAt                      present while triggers wait that no cycle has begun to cover; with it:
 --   dueNowAt quietEndsAt deadlineAt ignoreCooldown overrideHold ignoreQuietHours deliberate     see judge.ts
 --   loop                        the loop that was found, as JSON: nothing starts what is owed but a change or a person
 --   budgetTold                  the event that the budget holds them back was written
@@ -42,7 +42,7 @@ local function isRunning(state) return state.cycle and not state.retrying end
 local CYCLE_FIELDS = { 'cycle', 'cycleGeneration', 'cycleStartedAt', 'attempt', 'action', 'owner', 'leaseEndsAt',
   'how', 'stopAsked', 'retrying', 'askedAt', 'canceledTo', 'stopFailures', 'stopRetryAt', 'steps', 'lostSteps', 'cycleTrace' }
 
-local OWED_FIELDS = { 'owedSince', 'dueNowAt', 'quietEndsAt', 'deadlineAt', 'ignoreCooldown', 'overrideHold', 'ignoreQuietHours',
+local OWED_FIELDS = { 'owedAt', 'dueNowAt', 'quietEndsAt', 'deadlineAt', 'ignoreCooldown', 'overrideHold', 'ignoreQuietHours',
   'deliberate', 'loop', 'told', 'budgetTold', 'trace' }
 
 -- What is set and cleared is written at once, when it is saved: nothing is left half done, and Redis is asked twice at most.

@@ -1,20 +1,23 @@
 -- Uses: hash digits
 -- The why of what is owed is a hash. Of each source one field, its name: 'count first span', and where texts were left
 -- out, ' reasons actors files' of those. `span` is the time from the first trigger to the last. For each distinct text a
--- field '<source>|<r, a or f>|<text>': when it was last given.
+-- field: '<source>:<reason>', '<source>@<actor>' or '<source>/<file>' (a source's name has letters, digits and hyphens). It
+-- holds the number of the source's trigger that gave it last, counted from 1: newer is more, whatever the clock did.
 -- What a cycle covers is that as JSON, as records and events tell it: it changes no more.
 local DISTINCT_KEPT = 32
-local TEXT_KINDS = { reason = 'r', actor = 'a', file = 'f' }
-local KIND_NAMES = { r = 'reasons', a = 'actors', f = 'files' }
-local MORE_NAMES = { r = 'moreReasons', a = 'moreActors', f = 'moreFiles' }
+local MARKS = { reason = ':', actor = '@', file = '/' }
+local KIND_NAMES = { [':'] = 'reasons', ['@'] = 'actors', ['/'] = 'files' }
+local MORE_NAMES = { [':'] = 'moreReasons', ['@'] = 'moreActors', ['/'] = 'moreFiles' }
+
+local function nothingMore() return { [':'] = 0, ['@'] = 0, ['/'] = 0 } end
 
 local function readSummary(text)
   if not text then return nil end
   local count, first, span, left = text:match('^(%d+) (%d+) (%d+)(.*)$')
-  local summary = { count = tonumber(count), firstAt = tonumber(first), lastAt = first + span, more = { r = 0, a = 0, f = 0 } }
+  local summary = { count = tonumber(count), firstAt = tonumber(first), lastAt = first + span, more = nothingMore() }
   if left ~= '' then
-    local r, a, f = left:match('^ (%d+) (%d+) (%d+)$')
-    summary.more = { r = tonumber(r), a = tonumber(a), f = tonumber(f) }
+    local reasons, actors, files = left:match('^ (%d+) (%d+) (%d+)$')
+    summary.more = { [':'] = tonumber(reasons), ['@'] = tonumber(actors), ['/'] = tonumber(files) }
   end
   return summary
 end
@@ -22,22 +25,24 @@ end
 local function summaryText(summary)
   local more = summary.more
   local text = summary.count .. ' ' .. digits(summary.firstAt) .. ' ' .. digits(summary.lastAt - summary.firstAt)
-  if more.r + more.a + more.f == 0 then return text end
-  return text .. ' ' .. more.r .. ' ' .. more.a .. ' ' .. more.f
+  local reasons, actors, files = more[':'], more['@'], more['/']
+  if reasons + actors + files == 0 then return text end
+  return text .. ' ' .. reasons .. ' ' .. actors .. ' ' .. files
 end
 
--- Adds one text. Beyond so many of a kind the oldest goes: of several, not the one that was just given. Tells how many went.
-local function addDistinct(key, source, kind, text, at)
-  local prefix = source .. '|' .. kind .. '|'
+-- Adds one text, given with the `given`th trigger. Beyond so many of a kind the oldest goes: of several, not the one that
+-- was just given. Tells how many went.
+local function addDistinct(key, source, mark, text, given)
+  local prefix = source .. mark
   local field = prefix .. text
-  if redis.call('HSET', key, field, digits(at)) == 0 then return 0 end
-  local count, oldest, oldestAt = 0, field, at
+  if redis.call('HSET', key, field, digits(given)) == 0 then return 0 end
+  local count, oldest, least = 0, field, given
   for name, value in pairs(readHash(key)) do
     if name:sub(1, #prefix) == prefix then
-      local given = tonumber(value)
+      local its = tonumber(value)
       count = count + 1
-      if given < oldestAt or (given == oldestAt and name ~= field and (oldest == field or name < oldest)) then
-        oldest, oldestAt = name, given
+      if its < least or (its == least and name ~= field and (oldest == field or name < oldest)) then
+        oldest, least = name, its
       end
     end
   end
@@ -49,9 +54,9 @@ end
 -- What a why already has of a source, and which of these texts.
 local function knownWhy(key, source, texts)
   local fields = { source }
-  for kind, letter in pairs(TEXT_KINDS) do
+  for kind, mark in pairs(MARKS) do
     for _, text in ipairs(texts[kind] or {}) do
-      if text ~= '' then fields[#fields + 1] = source .. '|' .. letter .. '|' .. text end
+      if text ~= '' then fields[#fields + 1] = source .. mark .. text end
     end
   end
   local values = redis.call('HMGET', key, unpack(fields))
@@ -64,25 +69,25 @@ end
 
 -- `texts`: per kind those that are kept, and under `more` how many were left out; `known`: see knownWhy.
 local function addWhy(key, source, count, now, texts, known)
-  local summary = known.summary or { count = 0, firstAt = now, lastAt = now, more = { r = 0, a = 0, f = 0 } }
-  local more, at = summary.more, digits(now)
+  local summary = known.summary or { count = 0, firstAt = now, lastAt = now, more = nothingMore() }
+  local more = summary.more
   -- The clock may have been set back since the first one.
   summary.count, summary.lastAt = summary.count + count, math.max(summary.lastAt, now)
   for kind, left in pairs(texts.more or {}) do
-    local letter = TEXT_KINDS[kind]
-    more[letter] = more[letter] + left
+    local mark = MARKS[kind]
+    more[mark] = more[mark] + left
   end
   local flat = { source, '' }
   -- Most triggers say what others said before, or there is room for all: one call.
   if known.missing == 0 or redis.call('HLEN', key) + known.missing <= DISTINCT_KEPT then
     for i = 2, #known.fields do
       flat[#flat + 1] = known.fields[i]
-      flat[#flat + 1] = at
+      flat[#flat + 1] = digits(summary.count)
     end
   else
-    for kind, letter in pairs(TEXT_KINDS) do
+    for kind, mark in pairs(MARKS) do
       for _, text in ipairs(texts[kind] or {}) do
-        if text ~= '' then more[letter] = more[letter] + addDistinct(key, source, letter, text, now) end
+        if text ~= '' then more[mark] = more[mark] + addDistinct(key, source, mark, text, summary.count) end
       end
     end
   end
@@ -103,25 +108,25 @@ local function whyList(key)
     return entry
   end
   for field, value in pairs(readHash(key)) do
-    local source, kind, text = field:match('^([^|]+)|(%a)|(.*)$')
+    local source, mark, text = field:match('^([^:@/]+)([:@/])(.*)$')
     if source then
       local texts = entryOf(source).texts
-      texts[kind] = texts[kind] or {}
-      table.insert(texts[kind], { text = text, at = tonumber(value) })
+      texts[mark] = texts[mark] or {}
+      table.insert(texts[mark], { text = text, given = tonumber(value) })
     else
       local entry, summary = entryOf(field), readSummary(value)
       entry.count, entry.firstAt, entry.lastAt = summary.count, summary.firstAt, summary.lastAt
-      for letter, name in pairs(MORE_NAMES) do entry[name] = summary.more[letter] > 0 and summary.more[letter] or nil end
+      for mark, name in pairs(MORE_NAMES) do entry[name] = summary.more[mark] > 0 and summary.more[mark] or nil end
     end
   end
   for _, entry in ipairs(list) do
-    for kind, texts in pairs(entry.texts) do
+    for mark, texts in pairs(entry.texts) do
       if #texts > 1 then
-        table.sort(texts, function(a, b) return a.at > b.at or (a.at == b.at and a.text < b.text) end)
+        table.sort(texts, function(a, b) return a.given > b.given or (a.given == b.given and a.text < b.text) end)
       end
       local names = {}
       for i, item in ipairs(texts) do names[i] = item.text end
-      entry[KIND_NAMES[kind]] = names
+      entry[KIND_NAMES[mark]] = names
     end
     entry.texts = nil
   end
@@ -139,22 +144,22 @@ local function coversList(key)
   return json and cjson.decode(json) or {}
 end
 
--- What an unfinished cycle covers goes back to what is owed. When each text was given is not known any more, but in which
--- order, and that all that is owed since came later.
+-- What an unfinished cycle covers goes back to what is owed. With which trigger each text was given is not known any more,
+-- but in which order, and that all that is owed since came later: theirs are 1 and up.
 local function owe(covers, why)
   for _, entry in ipairs(coversList(covers)) do
     local source = entry.source
     local summary = readSummary(redis.call('HGET', why, source))
-      or { count = 0, firstAt = entry.firstAt, lastAt = entry.lastAt, more = { r = 0, a = 0, f = 0 } }
+      or { count = 0, firstAt = entry.firstAt, lastAt = entry.lastAt, more = nothingMore() }
     summary.count = summary.count + entry.count
     summary.firstAt = math.min(summary.firstAt, entry.firstAt)
     summary.lastAt = math.max(summary.lastAt, entry.lastAt)
-    for letter, name in pairs(KIND_NAMES) do
-      summary.more[letter] = summary.more[letter] + (entry[MORE_NAMES[letter]] or 0)
+    for mark, name in pairs(KIND_NAMES) do
+      summary.more[mark] = summary.more[mark] + (entry[MORE_NAMES[mark]] or 0)
       local texts = entry[name] or {}
       for i = #texts, 1, -1 do
-        if redis.call('HEXISTS', why, source .. '|' .. letter .. '|' .. texts[i]) == 0 then
-          summary.more[letter] = summary.more[letter] + addDistinct(why, source, letter, texts[i], entry.lastAt - i + 1)
+        if redis.call('HEXISTS', why, source .. mark .. texts[i]) == 0 then
+          summary.more[mark] = summary.more[mark] + addDistinct(why, source, mark, texts[i], 1 - i)
         end
       end
     end

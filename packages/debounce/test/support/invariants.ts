@@ -20,7 +20,7 @@ export async function expectSound(workspace: TestWorkspace, after = ""): Promise
 
   const hasCycle = state.cycle !== undefined;
   const running = hasCycle && state.retrying === undefined;
-  const owed = state.owedSince !== undefined;
+  const owed = state.owedAt !== undefined;
   const refused = entry.desired !== "running" || entry.runtime === "external" || entry.parentPaused !== undefined;
 
   if (running) {

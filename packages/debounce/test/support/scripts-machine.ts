@@ -62,7 +62,7 @@ export class ScriptsMachine implements Machine {
   async wakeAt(now: number): Promise<number | undefined> {
     const { state, cooldownEndsAt } = await this.#transitions.view(this.#id);
     const number = (text: string | undefined) => (text === undefined ? undefined : Number(text));
-    if (state.owedSince === undefined) return undefined;
+    if (state.owedAt === undefined) return undefined;
     const owed: Owed = {
       dueNowAt: number(state.dueNowAt),
       quietEndsAt: number(state.quietEndsAt),
