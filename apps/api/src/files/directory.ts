@@ -1,6 +1,6 @@
 import fs, { constants, existsSync } from "node:fs";
 import { lstat, mkdir, readdir, realpath } from "node:fs/promises";
-import { promisify } from "node:util";
+import { openDescriptor, statDescriptor, syncDescriptor } from "./descriptors.ts";
 import { failedWith, unless } from "./errors.ts";
 
 /** A name in a directory: bytes where it comes from the disk, where not every name is UTF-8. */
@@ -20,10 +20,6 @@ export type Confinement = "descriptors" | "paths";
 const READ_DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY;
 const NEVER_LED = READ_DIRECTORY | constants.O_NOFOLLOW;
 
-const openDescriptor = promisify(fs.open);
-const statDescriptor = promisify(fs.fstat);
-const syncDescriptor = promisify((descriptor: number, done: fs.NoParamCallback) => fs.fsync(descriptor, done));
-
 /** The strongest this machine has. */
 export const CONFINEMENT: Confinement =
   process.platform === "linux" && existsSync("/proc/self/fd") ? "descriptors" : "paths";
@@ -34,7 +30,7 @@ export const CONFINEMENT: Confinement =
  * Names given to it must be single segments (see segmentsOf). Whoever opens one closes it.
  */
 export class Directory {
-  /** A number and no FileHandle, which can only be closed by way of the thread pool. Undefined once closed. */
+  /** Undefined once closed. */
   #descriptor: number | undefined;
   readonly #location: Buffer;
   readonly #confinement: Confinement;

@@ -1,7 +1,16 @@
 import { randomUUID } from "node:crypto";
-import { type FileHandle, lstat, mkdir, open, rename, rm, rmdir, unlink } from "node:fs/promises";
+import fs from "node:fs";
+import { lstat, mkdir, rename, rm, rmdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import {
+  chmodDescriptor,
+  closeDescriptor,
+  openDescriptor,
+  statDescriptor,
+  syncDescriptor,
+  writeToDescriptor,
+} from "./descriptors.ts";
 import { type Confinement, Directory, isDirectoryRefusal, type Name, using } from "./directory.ts";
 import { unless } from "./errors.ts";
 import { tooLarge } from "./set.ts";
@@ -58,24 +67,26 @@ export class Staging {
    */
   async stage(source: Readable | Buffer, options: StageOptions): Promise<StagedFile> {
     const place = join(this.#path, randomUUID());
-    const handle = await open(place, "wx");
+    const descriptor = await openDescriptor(place, "wx");
+    let bytes = 0;
     try {
-      let bytes = 0;
       for await (const piece of piecesOf(source)) {
         const chunk = typeof piece === "string" ? Buffer.from(piece) : piece;
         bytes += chunk.length;
         if (bytes > options.maxBytes) throw tooLarge(options.path, options.maxBytes);
-        await handle.writeFile(chunk);
+        await writeToDescriptor(descriptor, chunk);
       }
-      if (options.mode !== undefined) await this.#setMode(handle, options.mode);
-      await handle.sync();
-      return { place, bytes };
+      if (options.mode !== undefined) await this.#setMode(descriptor, options.mode);
+      await syncDescriptor(descriptor);
     } catch (error) {
+      // What matters is why it failed.
+      await closeDescriptor(descriptor).catch(() => {});
       await rm(place, { force: true });
       throw error;
-    } finally {
-      await handle.close();
     }
+    // All of it is on disk: closing waits for nothing.
+    fs.closeSync(descriptor);
+    return { place, bytes };
   }
 
   /** Removes a staged file, unless it was put in place. */
@@ -93,9 +104,9 @@ export class Staging {
   }
 
   /** Most files have the bits that every new one gets: there is nothing to change then. */
-  async #setMode(handle: FileHandle, mode: number): Promise<void> {
-    this.#usualMode ??= (await handle.stat()).mode & 0o777;
-    if (mode !== this.#usualMode) await handle.chmod(mode);
+  async #setMode(descriptor: number, mode: number): Promise<void> {
+    this.#usualMode ??= (await statDescriptor(descriptor)).mode & 0o777;
+    if (mode !== this.#usualMode) await chmodDescriptor(descriptor, mode);
   }
 
   async #open(): Promise<Directory> {

@@ -79,7 +79,7 @@ describe("replacing all", () => {
   test("that fails while it is staged leaves the old set, and nothing staged", async () => {
     const made = await scratch();
     await made.files.replaceAll(WS, OLD);
-    await failSync(3);
+    failSync(3);
     await expect(made.files.replaceAll(WS, NEW)).rejects.toThrow("no space left");
     expect(await made.contents()).toEqual(OLD);
     expect(await made.staged()).toEqual([]);
@@ -89,7 +89,7 @@ describe("replacing all", () => {
     const made = await scratch();
     await made.files.replaceAll(WS, OLD);
     // The three files are synced while they are staged; what fails is the first directory, with all files in place.
-    await failSync(4);
+    failSync(4);
     await expect(made.files.replaceAll(WS, NEW)).rejects.toThrow("no space left");
     expect(await made.contents()).toEqual({ ...OLD, ...NEW });
     await made.files.replaceAll(WS, NEW);

@@ -81,7 +81,7 @@ describe("writing", () => {
   test("makes a directory anew that went while the bytes were synced", async () => {
     const made = await scratch();
     await made.plant("a/b/x", "old");
-    await onNextSync(() => fs.rmSync(made.at("a"), { recursive: true }));
+    onNextSync(() => fs.rmSync(made.at("a"), { recursive: true }));
     await made.files.write(WS, "a/b/x", Buffer.from("new"));
     expect(await made.contents()).toEqual({ "a/b/x": "new" });
   });
@@ -110,7 +110,7 @@ describe("writing", () => {
 
   test("has synced the bytes before they get their name, and every directory on the way, when it resolves", async () => {
     const made = await scratch();
-    const synced = await recordSyncs();
+    const synced = recordSyncs();
     await made.files.write(WS, "a/b/x", Buffer.from("x"));
     const inodes = [];
     for (const path of ["a/b/x", "..", "", "a", "a/b"]) inodes.push((await stat(made.at(path))).ino);
@@ -123,7 +123,7 @@ describe("writing", () => {
     await made.plant("a/x", "x");
     await made.plant("a/y", "y");
     const { ino } = await stat(made.at("a"));
-    const synced = await recordSyncs();
+    const synced = recordSyncs();
     await made.files.remove(WS, "a/x");
     expect(synced).toEqual([ino]);
   });
@@ -155,7 +155,7 @@ describe("a write that fails", () => {
   ])("in sync %i, %s, leaves one whole version, and nothing open or staged", async (nth, _, content) => {
     const made = await scratch();
     await made.files.write(WS, "a/x", Buffer.from("old"));
-    await failSync(nth);
+    failSync(nth);
     await expect(made.files.write(WS, "a/x", Buffer.from("new"))).rejects.toThrow("no space left");
     expect(await made.contents()).toEqual({ "a/x": content });
   });
