@@ -109,7 +109,7 @@ async function runAndEnd(
     { outcome: what, durationMs, dueAt, error },
     `cycle ${cycleId} ended: ${what}`,
   );
-  // With nothing to look for there is no need to look: what a trigger makes due from here on has a hint, all else the
-  // sweep finds. After a handover the loop ends with a hint, for the worker is closing: another takes the cycle over at once.
+  // With nothing to look for there is no need to look: what makes it due from here on gives a hint. After a handover the
+  // loop ends with a hint, for the worker is closing: another takes the cycle over at once.
   return dueAt !== undefined;
 }

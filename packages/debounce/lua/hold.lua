@@ -3,16 +3,20 @@
 -- Uses: clock hash state schedule events
 -- KEYS: workspace state startedAt due phases events activity
 -- ARGV: id holdMs actor reason activityTtlMs now
--- Reply: {'held', heldUntil} | {'unknown'}
+-- Reply: {'held', dueAt|'', hintId|'', now, heldUntil} | {'unknown'}
+-- Reply: a hint where it takes the place of a longer hold
 -- Events: WORKSPACE_HELD
 
 local now = clock()
 local workspace = readHash(K.workspace)
 if not workspace.desired then return { 'unknown' } end
 local state = readState()
+local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
+local before = wakeOf(state, workspace, cooldownEndsAt, now)
 local heldUntil = now + tonumber(A.holdMs)
 set(state, { heldUntil = heldUntil, heldBy = A.actor })
 clearFields(state, { 'overrideHold' })
-schedule(A.id, state, workspace, tonumber(redis.call('GET', K.startedAt) or nil), now)
+local wake = schedule(A.id, state, workspace, cooldownEndsAt, now)
 emit(A.id, 'WORKSPACE_HELD', now, { actor = A.actor, reason = A.reason ~= '' and A.reason or nil, held_until = heldUntil })
-return { 'held', heldUntil }
+local dueAt, hintId = woken(state, before, wake, now)
+return { 'held', dueAt, hintId, now, heldUntil }

@@ -3,16 +3,19 @@
 -- KEYS: workspace state startedAt due phases
 -- ARGV: id paused orphanOf activityTtlMs now
 -- `orphanOf`: a parent that is gone; the workspace has none any more, unless it has got another one. '' = none is gone
--- Reply: {'marked'} | {'unknown'}
+-- Reply: {'marked', dueAt|'', hintId|'', now} | {'unknown'}
 
 local now = clock()
 if redis.call('EXISTS', K.workspace) == 0 then return { 'unknown' } end
+local workspace = readHash(K.workspace)
 if A.orphanOf ~= '' then
-  if redis.call('HGET', K.workspace, 'parentId') ~= A.orphanOf then return { 'marked' } end
+  if workspace.parentId ~= A.orphanOf then return { 'marked', '', '', now } end
   redis.call('HDEL', K.workspace, 'parentId')
 end
-if A.paused == '1' then redis.call('HSET', K.workspace, 'parentPaused', 1) else redis.call('HDEL', K.workspace, 'parentPaused') end
 local state = readState()
+local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
+local before = wakeOf(state, workspace, cooldownEndsAt, now)
+if A.paused == '1' then redis.call('HSET', K.workspace, 'parentPaused', 1) else redis.call('HDEL', K.workspace, 'parentPaused') end
+workspace.parentPaused = A.paused == '1' and '1' or nil
 clearFields(state, { 'windowAnswers' })
-schedule(A.id, state, readHash(K.workspace), tonumber(redis.call('GET', K.startedAt) or nil), now)
-return { 'marked' }
+return { 'marked', woken(state, before, schedule(A.id, state, workspace, cooldownEndsAt, now), now) }

@@ -3,20 +3,22 @@
 -- KEYS: workspace workspaces state startedAt due phases
 -- ARGV: id fields activityTtlMs now
 -- `fields`: JSON object of strings; an empty string removes the field
--- Reply: {'created'} | {'updated'} | {'removing'}
+-- Reply: {'created'} | {'updated', dueAt|'', hintId|'', now} | {'removing'}
 
 local now = clock()
-local desired = redis.call('HGET', K.workspace, 'desired')
-if desired == 'removed' then return { 'removing' } end
+local before = readHash(K.workspace)
+if before.desired == 'removed' then return { 'removing' } end
 for field, value in pairs(cjson.decode(A.fields)) do
   if value == '' then redis.call('HDEL', K.workspace, field) else redis.call('HSET', K.workspace, field, value) end
 end
-if desired then
+if before.desired then
   -- What is owed waits while the runtime is external, and no longer once it is not.
   local state = readState()
+  local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
+  local wakeBefore = wakeOf(state, before, cooldownEndsAt, now)
   clearFields(state, { 'windowAnswers' })
-  schedule(A.id, state, readHash(K.workspace), tonumber(redis.call('GET', K.startedAt) or nil), now)
-  return { 'updated' }
+  local wake = schedule(A.id, state, readHash(K.workspace), cooldownEndsAt, now)
+  return { 'updated', woken(state, wakeBefore, wake, now) }
 end
 redis.call('HSET', K.workspace, 'desired', 'running', 'createdAt', now)
 redis.call('ZADD', K.workspaces, 0, A.id)

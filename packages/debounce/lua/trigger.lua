@@ -197,8 +197,7 @@ if isOwed then
   local coalesced = decision == 'coalesced' or restDecision == 'coalesced'
   local tell = coalesced and not state.told
   if tell then setField(state, 'told', '1') end
-  -- Whoever waits for an earlier due time looks again then; for a sooner one somebody must be told. What came into `due`
-  -- without a hint, because a refusal was lifted or a hold cut short, is the sweep's.
+  -- Whoever waits for an earlier due time looks again then; for a sooner one somebody must be told.
   if due and not state.cycle and (superseded == 1 or not dueAtFirst or due < dueAtFirst) then hintId = state.generation end
   -- Of the trigger that the cycle is due for: the first, or the one that brings it forward.
   if texts.trace and (hintId ~= '' or not state.trace) then setField(state, 'trace', texts.trace) end

@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import type { Cluster, Redis } from "ioredis";
 import { Batcher } from "./batcher.ts";
 import { fromRedis, IdempotencyConflictError, InvalidWorkspaceIdError, UnknownSourceError } from "./errors.ts";
-import type { Hint } from "./hint.ts";
+import { type Hint, hintOf } from "./hint.ts";
 import { createKeySpace, type KeySpace } from "./keys.ts";
 import type { Observer } from "./observer.ts";
 import { POLICIES, type Policy } from "./policy.ts";
@@ -250,14 +250,8 @@ export class RestartCoordinator {
     const batch = new TriggerBatch(id, requests, { choice, nonce, trace: this.#traceparent?.() });
     const reply = await this.transitions.trigger(batch);
     if (reply.kind === "conflict") throw new IdempotencyConflictError(idempotency?.key ?? "");
-    if (reply.hintId !== undefined && reply.dueAt !== undefined) {
-      this.#hint({
-        workspaceId: id,
-        dueAt: reply.dueAt,
-        delayMs: Math.max(0, reply.dueAt - reply.now),
-        hintId: reply.hintId,
-      });
-    }
+    const hint = hintOf(id, reply);
+    if (hint !== undefined) this.#hint(hint);
     return receiptsOf(id, source, requests.length, reply);
   }
 

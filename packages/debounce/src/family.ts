@@ -4,6 +4,7 @@
  */
 import type { Cluster, Redis } from "ioredis";
 import { fromRedis } from "./errors.ts";
+import { type Hint, hintOf } from "./hint.ts";
 import type { KeySpace } from "./keys.ts";
 import type { Transitions } from "./transitions.ts";
 
@@ -13,11 +14,13 @@ export class Family {
   readonly #redis: Redis | Cluster;
   readonly #keys: KeySpace;
   readonly #transitions: Transitions;
+  readonly #hint: (hint: Hint) => void;
 
-  constructor(redis: Redis | Cluster, keys: KeySpace, transitions: Transitions) {
+  constructor(redis: Redis | Cluster, keys: KeySpace, transitions: Transitions, hint: (hint: Hint) => void) {
     this.#redis = redis;
     this.#keys = keys;
     this.#transitions = transitions;
+    this.#hint = hint;
   }
 
   /** Registered children, by id. */
@@ -72,7 +75,7 @@ export class Family {
   /** To be called after the entry has named its parent: a pause that came in between has seen the child, or is seen here. */
   async settle(id: string, parentId: string | undefined): Promise<void> {
     const parent = parentId === undefined ? undefined : (await this.#transitions.view(parentId)).workspace;
-    await this.#transitions.markParent({ id, paused: parent !== undefined && isPaused(parent) });
+    await this.#mark({ id, paused: parent !== undefined && isPaused(parent) });
     await this.markDescendants(id);
   }
 
@@ -81,7 +84,7 @@ export class Family {
     if (depth > DEEPEST) return;
     const { workspace } = await this.#transitions.view(id);
     for (const child of await this.children(id)) {
-      await this.#transitions.markParent({ id: child, paused: isPaused(workspace) });
+      await this.#mark({ id: child, paused: isPaused(workspace) });
       await this.markDescendants(child, depth + 1);
     }
   }
@@ -89,13 +92,20 @@ export class Family {
   /** Takes a workspace that goes out of its family: its children have no parent then, and no paused ancestor. */
   async leave(id: string): Promise<void> {
     for (const orphan of await this.children(id)) {
-      await this.#transitions.markParent({ id: orphan, paused: false, orphanOf: id });
+      await this.#mark({ id: orphan, paused: false, orphanOf: id });
       await this.markDescendants(orphan);
     }
     const { parentId } = (await this.#transitions.view(id)).workspace;
     if (parentId !== undefined)
       await this.#ask((redis) => redis.srem(this.#keys.forWorkspace("children", parentId), id));
     await this.#ask((redis) => redis.del(this.#keys.forWorkspace("children", id)));
+  }
+
+  async #mark(call: { id: string; paused: boolean; orphanOf?: string }): Promise<void> {
+    const reply = await this.#transitions.markParent(call);
+    // What was owed meanwhile may be due.
+    const hint = reply.kind === "marked" ? hintOf(call.id, reply) : undefined;
+    if (hint !== undefined) this.#hint(hint);
   }
 
   async #ask<Result>(command: (redis: Redis | Cluster) => Promise<Result>): Promise<Result> {

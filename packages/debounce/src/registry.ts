@@ -2,7 +2,7 @@
 import type { Cluster, Redis } from "ioredis";
 import { fromRedis } from "./errors.ts";
 import { Family } from "./family.ts";
-import type { Hint } from "./hint.ts";
+import { type Hint, hintOf } from "./hint.ts";
 import type { KeySpace } from "./keys.ts";
 import type { Snapshot } from "./transition-types.ts";
 import type { Transitions } from "./transitions.ts";
@@ -79,7 +79,7 @@ export class Registry {
     this.#redis = redis;
     this.#keys = keys;
     this.#transitions = transitions;
-    this.#family = new Family(redis, keys, transitions);
+    this.#family = new Family(redis, keys, transitions, hint);
     this.#hint = hint;
     this.#describe = describe;
   }
@@ -98,9 +98,11 @@ export class Registry {
       if (parentId === id || ancestry.includes(id)) return { kind: "parent-loop", parentId };
       await this.#family.expect(parentId, id);
     }
-    const kind = await this.#transitions.register({ id, fields });
-    if (entry.parentId !== undefined && kind !== "removing") await this.#family.settle(id, parentId);
-    return { kind };
+    const reply = await this.#transitions.register({ id, fields });
+    const hint = reply.kind === "updated" ? hintOf(id, reply) : undefined;
+    if (hint !== undefined) this.#hint(hint);
+    if (entry.parentId !== undefined && reply.kind !== "removing") await this.#family.settle(id, parentId);
+    return { kind: reply.kind };
   }
 
   /** Registered children, by id. */

@@ -108,14 +108,15 @@ export class Transitions {
     id: string;
     fields: Readonly<Record<string, string>>;
     now?: number;
-  }): Promise<"created" | "updated" | "removing"> {
+  }): Promise<({ readonly kind: "updated" } & Woken) | { readonly kind: "created" | "removing" }> {
     const reply = await this.#run("register", (role) => this.#of(call.id, role), {
       id: call.id,
       fields: JSON.stringify(call.fields),
       activityTtlMs: this.#settings.activityTtlMs,
       now: call.now ?? "",
     });
-    return reply[0] as "created" | "updated" | "removing";
+    if (reply[0] === "updated") return { kind: "updated", ...wokenOf(reply) };
+    return { kind: reply[0] as "created" | "removing" };
   }
 
   async desire(call: {
@@ -173,7 +174,7 @@ export class Transitions {
     actor: string;
     reason?: string | undefined;
     now?: number;
-  }): Promise<{ readonly kind: "held"; readonly heldUntil: number } | { readonly kind: "unknown" }> {
+  }): Promise<({ readonly kind: "held"; readonly heldUntil: number } & Woken) | { readonly kind: "unknown" }> {
     const reply = await this.#run("hold", (role) => this.#of(call.id, role), {
       id: call.id,
       holdMs: call.holdMs,
@@ -181,7 +182,8 @@ export class Transitions {
       activityTtlMs: this.#settings.activityTtlMs,
       now: call.now ?? "",
     });
-    return reply[0] === "held" ? { kind: "held", heldUntil: Number(reply[1]) } : { kind: "unknown" };
+    if (reply[0] === "unknown") return { kind: "unknown" };
+    return { kind: "held", heldUntil: Number(reply[4]), ...wokenOf(reply) };
   }
 
   async release(call: {
@@ -265,7 +267,7 @@ export class Transitions {
     paused: boolean;
     orphanOf?: string;
     now?: number;
-  }): Promise<"marked" | "unknown"> {
+  }): Promise<({ readonly kind: "marked" } & Woken) | { readonly kind: "unknown" }> {
     const reply = await this.#run("parent", (role) => this.#of(call.id, role), {
       id: call.id,
       paused: flag(call.paused),
@@ -273,7 +275,7 @@ export class Transitions {
       activityTtlMs: this.#settings.activityTtlMs,
       now: call.now ?? "",
     });
-    return reply[0] as "marked" | "unknown";
+    return reply[0] === "marked" ? { kind: "marked", ...wokenOf(reply) } : { kind: "unknown" };
   }
 
   #verb(

@@ -1,5 +1,5 @@
 /** What operators do to one workspace's restarts. Every verb is idempotent and recorded with its actor. */
-import type { Hint } from "./hint.ts";
+import { type Hint, hintOf } from "./hint.ts";
 import type { Woken } from "./transition-types.ts";
 import type { Transitions } from "./transitions.ts";
 import type { Rule } from "./vocabulary.ts";
@@ -28,8 +28,11 @@ export class Verbs {
   }
 
   /** Keeps restarts from starting for `holdMs`: triggers pile up, and are owed one cycle when it ends. */
-  hold(id: string, by: { holdMs: number; actor: string; reason?: string | undefined }): Promise<HoldResult> {
-    return this.#transitions.hold({ id, ...by });
+  async hold(id: string, by: { holdMs: number; actor: string; reason?: string | undefined }): Promise<HoldResult> {
+    const reply = await this.#transitions.hold({ id, ...by });
+    if (reply.kind !== "held") return reply;
+    this.#wake(id, reply);
+    return { kind: "held", heldUntil: reply.heldUntil };
   }
 
   async release(id: string, by: { actor: string }): Promise<ReleaseResult> {
@@ -52,8 +55,8 @@ export class Verbs {
     return this.#transitions.cancel({ id, ...by });
   }
 
-  #wake(workspaceId: string, { dueAt, hintId, now }: Woken): void {
-    if (dueAt === undefined || hintId === undefined) return;
-    this.#hint({ workspaceId, dueAt, delayMs: Math.max(0, dueAt - now), hintId });
+  #wake(workspaceId: string, woken: Woken): void {
+    const hint = hintOf(workspaceId, woken);
+    if (hint !== undefined) this.#hint(hint);
   }
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
 import type { Hint } from "../src/hint.ts";
 import { POLICIES } from "../src/policy.ts";
+import type { WorkspaceEntry } from "../src/registry.ts";
 import { expectSound } from "./support/invariants.ts";
 import { useRedis } from "./support/redis.ts";
 import { ACTIVITY_TTL_MS, at, type TestWorkspace, useWorkspaces } from "./support/workspace.ts";
@@ -12,7 +13,7 @@ const MINUTE = 60_000;
 
 async function held(): Promise<TestWorkspace> {
   const one = await workspace();
-  expect(await one.at(0).hold(MINUTE)).toEqual({ kind: "held", heldUntil: at(MINUTE) });
+  expect(await one.at(0).hold(MINUTE)).toMatchObject({ kind: "held", heldUntil: at(MINUTE) });
   return one;
 }
 
@@ -179,4 +180,62 @@ test("through the coordinator, an operator's verbs enqueue the hints they need",
   expect(hints.at(-1)).toMatchObject({ delayMs: 0 });
   await coordinator.verbs.flush("hinted", { actor: "ann" });
   expect(new Set(hints.map(({ hintId }) => hintId)).size, "no two hints are the same").toBe(3);
+});
+
+describe("through the coordinator, what brings an owed restart forward hints", () => {
+  const hintsOf = (id: string) => hints.filter(({ workspaceId }) => workspaceId === id);
+  const hints: Hint[] = [];
+  const coordinator = new RestartCoordinator({
+    redis: own.redis,
+    prefix: own.prefix,
+    policy: POLICIES.default,
+    onDue: (hint) => hints.push(hint),
+  });
+  const owed = async (id: string, entry: WorkspaceEntry = {}) => {
+    await coordinator.registry.register(id, entry);
+    await coordinator.trigger(id, { source: "file-write" });
+    expect(hintsOf(id), "that of the trigger").toHaveLength(1);
+  };
+
+  test("a hold that is cut short", async () => {
+    await owed("cut-short");
+    await coordinator.verbs.hold("cut-short", { holdMs: 2 * MINUTE, actor: "ann" });
+    expect(hintsOf("cut-short"), "who holds it back hints nobody").toHaveLength(1);
+    await coordinator.verbs.hold("cut-short", { holdMs: 5_000, actor: "ann" });
+    const [, second] = hintsOf("cut-short");
+    expect(second?.delayMs).toBeGreaterThan(4_000);
+    expect(second?.delayMs).toBeLessThanOrEqual(5_000);
+  });
+
+  test("a runtime that is external no more", async () => {
+    await owed("external");
+    await coordinator.registry.register("external", { runtime: "external" });
+    await coordinator.registry.register("external", { name: "Renamed" });
+    expect(hintsOf("external")).toHaveLength(1);
+    await coordinator.registry.register("external", { runtime: null });
+    expect(hintsOf("external")).toMatchObject([{}, { delayMs: 0 }]);
+    await coordinator.registry.register("external", { name: "Renamed again" });
+    expect(hintsOf("external"), "nothing has become sooner").toHaveLength(2);
+  });
+
+  test("an ancestor that is paused no more, or has gone", async () => {
+    await coordinator.registry.register("ancestor", {});
+    await owed("descendant", { parentId: "ancestor" });
+    await coordinator.registry.desire("ancestor", "paused", { actor: "ann" });
+    expect(hintsOf("descendant")).toHaveLength(1);
+    await coordinator.registry.desire("ancestor", "running", { actor: "ann" });
+    expect(hintsOf("descendant")).toMatchObject([{}, { delayMs: 0 }]);
+    await coordinator.registry.desire("ancestor", "paused", { actor: "ann" });
+    await coordinator.registry.forget("ancestor", { actor: "ann" }, coordinator.sources);
+    expect(hintsOf("descendant")).toMatchObject([{}, {}, { delayMs: 0 }]);
+  });
+
+  test("but not while a cycle runs: its end looks", async () => {
+    const one = await workspace();
+    await one.at(0).trigger("file-write");
+    await one.begun();
+    await one.trigger("manual");
+    await one.hold(2 * MINUTE);
+    expect(await one.hold(1_000)).toMatchObject({ kind: "held", hintId: undefined });
+  });
 });

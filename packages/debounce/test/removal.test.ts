@@ -101,7 +101,7 @@ describe("a removed workspace leaves no key", () => {
     for (const verb of [one.hold(1), one.release(), one.flush(), one.cancel(), one.desire("paused")]) {
       expect(await verb).toEqual({ kind: "unknown" });
     }
-    expect(await one.markParent(true)).toBe("unknown");
+    expect(await one.markParent(true)).toEqual({ kind: "unknown" });
     expect(await one.forget()).toBe("unknown");
     expect(await traces(one)).toEqual([]);
   });
@@ -126,7 +126,7 @@ describe("a workspace that is being removed", () => {
   test("cannot be registered, paused or resumed, nor removed twice", async () => {
     const one = await workspace();
     expect(await one.desire("removed")).toMatchObject({ kind: "accepted" });
-    expect(await one.register({ name: "again" })).toBe("removing");
+    expect(await one.register({ name: "again" })).toEqual({ kind: "removing" });
     expect(await one.desire("running")).toEqual({ kind: "removing" });
     expect(await one.desire("removed")).toMatchObject({ kind: "unchanged" });
     expect((await one.state()).name).toBeUndefined();
@@ -168,7 +168,7 @@ test("a workspace of the same name registered afterwards starts clean, with high
   const before = await one.state();
   const token = one.attempt?.fencingToken ?? Infinity;
   await registry.forget(one.id, { actor: "ann" }, sources);
-  expect(await one.at(200_000).register()).toBe("created");
+  expect(await one.at(200_000).register()).toEqual({ kind: "created" });
   expect((await one.state()).restart).toMatchObject({ phase: "idle", why: [], lastCycle: undefined, generation: 0 });
   expect(await one.events()).toEqual([]);
   const reply = await one.trigger("file-write", { idempotencyKey: "k", idempotencyBody: "other" });

@@ -20,3 +20,10 @@ local function schedule(id, state, workspace, cooldownEndsAt, now)
   end
   return wake
 end
+
+-- As a reply tells it: when somebody must look now, and the hint to give where that is sooner than it was before. Whoever
+-- runs a cycle looks at its end without one.
+local function woken(state, before, wake, now)
+  local isSooner = wake and not isRunning(state) and (not before or wake < before)
+  return wake or '', isSooner and 's' .. digits(now) or '', now
+end
