@@ -18,5 +18,5 @@ set(state, { heldUntil = heldUntil, heldBy = A.actor })
 clearFields(state, { 'overrideHold' })
 local wake = schedule(A.id, state, workspace, cooldownEndsAt, now)
 emit(A.id, 'WORKSPACE_HELD', now, { actor = A.actor, reason = A.reason ~= '' and A.reason or nil, held_until = heldUntil })
-local dueAt, hintId = woken(state, before, wake, now)
+local dueAt, hintId = woken(before, wake, now)
 return { 'held', dueAt, hintId, now, heldUntil }

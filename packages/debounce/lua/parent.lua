@@ -18,4 +18,4 @@ local before = wakeOf(state, workspace, cooldownEndsAt, now)
 if A.paused == '1' then redis.call('HSET', K.workspace, 'parentPaused', 1) else redis.call('HDEL', K.workspace, 'parentPaused') end
 workspace.parentPaused = A.paused == '1' and '1' or nil
 clearFields(state, { 'windowAnswers' })
-return { 'marked', woken(state, before, schedule(A.id, state, workspace, cooldownEndsAt, now), now) }
+return { 'marked', woken(before, schedule(A.id, state, workspace, cooldownEndsAt, now), now) }

@@ -18,7 +18,7 @@ if before.desired then
   local wakeBefore = wakeOf(state, before, cooldownEndsAt, now)
   clearFields(state, { 'windowAnswers' })
   local wake = schedule(A.id, state, readHash(K.workspace), cooldownEndsAt, now)
-  return { 'updated', woken(state, wakeBefore, wake, now) }
+  return { 'updated', woken(wakeBefore, wake, now) }
 end
 redis.call('HSET', K.workspace, 'desired', 'running', 'createdAt', now)
 redis.call('ZADD', K.workspaces, 0, A.id)

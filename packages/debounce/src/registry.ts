@@ -99,9 +99,10 @@ export class Registry {
       await this.#family.expect(parentId, id);
     }
     const reply = await this.#transitions.register({ id, fields });
+    if (entry.parentId !== undefined && reply.kind !== "removing") await this.#family.settle(id, parentId);
+    // Not before a new parent's pause is marked.
     const hint = reply.kind === "updated" ? hintOf(id, reply) : undefined;
     if (hint !== undefined) this.#hint(hint);
-    if (entry.parentId !== undefined && reply.kind !== "removing") await this.#family.settle(id, parentId);
     return { kind: reply.kind };
   }
 

@@ -29,7 +29,8 @@ export function parseWhy(fields: Readonly<Record<string, string>>): CoveredSourc
     texts.set(source, entry);
     entry[mark as Mark].push([text, Number(value)]);
   }
-  const newestFirst = (given: [string, number][] = []) => given.sort((a, b) => b[1] - a[1]).map(([text]) => text);
+  const newestFirst = (given: [string, number][] = []) =>
+    given.sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([text]) => text);
   return summaries
     .map(([source, summary]) => {
       const [count = 0, firstAt = 0, span = 0, moreReasons = 0, moreActors = 0, moreFiles = 0] = summary

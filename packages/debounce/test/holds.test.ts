@@ -230,6 +230,19 @@ describe("through the coordinator, what brings an owed restart forward hints", (
     expect(hintsOf("descendant")).toMatchObject([{}, {}, { delayMs: 0 }]);
   });
 
+  test("under a new parent that is paused, only once that is marked: nobody begins in between", async () => {
+    const marks: Promise<string | null>[] = [];
+    const registryKey = own.keys.forWorkspace("workspace", "adopted");
+    const onDue = () => marks.push(own.redis.hget(registryKey, "parentPaused"));
+    const { registry } = new RestartCoordinator({ redis: own.redis, prefix: own.prefix, onDue });
+    await coordinator.registry.register("paused", {});
+    await coordinator.registry.desire("paused", "paused", { actor: "ann" });
+    await owed("adopted");
+    await registry.register("adopted", { runtime: "external" });
+    await registry.register("adopted", { runtime: null, parentId: "paused" });
+    expect(await Promise.all(marks)).toEqual(["1"]);
+  });
+
   test("but not while a cycle runs: its end looks", async () => {
     const one = await workspace();
     await one.at(0).trigger("file-write");

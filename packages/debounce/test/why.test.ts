@@ -93,15 +93,26 @@ describe("the why of what is owed", () => {
 
   test("takes a reason as it is, whatever characters it is made of", async () => {
     const one = await workspace();
-    const reasons = ["a|b|c", "||", "{}", '"quoted"', "back\\slash", "näher 🎉", "count", "%d", "file-write|count"];
-    for (const [i, reason] of reasons.entries())
-      await one.at(i).trigger("file-write", { reasons: [reason], actors: [reason] });
-    const newestFirst = [...reasons].reverse();
-    expect((await one.state()).restart.why).toMatchObject([{ count: 9, reasons: newestFirst, actors: newestFirst }]);
-    const { covers } = await one.at(100_000).begun();
-    expect(covers).toMatchObject([{ source: "file-write", count: 9, reasons: newestFirst, actors: newestFirst }]);
+    const marks = [":", "@", "/", "a:b", "x@y", "/etc/x", "p/q@r:s", "file-write", "file-write:count"];
+    const texts = [...marks, "a|b|c", "{}", '"quoted"', "back\\slash", "näher 🎉", "count", "%d"];
+    for (const [i, text] of texts.entries()) {
+      await one.at(i).trigger("file-write", { reasons: [text], actors: [text], files: [text] });
+    }
+    const all = [...texts].reverse();
+    const told = [{ source: "file-write", count: texts.length, reasons: all, actors: all, files: all }];
+    expect((await one.state()).restart.why).toMatchObject(told);
+    expect((await one.at(100_000).begun()).covers).toMatchObject(told);
     await one.end("failed", { retryable: false });
-    expect((await one.state()).restart.why).toMatchObject([{ count: 9, reasons: newestFirst, actors: newestFirst }]);
+    expect((await one.state()).restart.why).toMatchObject(told);
+  });
+
+  test("tells the newest first also of those that came in one call", async () => {
+    const one = await workspace();
+    await one.trigger("file-write", { reasons: ["first"] });
+    await one.trigger("file-write", { count: 3, reasons: ["z", "a", "m"], files: ["4", "3", "2", "1"] });
+    const told = [{ count: 4, reasons: ["m", "a", "z", "first"], files: ["1", "2", "3", "4"] }];
+    expect((await one.state()).restart.why).toMatchObject(told);
+    expect((await one.at(100_000).begun()).covers).toMatchObject(told);
   });
 });
 

@@ -1,6 +1,6 @@
 /**
  * Calls on plain file descriptors: numbers and no FileHandle, which can only be closed by way of the thread pool. Whoever
- * opens one closes it, `fs.closeSync` where nothing was written that is not on disk, for then closing waits for nothing.
+ * opens one closes it: a directory with `fs.closeSync`, which waits for nothing; a file may wait for its server.
  */
 import fs from "node:fs";
 import { promisify } from "node:util";

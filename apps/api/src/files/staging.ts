@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import fs from "node:fs";
 import { lstat, mkdir, rename, rm, rmdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -67,9 +66,18 @@ export class Staging {
    */
   async stage(source: Readable | Buffer, options: StageOptions): Promise<StagedFile> {
     const place = join(this.#path, randomUUID());
-    const descriptor = await openDescriptor(place, "wx");
-    let bytes = 0;
     try {
+      return { place, bytes: await this.#write(place, source, options) };
+    } catch (error) {
+      await rm(place, { force: true });
+      throw error;
+    }
+  }
+
+  async #write(place: string, source: Readable | Buffer, options: StageOptions): Promise<number> {
+    const descriptor = await openDescriptor(place, "wx");
+    try {
+      let bytes = 0;
       for await (const piece of piecesOf(source)) {
         const chunk = typeof piece === "string" ? Buffer.from(piece) : piece;
         bytes += chunk.length;
@@ -78,15 +86,10 @@ export class Staging {
       }
       if (options.mode !== undefined) await this.#setMode(descriptor, options.mode);
       await syncDescriptor(descriptor);
-    } catch (error) {
-      // What matters is why it failed.
-      await closeDescriptor(descriptor).catch(() => {});
-      await rm(place, { force: true });
-      throw error;
+      return bytes;
+    } finally {
+      await closeDescriptor(descriptor);
     }
-    // All of it is on disk: closing waits for nothing.
-    fs.closeSync(descriptor);
-    return { place, bytes };
   }
 
   /** Removes a staged file, unless it was put in place. */

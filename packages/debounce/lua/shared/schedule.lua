@@ -21,9 +21,9 @@ local function schedule(id, state, workspace, cooldownEndsAt, now)
   return wake
 end
 
--- As a reply tells it: when somebody must look now, and the hint to give where that is sooner than it was before. Whoever
--- runs a cycle looks at its end without one.
-local function woken(state, before, wake, now)
-  local isSooner = wake and not isRunning(state) and (not before or wake < before)
-  return wake or '', isSooner and 's' .. digits(now) or '', now
+-- As a reply tells it: when somebody must look now, and the hint to give where that is sooner than it was before. With a
+-- cycle running it is its lease's end, before and after.
+local function woken(before, wake, now)
+  local isSooner = wake and (not before or wake < before)
+  return wake or '', isSooner and 'h' .. digits(now) .. '-' .. digits(wake) or '', now
 end

@@ -2,7 +2,8 @@
 -- The why of what is owed is a hash. Of each source one field, its name: 'count first span', and where texts were left
 -- out, ' reasons actors files' of those. `span` is the time from the first trigger to the last. For each distinct text a
 -- field: '<source>:<reason>', '<source>@<actor>' or '<source>/<file>' (a source's name has letters, digits and hyphens). It
--- holds the number of the source's trigger that gave it last, counted from 1: newer is more, whatever the clock did.
+-- holds the number of the source's trigger that gave it last, counted from 1 and as far as known: newer is more, whatever
+-- the clock did.
 -- What a cycle covers is that as JSON, as records and events tell it: it changes no more.
 local DISTINCT_KEPT = 32
 local MARKS = { reason = ':', actor = '@', file = '/' }
@@ -51,12 +52,16 @@ local function addDistinct(key, source, mark, text, given)
   return 1
 end
 
--- What a why already has of a source, and which of these texts.
+-- What a why already has of a source, and which of these texts. `behind`: how many of its kind were given after each.
 local function knownWhy(key, source, texts)
-  local fields = { source }
+  local fields, behind = { source }, { 0 }
   for kind, mark in pairs(MARKS) do
-    for _, text in ipairs(texts[kind] or {}) do
-      if text ~= '' then fields[#fields + 1] = source .. mark .. text end
+    local given = texts[kind] or {}
+    for i, text in ipairs(given) do
+      if text ~= '' then
+        fields[#fields + 1] = source .. mark .. text
+        behind[#fields] = #given - i
+      end
     end
   end
   local values = redis.call('HMGET', key, unpack(fields))
@@ -64,30 +69,32 @@ local function knownWhy(key, source, texts)
   for i = 2, #fields do
     if not values[i] then missing = missing + 1 end
   end
-  return { summary = readSummary(values[1]), fields = fields, missing = missing }
+  return { summary = readSummary(values[1]), fields = fields, behind = behind, missing = missing }
 end
 
--- `texts`: per kind those that are kept, and under `more` how many were left out; `known`: see knownWhy.
+-- `texts`: per kind those that are kept, the newest last, and under `more` how many were left out; `known`: see knownWhy.
 local function addWhy(key, source, count, now, texts, known)
   local summary = known.summary or { count = 0, firstAt = now, lastAt = now, more = nothingMore() }
-  local more = summary.more
+  local more, before = summary.more, summary.count
   -- The clock may have been set back since the first one.
   summary.count, summary.lastAt = summary.count + count, math.max(summary.lastAt, now)
   for kind, left in pairs(texts.more or {}) do
     local mark = MARKS[kind]
     more[mark] = more[mark] + left
   end
+  local function numberOf(followers) return math.max(before + 1, summary.count - followers) end
   local flat = { source, '' }
   -- Most triggers say what others said before, or there is room for all: one call.
   if known.missing == 0 or redis.call('HLEN', key) + known.missing <= DISTINCT_KEPT then
     for i = 2, #known.fields do
       flat[#flat + 1] = known.fields[i]
-      flat[#flat + 1] = digits(summary.count)
+      flat[#flat + 1] = digits(numberOf(known.behind[i]))
     end
   else
     for kind, mark in pairs(MARKS) do
-      for _, text in ipairs(texts[kind] or {}) do
-        if text ~= '' then more[mark] = more[mark] + addDistinct(key, source, mark, text, summary.count) end
+      local given = texts[kind] or {}
+      for i, text in ipairs(given) do
+        if text ~= '' then more[mark] = more[mark] + addDistinct(key, source, mark, text, numberOf(#given - i)) end
       end
     end
   end
