@@ -243,6 +243,18 @@ describe("through the coordinator, what brings an owed restart forward hints", (
     expect(await Promise.all(marks)).toEqual(["1"]);
   });
 
+  test("twice in one millisecond, by two hints: the queue would take one of the same name for the same", async () => {
+    const one = await workspace();
+    await one.at(0).trigger("file-write");
+    await one.hold(5 * MINUTE);
+    const [first, second] = [await one.hold(2 * MINUTE), await one.hold(MINUTE)];
+    expect([first, second]).toMatchObject([
+      { dueAt: at(2 * MINUTE), hintId: expect.any(String) },
+      { dueAt: at(MINUTE), hintId: expect.any(String) },
+    ]);
+    expect(first).not.toMatchObject({ hintId: "hintId" in second ? second.hintId : undefined });
+  });
+
   test("but not while a cycle runs: its end looks", async () => {
     const one = await workspace();
     await one.at(0).trigger("file-write");
