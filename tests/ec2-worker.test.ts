@@ -1,7 +1,7 @@
 /** A whole worker against EC2 as it behaves: what people are told when it fails, and what nobody is ever told. */
 import type { Redis } from "ioredis";
-import { describe, expect } from "vitest";
-import { motoForTests } from "../apps/worker/test/provisioners/ec2/moto.ts";
+import { expect } from "vitest";
+import { describeOn, motoForTests } from "../apps/worker/test/provisioners/ec2/moto.ts";
 import { type Ec2Proxy, startEc2Proxy } from "../apps/worker/test/provisioners/ec2-proxy/proxy.ts";
 import type { Query } from "../apps/worker/test/provisioners/ec2-proxy/query.ts";
 import { type Bench, test } from "./faults/support/bench.ts";
@@ -60,7 +60,7 @@ function worker(bench: Bench, proxy: Ec2Proxy) {
 const eventOf = (bench: Bench, id: string, name: string) =>
   eventually(`${name} of ${id}`, async () => (await bench.events(id, name))[0], WITHIN_MS);
 
-describe.skipIf(moto === undefined)("a worker with EC2", () => {
+describeOn(moto)("a worker with EC2", () => {
   test("tells the workspace, the call, AWS's code and what to do; user data and keys it tells nobody", {
     timeout: 2 * WITHIN_MS,
   }, async ({ useBench, onTestFinished }) => {

@@ -5,7 +5,7 @@ import { CreateVolumeCommand, EC2Client } from "@aws-sdk/client-ec2";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { LaunchCall } from "../../../src/provisioners/ec2/api.ts";
 import { SdkEc2Api } from "../../../src/provisioners/ec2/sdk-api.ts";
-import { motoForTests } from "../ec2/moto.ts";
+import { describeOn, motoForTests } from "../ec2/moto.ts";
 import { awsForTests } from "./aws-for-tests.ts";
 import { type Ec2Proxy, startEc2Proxy } from "./proxy.ts";
 
@@ -20,7 +20,7 @@ const launch = (clientToken: string, type = "t3.micro"): LaunchCall => ({
 });
 const named = (name: string) => expect.objectContaining({ name });
 
-describe.skipIf(moto === undefined)("EC2 as the proxy shows it, on top of moto", () => {
+describeOn(moto)("EC2 as the proxy shows it, on top of moto", () => {
   let proxy: Ec2Proxy;
   let api: SdkEc2Api;
   beforeAll(async () => {

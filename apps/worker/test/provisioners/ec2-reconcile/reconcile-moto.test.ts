@@ -1,16 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { SdkEc2Api } from "../../../src/provisioners/ec2/index.ts";
 import { BatchedEc2Api } from "../../../src/provisioners/ec2/pacing/index.ts";
 import { type Report, reconcile, type WorkspaceRecord } from "../../../src/provisioners/ec2/reconcile.ts";
 import { identityTags } from "../../../src/provisioners/ec2/tags.ts";
-import { motoForTests } from "../ec2/moto.ts";
+import { describeOn, motoForTests } from "../ec2/moto.ts";
 import { awsForTests } from "../ec2-proxy/aws-for-tests.ts";
 import { type Ec2Proxy, startEc2Proxy } from "../ec2-proxy/proxy.ts";
 
 awsForTests();
 const moto = await motoForTests();
 
-describe.skipIf(moto === undefined)("against moto", () => {
+describeOn(moto)("against moto", () => {
   let proxy: Ec2Proxy;
   let sdk: SdkEc2Api;
   beforeAll(async () => {

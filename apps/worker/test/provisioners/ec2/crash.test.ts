@@ -7,13 +7,13 @@ import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import type { Ec2Spec } from "@restart-coordinator/provisioner-specs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Journal, ProvisionerError } from "../../../src/provisioners/provisioner.ts";
 import { type Ec2Proxy, startEc2Proxy } from "../ec2-proxy/proxy.ts";
 import type { DoomedEc2Worker, DoomedLine } from "./doomed-ec2-worker.ts";
 import { Ec2Harness, startEcho } from "./ec2-harness.ts";
 import { Mortal } from "./mortal.ts";
-import { motoForTests } from "./moto.ts";
+import { describeOn, motoForTests } from "./moto.ts";
 import { AWS_ENVIRONMENT } from "./test-settings.ts";
 
 /** Many processes, on a machine that may be busy with other tests. */
@@ -129,7 +129,7 @@ async function dieEverywhere(name: string): Promise<string[]> {
   return died;
 }
 
-describe.skipIf(moto === undefined)("a worker that is killed", () => {
+describeOn(moto)("a worker that is killed", () => {
   it.each([
     ["replace", "PLANNED LAUNCHING LAUNCHED READY CUTOVER TERMINATING OLD_GONE DONE"],
     ["recreate", "PLANNED STOPPING DETACHING TERMINATING OLD_GONE LAUNCHING LAUNCHED ATTACHING READY CUTOVER DONE"],

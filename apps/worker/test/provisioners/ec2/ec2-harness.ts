@@ -16,7 +16,7 @@ import { type Ec2Options, Ec2Provisioner, SdkEc2Api } from "../../../src/provisi
 import { identityTags, TAG } from "../../../src/provisioners/ec2/tags.ts";
 import type { Cycle, Journal, Workspace } from "../../../src/provisioners/provisioner.ts";
 import { idempotent } from "./idempotent-api.ts";
-import { motoForTests } from "./moto.ts";
+import { describeOn, motoForTests } from "./moto.ts";
 import { AWS_ENVIRONMENT, FAST, OWNER } from "./test-settings.ts";
 
 const LIVE = ["pending", "running", "stopping", "stopped"];
@@ -169,17 +169,18 @@ export class Ec2Harness {
   }
 }
 
-/** Moto with what instances need, for the tests of one file; `isThere` is false where there is no moto. */
+/** Moto with what instances need, for the tests of one file, all of them under `describeEc2`. */
 export async function startBench() {
   const moto = await motoForTests();
-  if (moto === undefined) return { isThere: false, harness: undefined as never, echo: undefined as never };
+  const describeEc2 = describeOn(moto);
+  if (moto === undefined) return { describeEc2, harness: undefined as never, echo: undefined as never };
   const [harness, echo] = await Promise.all([Ec2Harness.create(moto.endpoint), startEcho()]);
   afterAll(async () => {
     harness.close();
     echo.close();
     await moto.stop();
   });
-  return { isThere: true, harness, echo };
+  return { describeEc2, harness, echo };
 }
 
 /** Answers every request with its own URL, so with the cycle id once that is in it. */

@@ -1,11 +1,11 @@
 /** Whose instance it is, and how it is taken away. */
 import { TerminateInstancesCommand } from "@aws-sdk/client-ec2";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { startBench } from "./ec2-harness.ts";
 
-const { isThere, harness, echo } = await startBench();
+const { describeEc2, harness, echo } = await startBench();
 
-describe.skipIf(!isThere)("whose instance it is", () => {
+describeEc2("whose instance it is", () => {
   it("finds it by the tags when none is recorded", async () => {
     const workspace = await harness.launched();
     const forgotten = { ...workspace, instance: undefined };
@@ -43,7 +43,7 @@ describe.skipIf(!isThere)("whose instance it is", () => {
   });
 });
 
-describe.skipIf(!isThere)("stop", () => {
+describeEc2("stop", () => {
   it("terminates, and finds nothing to do the second time", async () => {
     const workspace = await harness.launched();
     await harness.provisioner().stop(harness.cycle(workspace, "s1", 2));

@@ -1,12 +1,12 @@
 /** How a launch gets its instance, or says why not. */
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import type { LaunchCall } from "../../../src/provisioners/ec2/api.ts";
 import { startBench } from "./ec2-harness.ts";
 import { awsError, overriding } from "./idempotent-api.ts";
 
-const { isThere, harness } = await startBench();
+const { describeEc2, harness } = await startBench();
 
-describe.skipIf(!isThere)("launching", () => {
+describeEc2("launching", () => {
   it("goes to the next subnet, under a new token, when one has no capacity", async () => {
     const [first, second] = harness.twoSubnets();
     const tokens: string[] = [];

@@ -1,5 +1,6 @@
 import { type Moto, NoMotoError, startMoto } from "@restart-coordinator/dev-moto";
 import { Redis } from "ioredis";
+import { describe } from "vitest";
 import { redisUrl } from "../../../../../tests/setup/shared-redis.ts";
 
 /**
@@ -15,6 +16,12 @@ export async function motoForTests(): Promise<Moto | undefined> {
     return undefined;
   }
 }
+
+/**
+ * What needs EC2 to answer: there is none but moto to test against, so without it this is skipped, and `motoForTests` has
+ * said so. Where the tests must not be skipped, REQUIRE_MOTO=1 has failed them before they come here.
+ */
+export const describeOn = (moto: Moto | undefined) => describe.skipIf(moto === undefined);
 
 const ONE_RUN_MS = 3_600_000;
 

@@ -1,15 +1,15 @@
 /** What is declined before anything is touched. */
 import { ModifyInstanceAttributeCommand } from "@aws-sdk/client-ec2";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import type { Journal, Workspace } from "../../../src/provisioners/provisioner.ts";
 import { startBench } from "./ec2-harness.ts";
 import { awsError, overriding } from "./idempotent-api.ts";
 
-const { isThere, harness } = await startBench();
+const { describeEc2, harness } = await startBench();
 
 const planned = (workspace: Workspace) => harness.cycle(workspace, "c1", 2);
 
-describe.skipIf(!isThere)("the pre-flight", () => {
+describeEc2("the pre-flight", () => {
   it("lets a good restart pass and touches nothing", async () => {
     const workspace = await harness.launched();
     expect(await harness.provisioner().preflight(planned(workspace))).toEqual({ ok: true });

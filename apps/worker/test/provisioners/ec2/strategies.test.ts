@@ -1,17 +1,17 @@
 /** What each strategy does, step by step. */
 import { StopInstancesCommand, TerminateInstancesCommand } from "@aws-sdk/client-ec2";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import type { LaunchCall } from "../../../src/provisioners/ec2/api.ts";
 import { TAG } from "../../../src/provisioners/ec2/tags.ts";
 import { startBench } from "./ec2-harness.ts";
 import { overriding } from "./idempotent-api.ts";
 import { OWNER } from "./test-settings.ts";
 
-const { isThere, harness, echo } = await startBench();
+const { describeEc2, harness, echo } = await startBench();
 
 const stepsOf = (cycle: { journals: ReadonlyArray<{ step: string }> }) => cycle.journals.map(({ step }) => step);
 
-describe.skipIf(!isThere)("replace", () => {
+describeEc2("replace", () => {
   it("launches, tagged and with IMDSv2, before it terminates", async () => {
     const workspace = await harness.launched();
     const cycle = harness.cycle(workspace, "c1", 7);
@@ -105,7 +105,7 @@ describe.skipIf(!isThere)("replace", () => {
   });
 });
 
-describe.skipIf(!isThere)("recreate", () => {
+describeEc2("recreate", () => {
   it("takes the data volumes along", async () => {
     const volumes = [{ id: await harness.volume(), device: "/dev/sdf" }];
     const workspace = await harness.launched({ volumes });
@@ -127,7 +127,7 @@ describe.skipIf(!isThere)("recreate", () => {
   });
 });
 
-describe.skipIf(!isThere)("the strategies that keep the instance", () => {
+describeEc2("the strategies that keep the instance", () => {
   it("stop-start", async () => {
     const workspace = await harness.launched();
     const cycle = harness.cycle(workspace, "c1", 2);
@@ -168,7 +168,7 @@ describe.skipIf(!isThere)("the strategies that keep the instance", () => {
   );
 });
 
-describe.skipIf(!isThere)("a late stop by a paused worker", () => {
+describeEc2("a late stop by a paused worker", () => {
   it("is undone by the start that waits for it", async () => {
     const workspace = await harness.launched();
     let started = 0;
