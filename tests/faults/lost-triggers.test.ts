@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Receipt, RestartCoordinator } from "@restart-coordinator/debounce";
 import { connectRedis, createLogger } from "@restart-coordinator/service";
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
-import { serverBinary, startReplicaOf, startServer } from "./support/local-servers.ts";
+import { eventually } from "./support/eventually.ts";
+import { acknowledged, serverBinary, startReplicaOf, startServer } from "./support/local-servers.ts";
 import { startSentinel } from "./support/sentinel.ts";
 import { slowLineTo } from "./support/slow-line.ts";
 
@@ -13,9 +13,12 @@ import { slowLineTo } from "./support/slow-line.ts";
  */
 const FAILOVERS = Number(process.env.FAILOVERS ?? 0);
 const CALLERS = 16;
-const BUSY_MS = 500;
+/** The load has lasted long enough once each caller has so many receipts, and the replica knows of one. */
+const RECEIPTS_EACH = FAILOVERS === 0 ? 5 : 20;
 
 interface Outcome {
+  /** From the first trigger to the kill, ms. */
+  readonly busyMs: number;
   readonly acknowledged: number;
   readonly lost: number;
 }
@@ -40,7 +43,9 @@ describe.skipIf(serverBinary === undefined)("a failover under load", () => {
           table.push({
             lineMs,
             minReplicas,
-            "acknowledged/s": Math.round(sum(({ acknowledged }) => acknowledged) / ((FAILOVERS * BUSY_MS) / 1_000)),
+            "acknowledged/s": Math.round(
+              sum(({ acknowledged }) => acknowledged) / (sum(({ busyMs }) => busyMs) / 1_000),
+            ),
             "failovers with a loss": outcomes.filter(({ lost }) => lost > 0).length,
             "lost, in all": sum(({ lost }) => lost),
             "lost, at most": Math.max(...outcomes.map(({ lost }) => lost)),
@@ -63,29 +68,37 @@ async function failOverUnderLoad({ lineMs, minReplicas }: { lineMs: number; minR
   const coordinator = new RestartCoordinator({ redis: api, replication: { minReplicas, timeoutMs: 700 } });
   const ids = Array.from({ length: CALLERS }, (_, i) => `w${i}`);
   for (const id of ids) await coordinator.registry.register(id, {});
-  await master.redis.call("WAIT", 1, 10_000);
+  await acknowledged(master);
 
   const newest = new Map<string, Receipt[]>(ids.map((id) => [id, []]));
-  const callers = ids.map(async (id) => {
-    try {
-      for (;;) newest.get(id)?.push(await coordinator.trigger(id, { source: "manual" }));
-    } catch {
-      // The master is gone: whoever got no receipt was promised nothing.
-    }
+  const startedAt = performance.now();
+  const callers = ids.map((id) => {
+    const receipts = newest.get(id) as Receipt[];
+    const ask = async () => receipts.push(await coordinator.trigger(id, { source: "manual" }));
+    const load = (async () => {
+      while (receipts.length < RECEIPTS_EACH) await ask();
+    })();
+    // It goes on until it is refused, for the master is gone: whoever got no receipt was promised nothing.
+    const untilGone = load.then(async () => {
+      for (;;) await ask();
+    });
+    return { load, end: untilGone.catch(() => {}) };
   });
-  // Not to let something happen, but how long the load lasts: what is acknowledged meanwhile is counted, however much it is.
-  await sleep(BUSY_MS);
+  await Promise.allSettled(callers.map(({ load }) => load));
+  const known = new RestartCoordinator({ redis: replica.redis });
+  const knownOf = async (id: string) => (await known.workspace(id))?.restart.generation ?? 0;
+  await eventually("the replica knows of a trigger", async () => (await Promise.all(ids.map(knownOf))).some(Boolean));
+  const busyMs = performance.now() - startedAt;
   await master.kill("SIGKILL");
-  await Promise.all(callers);
+  await Promise.all(callers.map(({ end }) => end));
   expect(await sentinel.masterAfter(master.port)).toBe(replica.port);
 
-  const known = new RestartCoordinator({ redis: replica.redis });
-  let acknowledged = 0;
+  let given = 0;
   let lost = 0;
   for (const [id, receipts] of newest) {
-    const generation = (await known.workspace(id))?.restart.generation ?? 0;
-    acknowledged += receipts.length;
+    const generation = await knownOf(id);
+    given += receipts.length;
     lost += receipts.filter((receipt) => receipt.generation > generation).length;
   }
-  return { acknowledged, lost };
+  return { busyMs, acknowledged: given, lost };
 }

@@ -1,6 +1,6 @@
 /** A Redis Cluster of a test's own: three masters on loopback that share the slots. */
 import { eventually } from "./eventually.ts";
-import { type Server, startServer } from "./local-servers.ts";
+import { acknowledged, type Server, startServer } from "./local-servers.ts";
 
 const SLOTS = 16_384;
 const SIZE = 3;
@@ -39,5 +39,6 @@ export async function addReplica({ nodes: [first] }: TestCluster, master: Server
   await eventually("the replica is in step", async () =>
     /master_link_status:up/.test(await replica.redis.info("replication")),
   );
+  await acknowledged(master);
   return replica;
 }

@@ -48,5 +48,16 @@ export async function startReplicaOf(master: Server, port = master.port): Promis
   await eventually("the replica is in step", async () =>
     /master_link_status:up/.test(await replica.redis.info("replication")),
   );
+  await acknowledged(master);
   return replica;
+}
+
+/**
+ * Resolves once the master's replica has acknowledged all that was written. A master streams nothing to one that has not
+ * acknowledged anything yet, for up to a second after the replica's own word that the link is up.
+ */
+export async function acknowledged({ redis }: Server): Promise<void> {
+  // WAIT is for what its own connection has written, and this is written to replicas, too.
+  await redis.publish("acknowledged", "");
+  await eventually("the replica acknowledges", async () => Number(await redis.call("WAIT", 1, 1_000)) === 1);
 }
