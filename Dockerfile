@@ -5,6 +5,7 @@ FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml .npmrc tsconfig.base.json ./
 # First only what the lockfile's answer depends on: a change of the sources then installs nothing anew.
+COPY packages/redis-scripts/package.json packages/redis-scripts/
 COPY packages/debounce/package.json packages/debounce/
 COPY packages/fleet/package.json packages/fleet/
 COPY packages/service/package.json packages/service/

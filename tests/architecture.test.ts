@@ -22,15 +22,16 @@ function importsOf(text: string): string[] {
 /** What each part may import, besides Node and its own files. Arrows go one way, so that a part can be read by itself. */
 const MAY_IMPORT: Record<string, readonly RegExp[]> = {
   // The coordinator must fit into somebody else's server.
-  "packages/debounce": [/^ioredis$/],
-  "packages/fleet": [/^ioredis$/, /^@restart-coordinator\/debounce$/],
+  "packages/redis-scripts": [/^ioredis$/],
+  "packages/debounce": [/^ioredis$/, /^@restart-coordinator\/redis-scripts$/],
+  "packages/fleet": [/^ioredis$/, /^@restart-coordinator\/(debounce|redis-scripts)$/],
   // What both processes need knows the coordinator, and neither process.
   "packages/service": [
     /^(ioredis|bullmq|pino|pino-pretty|prom-client|zod|yaml|croner|fastest-levenshtein)$/,
     /^(bullmq-otel|@opentelemetry\/.+)$/,
     /^@restart-coordinator\/debounce$/,
   ],
-  "packages/webhooks": [/^(ioredis|pino|standardwebhooks|ipaddr\.js)$/, /^@restart-coordinator\/debounce$/],
+  "packages/webhooks": [/^(ioredis|pino|standardwebhooks|ipaddr\.js)$/, /^@restart-coordinator\/(debounce|redis-scripts)$/],
   "packages/simulator": [/^(commander|csv-parse\/sync|zod)$/, /^@restart-coordinator\/(debounce|service)$/],
   // What both processes check a spec by knows neither a worker nor AWS.
   "packages/provisioner-specs": [/^zod$/],

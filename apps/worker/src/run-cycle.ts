@@ -5,7 +5,6 @@ import {
   CoordinatorUnavailableError,
   type CycleLease,
   CycleStopAskedError,
-  LazyAbort,
   LeaseLostError,
 } from "@restart-coordinator/debounce";
 import type { Logger } from "pino";
@@ -31,17 +30,14 @@ export async function runAttempt(
   logger: Logger,
 ): Promise<AttemptResult | "lost"> {
   const { deadlineMs, handover } = settings;
-  const stop = new LazyAbort();
-  const cycle = new RunningCycle({ lease, stop, onStep: settings.onStep, logger });
+  const stop = new AbortController();
+  const cycle = new RunningCycle({ lease, signal: stop.signal, onStep: settings.onStep, logger });
   const timer = setTimeout(tooLate, deadlineMs, stop, deadlineMs);
-  stop.follow(handover);
-  lease.onLost((reason) => stop.abort(reason));
+  // By hand: on Node 20 a signal that AbortSignal.any made may never fire.
+  const unfollow = [lease.signal, handover].map((signal) => follow(stop, signal));
   try {
-    return await new Promise((resolve, reject) => {
-      act(cycle, lease, provisioner, settings).then(resolve, reject);
-      // A provisioner that does not heed the signal is not waited for: its token is refused once another one was given.
-      stop.onAbort(reject);
-    });
+    // A provisioner that does not heed the signal is not waited for: its token is refused once another one was given.
+    return await Promise.race([act(cycle, lease, provisioner, settings), aborted(stop.signal)]);
   } catch (error) {
     if (lease.isLost || error instanceof LeaseLostError) return "lost";
     // What Redis would not take is no fault of the workspace: the same cycle goes on from its journal.
@@ -53,11 +49,27 @@ export async function runAttempt(
     return { outcome: "failed", error: messageOf(error), retryable, retryAfterMs };
   } finally {
     clearTimeout(timer);
-    stop.unfollow(handover);
+    for (const end of unfollow) end();
   }
 }
 
-function tooLate(stop: LazyAbort, deadlineMs: number): void {
+/** Aborts when the signal does, until what it returns is called. */
+function follow(stop: AbortController, signal: AbortSignal): () => void {
+  const abort = () => stop.abort(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort);
+  return () => signal.removeEventListener("abort", abort);
+}
+
+/** Rejects with the signal's reason once it fires. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
+
+function tooLate(stop: AbortController, deadlineMs: number): void {
   stop.abort(new ProvisionerError(`took longer than ${deadlineMs} ms`, { retryable: true }));
 }
 

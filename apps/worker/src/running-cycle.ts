@@ -1,5 +1,5 @@
 /** One attempt at a cycle, as its provisioner sees it: what it reads, and where it tells what it does. */
-import type { CycleLease, LazyAbort } from "@restart-coordinator/debounce";
+import type { CycleLease } from "@restart-coordinator/debounce";
 import type { Logger } from "pino";
 import { type Cycle, type Journal, ProvisionerError, type Workspace } from "./provisioners/provisioner.ts";
 
@@ -13,7 +13,7 @@ export interface CycleStep {
 export interface RunningCycleParts {
   readonly lease: CycleLease;
   /** What cuts the attempt short. */
-  readonly stop: LazyAbort;
+  readonly signal: AbortSignal;
   readonly onStep: (step: CycleStep) => void;
   readonly logger: Logger;
 }
@@ -43,7 +43,7 @@ export class RunningCycle implements Cycle {
   }
 
   get signal(): AbortSignal {
-    return this.#parts.stop.signal;
+    return this.#parts.signal;
   }
 
   step(name: string, detail: Readonly<Record<string, unknown>> = {}): void {
@@ -58,10 +58,10 @@ export class RunningCycle implements Cycle {
   }
 
   async record(journal: Journal): Promise<void> {
-    const { lease, stop } = this.#parts;
-    stop.throwIfAborted();
+    const { lease, signal } = this.#parts;
+    signal.throwIfAborted();
     await lease.record(encode(journal));
-    stop.throwIfAborted();
+    signal.throwIfAborted();
   }
 }
 

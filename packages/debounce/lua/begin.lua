@@ -1,16 +1,17 @@
 -- Takes the lease of a workspace and begins, takes over or retries a cycle.
 -- `owner` names one call of one worker.
--- Uses: clock hash state policy-choice because due phases why drops events budget digits
+-- Uses: clock hash state policy-choice due phases why drops events budget digits
 -- KEYS: workspace state startedAt due phases hinted why covers journal spent events activity shadow
 -- ARGV: id owner leaseMs cooldownMs budgetCycles budgetDowntimeMs quietHours alternatives activityTtlMs now
 -- `alternatives`: what to put in place of the four before it, see chooseArguments.
 -- Shared: due phases hinted events leaseMs cooldownMs budgetCycles budgetDowntimeMs quietHours alternatives activityTtlMs now
--- Reply: {'idle'}                          nothing is owed that may start by itself
--- Reply: {'busy', leaseEndsAt}             another worker acts
--- Reply: {'not-due', dueAt, hintId, now}   too early; hintId names the hint to enqueue for dueAt
--- Reply: {'begun', how, cycle, generation, attempt, fence, action, startedAt, leaseEndsAt, askedAt, journal|'',
--- Reply:  stopAsked 0|1, now, workspace fields as a flat array, covers as JSON, leftover|'', trace|''}
--- Reply: how: 'new' | 'takeover' | 'retry'; action: 'restart' | 'stop' | 'remove'; askedAt: when the first covered trigger came
+-- Reply: idle
+-- Reply: busy leaseEndsAt
+-- Reply: not-due dueAt hintId now
+-- Reply: begun how cycle generation attempt fence action startedAt leaseEndsAt askedAt journal stopAsked now workspace covers leftover trace
+-- `idle`: nothing is owed that may start by itself. `busy`: another worker acts. `not-due`: `hintId` names the hint for `dueAt`
+-- `how`: new | takeover | retry; `action`: restart | stop | remove; `askedAt`: when the first covered trigger came;
+-- `workspace`: its fields, a flat list; `covers`: JSON; `journal`: of an earlier attempt; `leftover`: of an earlier cycle
 -- Events: WORKSPACE_AUTO_RESTART_FIRED (a new restart), WORKSPACE_PROVISIONING (every attempt at one)
 
 local STEPS_KEPT = 100
@@ -22,27 +23,27 @@ local state = readState()
 chooseArguments(workspace)
 local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
 
-local how
-local budgetUntil = tonumber(state.budgetUntil)
+local how, because
 if isRunning(state) and state.owner == A.owner then
   -- A resent command whose first answer was lost: the lease is the caller's already.
   how = state.how
 elseif isRunning(state) then
-  if ahead(state.leaseEndsAt, now) then return { 'busy', tonumber(state.leaseEndsAt) } end
+  if ahead(state.leaseEndsAt, now) then return R.busy { leaseEndsAt = tonumber(state.leaseEndsAt) } end
   how = 'takeover'
 else
-  -- The budget may be another one since it was last reckoned.
+  -- Told by what held it back until now: the budget may be another one since it was last reckoned.
+  because = select(2, dueOf(state, cooldownEndsAt, now))
   if state.owedAt then reckonBudget(state, now) end
   local wake = wakeOf(state, workspace, cooldownEndsAt, now)
   if not wake or wake > now then
     save()
     if wake then
       redis.call('ZADD', K.due, digits(wake), A.id)
-      return { 'not-due', wake, 'w' .. at, now }
+      return R['not-due'] { dueAt = wake, hintId = 'w' .. at, now = now }
     end
     redis.call('ZREM', K.due, A.id)
     redis.call('ZREM', K.hinted, A.id)
-    return { 'idle' }
+    return R.idle()
   end
   -- A change of the desired state does not wait for a retry: the failed cycle is over, what it covered stays owed.
   if state.retrying and desireOf(state, workspace) then
@@ -59,11 +60,13 @@ local covers
 
 local function reply()
   -- A journal of an earlier cycle that did not end well: not to resume from, but to know what it may have left behind.
-  local journal = redis.call('GET', K.journal) or ''
+  local journal = redis.call('GET', K.journal) or nil
   local own = state.journalOf == state.cycle
-  return { 'begun', how, state.cycle, state.cycleGeneration, state.attempt, state.fence, state.action,
-    state.cycleStartedAt, state.leaseEndsAt, state.askedAt, own and journal or '', state.stopAsked and 1 or 0, at,
-    workspaceFields, covers or coversJson(K.covers) or '[]', own and '' or journal, state.cycleTrace or '' }
+  return R.begun { how = how, cycle = state.cycle, generation = state.cycleGeneration, attempt = state.attempt,
+    fence = state.fence, action = state.action, startedAt = state.cycleStartedAt, leaseEndsAt = state.leaseEndsAt,
+    askedAt = state.askedAt, journal = own and journal, stopAsked = state.stopAsked and 1 or 0, now = at,
+    workspace = workspaceFields, covers = covers or coversJson(K.covers) or '[]', leftover = not own and journal,
+    trace = state.cycleTrace }
 end
 if state.owner == A.owner then
   -- A write, so that a WAIT after this call waits for the first one's, too.
@@ -84,7 +87,6 @@ if how == 'new' then
   changes.action = desired == 'running' and 'restart' or desired == 'removed' and 'remove' or 'stop'
   if changes.action == 'restart' then
     local byPerson = state.ignoreCooldown or state.desireAt
-    local because = becauseOf(state, cooldownEndsAt, budgetUntil)
     -- Everything owed is this cycle's now; what comes from here on is owed anew.
     local list = whyList(K.why)
     if #list > 0 then
@@ -116,7 +118,7 @@ if how == 'new' then
     local dropped, fields = dropsOf(state)
     if dropped then clearFields(state, fields) end
     fired = emitToStream(A.id, 'WORKSPACE_AUTO_RESTART_FIRED', now, withMember(cjson.encode({ cycle = changes.cycle,
-      generation = tonumber(changes.cycleGeneration), auto = not byPerson, because = because,
+      generation = tonumber(changes.cycleGeneration), auto = not byPerson, because = state.desireAt and 'desired' or because,
       asked_at = tonumber(changes.askedAt), dropped = dropped }), 'covers', covers))
   else
     changes.askedAt = state.desireAt
@@ -137,8 +139,6 @@ else
     clearFields(state, { 'steps' })
   end
 end
--- From here on a window alone answers nobody: a write that lands now is told as one.
-clearFields(state, { 'windowAnswers' })
 set(state, changes)
 if how == 'new' and state.action == 'restart' and hasBudget() then
   spend(state.cycle, now, 0)

@@ -2,19 +2,23 @@
 -- Uses: clock hash state schedule why events
 -- KEYS: workspace state startedAt due phases why covers journal lastCycle events activity
 -- ARGV: id actor reason activityTtlMs now
--- Reply: {'canceled', triggers, ended 0|1} | {'stopping', triggers, 0, cycle} | {'nothing-owed'} | {'unknown'}
--- Reply: triggers: how many were owed and are no more; ended: a cycle that waited for its retry is over; 'stopping': a cycle runs and was asked to stop
+-- Reply: canceled triggers ended
+-- Reply: stopping triggers cycle
+-- Reply: nothing-owed
+-- Reply: unknown
+-- `triggers`: how many were owed and are no more; `ended`: 1 = a cycle that waited for its retry is over; `stopping`: a cycle
+-- runs and was asked to stop
 -- Events: WORKSPACE_RESTART_CANCELED
 
 local now = clock()
 local workspace = readHash(K.workspace)
-if not workspace.desired then return { 'unknown' } end
+if not workspace.desired then return R.unknown() end
 local state = readState()
 local running = isRunning(state) and state.action == 'restart'
 -- Asked again, with nothing owed since: it was told, and stops or not.
-if running and state.canceledTo and not state.owedAt then return { 'stopping', 0, 0, state.cycle } end
+if running and state.canceledTo and not state.owedAt then return R.stopping { triggers = 0, cycle = state.cycle } end
 local retrying = state.retrying and state.action == 'restart'
-if not state.owedAt and not running and not retrying then return { 'nothing-owed' } end
+if not state.owedAt and not running and not retrying then return R['nothing-owed']() end
 
 local dropped = whyList(K.why)
 if retrying then
@@ -44,5 +48,5 @@ local payload = { actor = A.actor, generation = generation, observed = not runni
 if A.reason ~= '' then payload.reason = A.reason end
 if #dropped > 0 then payload.canceled = dropped end
 emit(A.id, 'WORKSPACE_RESTART_CANCELED', now, payload)
-if running then return { 'stopping', triggers, 0, state.cycle } end
-return { 'canceled', triggers, retrying and 1 or 0 }
+if running then return R.stopping { triggers = triggers, cycle = state.cycle } end
+return R.canceled { triggers = triggers, ended = retrying and 1 or 0 }

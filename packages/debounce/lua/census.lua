@@ -2,7 +2,8 @@
 -- Uses: clock phase-bands digits
 -- KEYS: workspaces due phases
 -- ARGV: now
--- Reply: {registered, oldestDueAgeMs, phase, count, phase, count, …}; what is in no phase that is told is idle
+-- Reply: counted registered oldestDueAgeMs phases
+-- `phases`: phase and count in turn; what is in no phase that is told is idle
 -- A workspace whose backoff outlives its hold counts as backing off until somebody looks at it.
 
 local now = clock()
@@ -22,9 +23,10 @@ end
 counts.idle = nil
 
 local oldest = redis.call('ZRANGE', K.due, '-inf', now, 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
-local reply = { redis.call('ZCARD', K.workspaces), oldest[2] and now - tonumber(oldest[2]) or 0 }
+local phases = {}
 for phase, number in pairs(counts) do
-  reply[#reply + 1] = phase
-  reply[#reply + 1] = number
+  phases[#phases + 1] = phase
+  phases[#phases + 1] = number
 end
-return reply
+return R.counted { registered = redis.call('ZCARD', K.workspaces), phases = phases,
+  oldestDueAgeMs = oldest[2] and now - tonumber(oldest[2]) or 0 }

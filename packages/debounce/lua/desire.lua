@@ -6,9 +6,12 @@
 -- `from`: what it must be now, else 'mismatch'; '' = anything
 -- `cascadeFrom`: the ancestor that takes it along, '' = asked for itself. A pause then takes what shall run, and a start
 -- gives back what that ancestor's pause took, nothing else.
--- Reply: {'accepted', generation, hintId, waitsFor|''} | {'unchanged', generation} | {'mismatch', desired}
--- Reply: {'unknown'} | {'removing'}
--- Reply: waitsFor: the rule that keeps a start waiting, which begins by itself once that is over
+-- Reply: accepted generation hintId waitsFor
+-- Reply: unchanged generation
+-- Reply: mismatch desired
+-- Reply: unknown
+-- Reply: removing
+-- `waitsFor`: the rule that keeps a start waiting, which begins by itself once that is over
 -- Events: WORKSPACE_PAUSED (hibernated, too), WORKSPACE_RESUMED
 
 local now = clock()
@@ -16,18 +19,18 @@ local workspace = readHash(K.workspace)
 local state = readState()
 local generation = tonumber(state.generation) or 0
 local before = workspace.desired
-if not before then return { 'unknown' } end
+if not before then return R.unknown() end
 local cascades = A.cascadeFrom ~= ''
 if before == A.desired then
   -- Whoever pauses it for itself makes the pause its own.
   if not cascades then redis.call('HDEL', K.workspace, 'pausedBy') end
-  return { 'unchanged', generation }
+  return R.unchanged { generation = generation }
 end
-if before == 'removed' then return { 'removing' } end
-if A.from ~= '' and before ~= A.from then return { 'mismatch', before } end
+if before == 'removed' then return R.removing() end
+if A.from ~= '' and before ~= A.from then return R.mismatch { desired = before } end
 local taken = A.desired == 'paused' and before == 'running' and workspace.runtime ~= 'external'
 local givenBack = A.desired == 'running' and workspace.pausedBy == A.cascadeFrom
-if cascades and not taken and not givenBack then return { 'unchanged', generation } end
+if cascades and not taken and not givenBack then return R.unchanged { generation = generation } end
 
 workspace.desired = A.desired
 redis.call('HSET', K.workspace, 'desired', A.desired)
@@ -39,7 +42,6 @@ end
 if A.desired == 'removed' then redis.call('HSET', K.workspace, 'removedBy', A.actor) end
 generation = nextNumber(state.generation, now)
 set(state, { generation = generation, desireAt = now })
-clearFields(state, { 'windowAnswers' })
 if isRunning(state) then set(state, { stopAsked = 1 }) end
 schedule(A.id, state, workspace, tonumber(redis.call('GET', K.startedAt) or nil), now)
 
@@ -49,4 +51,4 @@ if events[A.desired] then
   emit(A.id, events[A.desired], now, { desired = A.desired, generation = generation, actor = A.actor,
     reason = A.reason ~= '' and A.reason or nil, cascade_from = cascades and A.cascadeFrom or nil, waits_for = waitsFor })
 end
-return { 'accepted', generation, generation, waitsFor or '' }
+return R.accepted { generation = generation, hintId = generation, waitsFor = waitsFor }

@@ -10,20 +10,23 @@
 -- Batch: remembered
 -- Shared: workspaces due phases hinted events recent backoffMs maxBackoffMs breakerAfter pauseMs budgetCycles budgetDowntimeMs
 -- Shared: activityTtlMs now
--- Reply: {'ended', what, dueAt|'', durationMs} | {'lost'}
--- Reply: what: 'ok' | 'retry' | 'failed' | 'declined' | 'canceled' | 'handover' | 'removed'; dueAt: the next wake-up
+-- Reply: ended what dueAt durationMs
+-- Reply: lost
+-- `what`: ok | retry | failed | declined | canceled | handover | removed; `dueAt`: the next wake-up
 -- Events: WORKSPACE_ONLINE, WORKSPACE_OFFLINE, WORKSPACE_RESTART_FAILED, WORKSPACE_RESTART_DECLINED,
 -- Events: WORKSPACE_RESTART_CANCELED, WORKSPACE_RESTART_BUDGET_SPENT, WORKSPACE_REMOVED
 
 local now = clock()
 local at = digits(now)
 local state = readState()
-if state.fence ~= A.fence or not state.owner then return { 'lost' } end
+if state.fence ~= A.fence or not state.owner then return R.lost() end
 local workspace = readHash(K.workspace)
 local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
 local duration = now - state.cycleStartedAt
 
-local function answer(what, dueAt) return { 'ended', what, dueAt and digits(dueAt) or '', digits(duration) } end
+local function answer(what, dueAt)
+  return R.ended { what = what, dueAt = dueAt and digits(dueAt), durationMs = digits(duration) }
+end
 
 if A.outcome == 'handover' then
   clearFields(state, { 'owner' })

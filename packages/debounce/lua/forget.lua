@@ -2,11 +2,12 @@
 -- Uses: clock forgetting
 -- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle spent events activity idempotency shadow
 -- ARGV: id actor now
--- Reply: {'forgotten'} | {'unknown'}
+-- Reply: forgotten
+-- Reply: unknown
 -- Events: WORKSPACE_REMOVED
 
 local now = clock()
-if redis.call('EXISTS', K.workspace) == 0 then return { 'unknown' } end
+if redis.call('EXISTS', K.workspace) == 0 then return R.unknown() end
 forget(A.id)
 emitRemoved(A.id, now, { actor = A.actor, removed = true })
-return { 'forgotten' }
+return R.forgotten()

@@ -3,13 +3,14 @@
 -- Uses: clock hash state schedule events
 -- KEYS: workspace state startedAt due phases events activity
 -- ARGV: id holdMs actor reason activityTtlMs now
--- Reply: {'held', dueAt|'', hintId|'', now, heldUntil} | {'unknown'}
--- Reply: a hint where it takes the place of a longer hold
+-- Reply: held dueAt hintId now heldUntil
+-- Reply: unknown
+-- `hintId`: where it takes the place of a longer hold
 -- Events: WORKSPACE_HELD
 
 local now = clock()
 local workspace = readHash(K.workspace)
-if not workspace.desired then return { 'unknown' } end
+if not workspace.desired then return R.unknown() end
 local state = readState()
 local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
 local before = wakeOf(state, workspace, cooldownEndsAt, now)
@@ -18,5 +19,6 @@ set(state, { heldUntil = heldUntil, heldBy = A.actor })
 clearFields(state, { 'overrideHold' })
 local wake = schedule(A.id, state, workspace, cooldownEndsAt, now)
 emit(A.id, 'WORKSPACE_HELD', now, { actor = A.actor, reason = A.reason ~= '' and A.reason or nil, held_until = heldUntil })
-local dueAt, hintId = woken(before, wake, now)
-return { 'held', dueAt, hintId, now, heldUntil }
+local told = woken(before, wake, now)
+told.heldUntil = heldUntil
+return R.held(told)

@@ -3,11 +3,13 @@
 -- KEYS: workspace workspaces state startedAt due phases
 -- ARGV: id fields activityTtlMs now
 -- `fields`: JSON object of strings; an empty string removes the field
--- Reply: {'created'} | {'updated', dueAt|'', hintId|'', now} | {'removing'}
+-- Reply: created
+-- Reply: updated dueAt hintId now
+-- Reply: removing
 
 local now = clock()
 local before = readHash(K.workspace)
-if before.desired == 'removed' then return { 'removing' } end
+if before.desired == 'removed' then return R.removing() end
 for field, value in pairs(cjson.decode(A.fields)) do
   if value == '' then redis.call('HDEL', K.workspace, field) else redis.call('HSET', K.workspace, field, value) end
 end
@@ -16,10 +18,9 @@ if before.desired then
   local state = readState()
   local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
   local wakeBefore = wakeOf(state, before, cooldownEndsAt, now)
-  clearFields(state, { 'windowAnswers' })
   local wake = schedule(A.id, state, readHash(K.workspace), cooldownEndsAt, now)
-  return { 'updated', woken(wakeBefore, wake, now) }
+  return R.updated(woken(wakeBefore, wake, now))
 end
 redis.call('HSET', K.workspace, 'desired', 'running', 'createdAt', now)
 redis.call('ZADD', K.workspaces, 0, A.id)
-return { 'created' }
+return R.created()

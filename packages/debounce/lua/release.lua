@@ -2,17 +2,19 @@
 -- Uses: clock hash state schedule events digits
 -- KEYS: workspace state startedAt due phases events activity
 -- ARGV: id actor activityTtlMs now
--- Reply: {'released', dueAt|'', hintId|'', now} | {'not-held'} | {'unknown'}
+-- Reply: released dueAt hintId now
+-- Reply: not-held
+-- Reply: unknown
 -- Events: WORKSPACE_RELEASED
 
 local now = clock()
 local workspace = readHash(K.workspace)
-if not workspace.desired then return { 'unknown' } end
+if not workspace.desired then return R.unknown() end
 local state = readState()
 local wasHeld = ahead(state.heldUntil, now)
 clearFields(state, { 'heldUntil', 'heldBy' })
 local wake = schedule(A.id, state, workspace, tonumber(redis.call('GET', K.startedAt) or nil), now)
-if not wasHeld then return { 'not-held' } end
+if not wasHeld then return R['not-held']() end
 emit(A.id, 'WORKSPACE_RELEASED', now, { actor = A.actor, due_at = wake })
-if not wake or isRunning(state) then return { 'released', wake or '', '', now } end
-return { 'released', wake, 'r' .. digits(now), now }
+if not wake or isRunning(state) then return R.released { dueAt = wake, now = now } end
+return R.released { dueAt = wake, hintId = 'r' .. digits(now), now = now }

@@ -3,13 +3,14 @@
 -- KEYS: state due
 -- ARGV: id fence leaseMs steps now
 -- `steps`: JSON of what the attempt did so far; '' = nothing yet
--- Reply: {'renewed', leaseEndsAt, stopAsked 0|1} | {'lost'}
+-- Reply: held leaseEndsAt stopAsked
+-- Reply: lost
 
 local now = clock()
 local fields = redis.call('HMGET', K.state, 'fence', 'owner', 'stopAsked')
-if fields[1] ~= A.fence or not fields[2] then return { 'lost' } end
+if fields[1] ~= A.fence or not fields[2] then return R.lost() end
 local leaseEndsAt = now + tonumber(A.leaseMs)
 redis.call('HSET', K.state, 'leaseEndsAt', leaseEndsAt)
 if A.steps ~= '' then redis.call('HSET', K.state, 'steps', A.steps) end
 redis.call('ZADD', K.due, leaseEndsAt, A.id)
-return { 'renewed', leaseEndsAt, fields[3] and 1 or 0 }
+return R.held { leaseEndsAt = leaseEndsAt, stopAsked = fields[3] and 1 or 0 }

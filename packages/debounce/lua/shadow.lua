@@ -3,9 +3,9 @@
 -- Uses: clock hash state
 -- KEYS: workspace state lastCycle shadow
 -- ARGV: version next since ttlMs now
--- Reply: {'kept'}
--- Reply: {'read', version, record|'', cycleMs|'', runtime|'', tags|'', now, days with real cycles as JSON}
--- `cycleMs`: how long the last good cycle took.
+-- Reply: kept
+-- Reply: read version record cycleMs runtime tags now realCycles
+-- `cycleMs`: how long the last good cycle took. `realCycles`: JSON, days and how many began in each.
 
 local now = clock()
 local workspace = redis.call('HMGET', K.workspace, 'desired', 'runtime', 'tags')
@@ -28,7 +28,7 @@ if A.next ~= '' and registered and (kept.version or '0') == A.version then
     if day and tonumber(day) < dayOf(now) - 7 then redis.call('HDEL', K.shadow, field) end
   end
   redis.call('PEXPIRE', K.shadow, A.ttlMs)
-  return { 'kept' }
+  return R.kept()
 end
 
 local cycles = {}
@@ -36,5 +36,5 @@ for field, count in pairs(kept) do
   local day = field:match('^cycles:(%d+)$')
   if day then cycles[day] = tonumber(count) end
 end
-return { 'read', kept.version or '0', kept.record or '', kept.cycleMs or '', workspace[2] or '', workspace[3] or '', now,
-  cjson.encode(cycles) }
+return R.read { version = kept.version or '0', record = kept.record, cycleMs = kept.cycleMs, runtime = workspace[2],
+  tags = workspace[3], now = now, realCycles = cjson.encode(cycles) }

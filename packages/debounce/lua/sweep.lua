@@ -2,7 +2,8 @@
 -- Uses: clock phase-bands digits
 -- KEYS: due hinted phases
 -- ARGV: offset count rehintMs now
--- Reply: {looked, id, dueAt, hintId, id, dueAt, hintId, …}; looked < count: this was the last batch
+-- Reply: swept looked due
+-- `looked` < `count`: this was the last batch. `due`: id, due time and hint id of each in turn
 -- What was hinted is remembered beside the due time for `rehintMs`, so as not to hint it again every pass.
 
 local now = clock()
@@ -11,15 +12,15 @@ redis.call('ZREMRANGEBYSCORE', K.hinted, '-inf', now - A.rehintMs)
 local heldThenIdle = BANDS['held, then idle, not due'] * BAND
 redis.call('ZREMRANGEBYSCORE', K.phases, digits(heldThenIdle), digits(heldThenIdle + now))
 local due = redis.call('ZRANGE', K.due, '-inf', now, 'BYSCORE', 'LIMIT', A.offset, A.count, 'WITHSCORES')
-local reply = { #due / 2 }
+local found = {}
 for i = 1, #due, 2 do
   local id, dueAt = due[i], tonumber(due[i + 1])
   local hintedAt = tonumber(redis.call('ZSCORE', K.hinted, id) or nil)
   if not hintedAt or hintedAt < dueAt then
     redis.call('ZADD', K.hinted, digits(now), id)
-    reply[#reply + 1] = id
-    reply[#reply + 1] = dueAt
-    reply[#reply + 1] = 's' .. digits(now)
+    found[#found + 1] = id
+    found[#found + 1] = dueAt
+    found[#found + 1] = 's' .. digits(now)
   end
 end
-return reply
+return R.swept { looked = #due / 2, due = found }

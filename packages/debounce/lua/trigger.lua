@@ -3,11 +3,12 @@
 -- KEYS: workspace state startedAt window due phases why covers lastCycle events activity recent idempotency
 -- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic loopCycles loopWithinMs
 -- ARGV: quietHours ignoresQuietHours alternatives count texts firstTexts write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
--- Reply: {'judged', decision, rule, restDecision, restRule, generation, dueAt|'', hintId|'', running 0|1, now, nonce,
--- Reply:  superseded 0|1, windowClaimedAt|'', windowMs, suppressed, claimed 0|1}
--- Reply: suppressed: how many of the source the window has held back since it was claimed, these ones included
--- Reply: the first receipt again, with 'replayed' for 'judged' and no hint, when `nonce` or `idempotencyKey` is known
--- Reply: {'conflict'} when `idempotencyKey` was used with another body
+-- Reply: judged decision rule restDecision restRule generation dueAt hintId running now nonce superseded claimedAt windowMs suppressed claimed
+-- Reply: replayed decision rule restDecision restRule generation dueAt hintId running now nonce superseded claimedAt windowMs suppressed claimed
+-- Reply: conflict
+-- `replayed`: the first receipt again, without a hint: `nonce` or `idempotencyKey` is known. `conflict`: the key was used with
+-- another body. `suppressed`: how many of the source its window has held back since `claimedAt`, these ones included;
+-- `claimed`: 1 = the first of these has claimed it
 -- `texts`: JSON of the reasons, actors and files of all, see addWhy, and of their trace, if they are traced;
 -- `firstTexts`: of the first of several, which may be the only one that is owed.
 -- `alternatives`: what to put in place of those from `windowMs` on, see chooseArguments.
@@ -30,7 +31,7 @@ if not recalled and A.idempotencyKey ~= '' then
   local kept = redis.call('HGET', K.idempotency, A.idempotencyKey)
   local record = kept and cjson.decode(kept)
   if record and record.at + IDEMPOTENCY_MS > now then
-    if record.body ~= A.idempotencyBody then return { 'conflict' } end
+    if record.body ~= A.idempotencyBody then return R.conflict() end
     recalled = record.receipt
   end
 end
@@ -60,7 +61,9 @@ if not refusal and held and A.onHold == 'refuse' then refusal = 'held' end
 
 local cooling = ahead(cooldownEndsAt, now)
 local byPerson = A.cooldown == 'ignore'
-local claimed, superseded = false, 0
+-- End of the window that the first of these has claimed.
+local claimedUntil
+local superseded = 0
 local known
 local wasScheduled = isScheduled(state, now)
 local dueAtFirst = dueOf(state, cooldownEndsAt, now)
@@ -98,17 +101,25 @@ local function supersede()
   superseded = 1
 end
 
+-- judge.ts' judge, rule by rule; docs/policies.md says what each means.
 local function judge()
+  -- 1. Refused: nothing is claimed.
   if refusal then return 'refused', refusal end
+  -- 2. A free window is claimed, whatever follows. A source without a window has nothing to lose.
   local wonWindow = windowMs == 0
   if windowMs > 0 and not ahead(windowEndsAt, now) then
-    wonWindow, claimed, windowEndsAt = true, true, now + windowMs
+    claimedUntil = now + windowMs
+    wonWindow, windowEndsAt = true, claimedUntil
   end
+  -- 3. The cycle under way, or about to be tried again, is what such a source complains about.
   if A.running == 'drop' and running then return 'dropped', 'running' end
   if A.running == 'drop' and state.retrying then return 'dropped', 'backoff' end
+  -- 4. The window belongs to an earlier trigger.
   if not wonWindow and not trailing then return 'dropped', 'window' end
+  -- 5. So soon after a restart such a source only sees what the restart did.
   if cooling and A.cooldown == 'drop' then return 'dropped', 'cooldown' end
 
+  -- 6. It is owed.
   local wasOwed = state.owedAt
   local dueBefore = due or dueAtFirst
   local wasDue = not state.cycle and dueBefore and dueBefore <= now
@@ -141,8 +152,10 @@ local function judge()
     end
   end
 
-  local isQuiet
-  due, isQuiet = dueOf(state, cooldownEndsAt, now)
+  -- 7. When it may start.
+  local because
+  due, because = dueOf(state, cooldownEndsAt, now)
+  -- 8. The decision, and the first rule that holds it back.
   if not state.cycle and not wasDue and due and due <= now then return 'fired', 'window' end
   if state.loop then return 'coalesced', 'loop' end
   if ahead(state.heldUntil, now) and not state.overrideHold then return 'coalesced', 'held' end
@@ -150,7 +163,7 @@ local function judge()
   if stuck then return 'coalesced', 'breaker' end
   if state.retrying or ahead(state.backoffEndsAt, now) then return 'coalesced', 'backoff' end
   if ahead(state.budgetUntil, now) and not state.ignoreCooldown then return 'coalesced', 'budget' end
-  if isQuiet then return 'coalesced', 'quiet-hours' end
+  if because == 'quiet-hours' and due > now then return 'coalesced', 'quiet-hours' end
   if wasOwed then return 'coalesced', 'pending' end
   if cooling and not state.ignoreCooldown then return 'coalesced', 'cooldown' end
   return 'coalesced', 'window'
@@ -161,10 +174,10 @@ local restDecision, restRule = decision, rule
 if count > 1 then restDecision, restRule = judge() end
 local isOwed = decision == 'fired' or decision == 'coalesced'
 
-if claimed then
+if claimedUntil then
   -- A key whose end has passed may still be there: its PX runs on its own.
   redis.call('DEL', K.window)
-  redis.call('SET', K.window, digits(windowEndsAt), 'NX', 'PX', A.windowMs)
+  redis.call('SET', K.window, digits(claimedUntil), 'NX', 'PX', A.windowMs)
 end
 
 local function noteDrops(made, by, number)
@@ -176,14 +189,14 @@ end
 -- For people: what the window held back, and what was dropped until a cycle's event tells it.
 local suppressed = 0
 if not refusal then
-  suppressed = (claimed and 0 or tonumber(state['suppressed:' .. source]) or 0)
+  suppressed = (claimedUntil and 0 or tonumber(state['suppressed:' .. source]) or 0)
     + (decision ~= 'fired' and 1 or 0) + (restDecision ~= 'fired' and count - 1 or 0)
   if windowMs > 0 then setField(state, 'suppressed:' .. source, suppressed) end
   noteDrops(decision, rule, 1)
   noteDrops(restDecision, restRule, count - 1)
 end
 
-local hintId = ''
+local hintId
 if isOwed then
   setField(state, 'generation', nextNumber(state.generation, now))
   if restDecision == 'fired' or restDecision == 'coalesced' then
@@ -200,7 +213,7 @@ if isOwed then
   -- Whoever waits for an earlier due time looks again then; for a sooner one somebody must be told.
   if due and not state.cycle and (superseded == 1 or not dueAtFirst or due < dueAtFirst) then hintId = state.generation end
   -- Of the trigger that the cycle is due for: the first, or the one that brings it forward.
-  if texts.trace and (hintId ~= '' or not state.trace) then setField(state, 'trace', texts.trace) end
+  if texts.trace and (hintId or not state.trace) then setField(state, 'trace', texts.trace) end
   if wasScheduled and isScheduled(state, now) and due then
     save()
     redis.call('ZADD', K.due, digits(due), A.id)
@@ -226,9 +239,6 @@ if decision == 'dropped' or restDecision == 'dropped' then
     setField(state, field, untilTime)
     emit(A.id, 'WORKSPACE_RESTART_DROPPED', now, { source = source, rule = decision == 'dropped' and rule or restRule,
       until_at = untilTime, cycle = state.cycle })
-  end
-  if restDecision == 'dropped' and restRule == 'window' and not running then
-    setField(state, 'windowAnswers', digits(math.min(windowEndsAt, tonumber(state[field]))) .. ' ' .. source)
   end
   save()
   if not state.generation and redis.call('PTTL', K.state) == -1 then redis.call('PEXPIRE', K.state, A.activityTtlMs) end
@@ -261,13 +271,13 @@ if A.write == '1' and running then
 end
 save()
 
-local reply = { 'judged', decision, rule, restDecision, restRule, state.generation or '0', isOwed and due and digits(due) or '',
-  hintId, running and '1' or '0', digits(now), A.nonce, superseded,
-  ahead(windowEndsAt, now) and digits(windowEndsAt - windowMs) or '', A.windowMs, suppressed, claimed and '1' or '0' }
+local told = { decision = decision, rule = rule, restDecision = restDecision, restRule = restRule,
+  generation = state.generation or '0', dueAt = isOwed and due and digits(due), running = running and '1' or '0',
+  now = digits(now), nonce = A.nonce, superseded = superseded,
+  claimedAt = ahead(windowEndsAt, now) and digits(windowEndsAt - windowMs), windowMs = A.windowMs,
+  suppressed = suppressed, claimed = claimedUntil and '1' or '0' }
 if A.nonce ~= '' or A.idempotencyKey ~= '' then
-  reply[1], reply[8] = 'replayed', ''
-  local receipt = cjson.encode(reply)
-  reply[1], reply[8] = 'judged', hintId
+  local receipt = cjson.encode(R.replayed(told))
   keepAnswer(A.nonce, receipt, now)
   -- What nobody registered gets no key.
   if A.idempotencyKey ~= '' and workspace.desired then
@@ -284,4 +294,5 @@ if A.nonce ~= '' or A.idempotencyKey ~= '' then
     redis.call('PEXPIRE', K.idempotency, IDEMPOTENCY_MS)
   end
 end
-return reply
+told.hintId = hintId
+return R.judged(told)

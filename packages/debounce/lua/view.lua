@@ -2,9 +2,9 @@
 -- Uses: clock
 -- KEYS: workspace state startedAt why covers lastCycle journal
 -- ARGV: now
--- Reply: {now, workspace fields, state fields, why fields (each a flat array), covers as JSON|'', cooldownEndsAt|'',
--- Reply:  lastCycle as JSON|'', journal|''}
+-- Reply: seen now workspace state why covers cooldownEndsAt lastCycle journal
+-- `workspace`, `state`, `why`: their fields, flat lists; `covers`, `lastCycle`: JSON
 
-return { clock(), redis.call('HGETALL', K.workspace), redis.call('HGETALL', K.state), redis.call('HGETALL', K.why),
-  redis.call('GET', K.covers) or '', redis.call('GET', K.startedAt) or '', redis.call('GET', K.lastCycle) or '',
-  redis.call('GET', K.journal) or '' }
+return R.seen { now = clock(), workspace = redis.call('HGETALL', K.workspace), state = redis.call('HGETALL', K.state),
+  why = redis.call('HGETALL', K.why), covers = redis.call('GET', K.covers), cooldownEndsAt = redis.call('GET', K.startedAt),
+  lastCycle = redis.call('GET', K.lastCycle), journal = redis.call('GET', K.journal) }

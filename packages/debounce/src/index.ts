@@ -10,36 +10,29 @@
  * sweep finds the work.
  */
 
-export { checkPolicy, ImpossiblePolicyError } from "./check-policy.ts";
-export {
-  assertWorkspaceId,
-  type CoordinatorOptions,
-  isWorkspaceId,
-  type Receipt,
-  RestartCoordinator,
-  type RestartEvent,
-  type Restarting,
-  type TriggerRequest,
-  WORKSPACE_ID,
-} from "./coordinator.ts";
-export { type AttemptResult, type Begun, CycleLease, Cycles, type CyclesOptions } from "./cycles.ts";
 export {
   CoordinatorUnavailableError,
-  CycleStopAskedError,
   fromRedis,
+  NotReplicatedError,
+  type Replication,
+} from "@restart-coordinator/redis-scripts";
+export { type CoordinatorOptions, RestartCoordinator, type Restarting } from "./coordinator.ts";
+export { type AttemptResult, CycleLease } from "./cycles/cycle-lease.ts";
+export { type Begun, Cycles, type CyclesOptions } from "./cycles/cycles.ts";
+export {
+  CycleStopAskedError,
   IdempotencyConflictError,
   InvalidWorkspaceIdError,
   LeaseLostError,
-  NotReplicatedError,
   UnknownSourceError,
 } from "./errors.ts";
-export { isBefore, parseEventEntry } from "./event-stream.ts";
-export type { Hint } from "./hint.ts";
-export { dueOf, type Facts, type Judgement, judge, type Owed } from "./judge.ts";
-export { createKeySpace, type KeySpace } from "./keys.ts";
-export { LazyAbort } from "./lazy-abort.ts";
-export { bindScriptSet, type RunScriptOf, readScript, type Script, type ScriptSet } from "./lua-scripts.ts";
-export type { JudgedTriggers, Observer } from "./observer.ts";
+export { isBefore, parseEventEntry, type RestartEvent } from "./event.ts";
+export { createKeySpace, type KeySpace } from "./installation/keys.ts";
+export { claimShardCount } from "./installation/shard-count.ts";
+export { assertWorkspaceId, isWorkspaceId, WORKSPACE_ID } from "./installation/workspace-id.ts";
+export { checkPolicy, ImpossiblePolicyError } from "./policy/check-policy.ts";
+export { BECAUSE, type Because, dueOf, type Owed } from "./policy/due.ts";
+export { type Facts, type Judgement, judge } from "./policy/judge.ts";
 export {
   BUILT_IN_SOURCES,
   type BudgetPolicy,
@@ -55,7 +48,7 @@ export {
   type QuietInterval,
   type RetryPolicy,
   type SourcePolicy,
-} from "./policy.ts";
+} from "./policy/policy.ts";
 export {
   overrideFor,
   type PolicyOverride,
@@ -64,7 +57,21 @@ export {
   policyFor,
   type RegistryFacts,
   type WorkspaceMatch,
-} from "./policy-set.ts";
+} from "./policy/policy-set.ts";
+export { Shadow, type ShadowOptions, type ShadowReport } from "./shadow/shadow.ts";
+export type { ShadowDay, ShadowRecord, ShadowTally } from "./shadow/shadow-record.ts";
+export { type Replayed, type ReplayedTrigger, replay } from "./simulation/replay.ts";
+export { VirtualTime } from "./simulation/virtual-time.ts";
+export { type VirtualState, VirtualWorkspace } from "./simulation/virtual-workspace.ts";
+export type { Hint } from "./transitions/hint.ts";
+export type { JudgedTriggers, Observer } from "./transitions/observer.ts";
+export type { ScriptName } from "./transitions/script-names.ts";
+export type { BegunReply, Census, CycleAction, DueWorkspace, EndReply } from "./transitions/types.ts";
+export type { Receipt } from "./triggers/receipt.ts";
+export { parseTriggerId, type TriggerId } from "./triggers/trigger-id.ts";
+export type { TriggerRequest } from "./triggers/trigger-request.ts";
+export type { CoveredSource } from "./triggers/why.ts";
+export * from "./vocabulary.ts";
 export type {
   CascadeResult,
   DesireRequest,
@@ -72,19 +79,13 @@ export type {
   RegisterResult,
   WorkspaceEntry,
   WorkspacePage,
-} from "./registry.ts";
-export type { Replication } from "./replication.ts";
-export type { ScriptName } from "./scripts.ts";
-export { Shadow, type ShadowOptions, type ShadowReport } from "./shadow.ts";
-export type { ShadowDay, ShadowRecord, ShadowTally } from "./shadow-record.ts";
-export { claimShardCount } from "./shard-count.ts";
-export { type Replayed, type ReplayedTrigger, replay } from "./simulation/replay.ts";
-export { VirtualTime } from "./simulation/virtual-time.ts";
-export { type VirtualState, VirtualWorkspace } from "./simulation/virtual-workspace.ts";
-export type { BegunReply, Census, CycleAction, DueWorkspace, EndReply } from "./transition-types.ts";
-export { parseTriggerId, type TriggerId } from "./trigger-id.ts";
-export { outcomeOf, type TriggerOutcome } from "./trigger-outcome.ts";
-export type { CancelResult, FlushResult, HoldResult, ReleaseResult } from "./verbs.ts";
-export * from "./vocabulary.ts";
-export type { CoveredSource } from "./why.ts";
-export type { LastCycle, RestartLoop, RestartState, RunningCycle, WorkspaceState } from "./workspace-state.ts";
+} from "./workspace/registry.ts";
+export { outcomeOf, type TriggerOutcome } from "./workspace/trigger-outcome.ts";
+export type { CancelResult, FlushResult, HoldResult, ReleaseResult } from "./workspace/verbs.ts";
+export type {
+  LastCycle,
+  RestartLoop,
+  RestartState,
+  RunningCycle,
+  WorkspaceState,
+} from "./workspace/workspace-state.ts";

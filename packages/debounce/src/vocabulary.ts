@@ -33,6 +33,12 @@ export const RULES = [
 ] as const;
 export type Rule = (typeof RULES)[number];
 
+/** A decision and the rule that made it. */
+export interface Verdict {
+  readonly decision: Decision;
+  readonly rule: Rule;
+}
+
 /** How a cycle ended. Only `ok` moves the observed generation. */
 export const OUTCOMES = ["ok", "failed", "declined", "canceled", "superseded"] as const;
 export type Outcome = (typeof OUTCOMES)[number];

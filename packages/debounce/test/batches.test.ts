@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
-import { POLICIES, PROFILES } from "../src/policy.ts";
+import { POLICIES, PROFILES } from "../src/policy/policy.ts";
 import { expectSound } from "./support/invariants.ts";
 import { useRedis } from "./support/redis.ts";
 import { SITUATIONS } from "./support/situations.ts";

@@ -1,6 +1,6 @@
 /** What the restarts of a day may cost. */
 import { describe, expect, test } from "vitest";
-import { type BudgetPolicy, POLICIES } from "../src/policy.ts";
+import { type BudgetPolicy, POLICIES } from "../src/policy/policy.ts";
 import { expectSound } from "./support/invariants.ts";
 import { useRedis } from "./support/redis.ts";
 import { at, type TestWorkspace, useWorkspaces } from "./support/workspace.ts";

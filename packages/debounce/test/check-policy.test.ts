@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { checkPolicy, ImpossiblePolicyError } from "../src/check-policy.ts";
-import { POLICIES, type Policy, PROFILES, type SourcePolicy } from "../src/policy.ts";
+import { checkPolicy, ImpossiblePolicyError } from "../src/policy/check-policy.ts";
+import { POLICIES, type Policy, PROFILES, type SourcePolicy } from "../src/policy/policy.ts";
 
 const base = POLICIES.default;
 

@@ -1,5 +1,5 @@
 import { describe, test } from "vitest";
-import { POLICIES, PROFILES } from "../src/policy.ts";
+import { POLICIES, PROFILES } from "../src/policy/policy.ts";
 import { useRedis } from "./support/redis.ts";
 import { randomFrom, Walk } from "./support/walk.ts";
 import { useWorkspaces } from "./support/workspace.ts";

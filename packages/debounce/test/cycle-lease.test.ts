@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
-import { type CycleLease, Cycles } from "../src/cycles.ts";
+import type { CycleLease } from "../src/cycles/cycle-lease.ts";
+import { Cycles } from "../src/cycles/cycles.ts";
 import { CycleStopAskedError, LeaseLostError } from "../src/errors.ts";
-import { POLICIES } from "../src/policy.ts";
+import { POLICIES } from "../src/policy/policy.ts";
 import { useRedis } from "./support/redis.ts";
 
 const own = useRedis();

@@ -1,6 +1,6 @@
 /** Where the list that the fix this began with pins has another answer under the profile `default`: nothing is lost. */
 import { expect, test } from "vitest";
-import { POLICIES } from "../src/policy.ts";
+import { POLICIES } from "../src/policy/policy.ts";
 import { Fleet } from "./support/fleet.ts";
 import { expectSound } from "./support/invariants.ts";
 import { useRedis } from "./support/redis.ts";

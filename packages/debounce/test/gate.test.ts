@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { POLICIES } from "../src/policy.ts";
+import { POLICIES } from "../src/policy/policy.ts";
 import { Fleet } from "./support/fleet.ts";
 import { useRedis } from "./support/redis.ts";
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
-import type { Hint } from "../src/hint.ts";
-import { POLICIES } from "../src/policy.ts";
-import type { WorkspaceEntry } from "../src/registry.ts";
+import { POLICIES } from "../src/policy/policy.ts";
+import type { Hint } from "../src/transitions/hint.ts";
+import type { WorkspaceEntry } from "../src/workspace/registry.ts";
 import { expectSound } from "./support/invariants.ts";
 import { useRedis } from "./support/redis.ts";
 import { ACTIVITY_TTL_MS, at, type TestWorkspace, useWorkspaces } from "./support/workspace.ts";

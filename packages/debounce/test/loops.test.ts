@@ -1,8 +1,8 @@
 /** Restarts that bring about the next one are found and broken; what people do is never taken for that. */
 import { describe, expect, test } from "vitest";
-import { LOOP, POLICIES, type Policy } from "../src/policy.ts";
+import { LOOP, POLICIES, type Policy } from "../src/policy/policy.ts";
 import { replay } from "../src/simulation/replay.ts";
-import { outcomeOf } from "../src/trigger-outcome.ts";
+import { outcomeOf } from "../src/workspace/trigger-outcome.ts";
 import { expectSound } from "./support/invariants.ts";
 import { useRedis } from "./support/redis.ts";
 import { ScriptsMachine } from "./support/scripts-machine.ts";

@@ -1,6 +1,6 @@
 /** What an attempt did whose worker died is told all the same. */
 import { expect, test } from "vitest";
-import type { Step } from "../src/transition-types.ts";
+import type { Step } from "../src/transitions/types.ts";
 import { useRedis } from "./support/redis.ts";
 import { at, LEASE_MS, type TestWorkspace, useWorkspaces } from "./support/workspace.ts";
 

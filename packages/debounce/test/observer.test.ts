@@ -1,8 +1,8 @@
 /** What a coordinator and a worker tell whoever counts: only what Redis has answered, and each thing once. */
 import { expect, test } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
-import { Cycles } from "../src/cycles.ts";
-import type { JudgedTriggers, Observer } from "../src/observer.ts";
+import { Cycles } from "../src/cycles/cycles.ts";
+import type { JudgedTriggers, Observer } from "../src/transitions/observer.ts";
 import { useRedis } from "./support/redis.ts";
 
 const own = useRedis();

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { createKeySpace } from "../src/keys.ts";
-import { POLICIES, PROFILES, type Profile } from "../src/policy.ts";
+import { createKeySpace } from "../src/installation/keys.ts";
+import { POLICIES, PROFILES, type Profile } from "../src/policy/policy.ts";
 import { type Replayed, replay } from "../src/simulation/replay.ts";
 import { type Machine, VirtualWorkspace } from "../src/simulation/virtual-workspace.ts";
-import { Transitions } from "../src/transitions.ts";
+import { Transitions } from "../src/transitions/transitions.ts";
 import { ScriptsMachine } from "./support/scripts-machine.ts";
 import { readTrace } from "./support/trace.ts";
 

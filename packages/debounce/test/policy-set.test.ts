@@ -1,7 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Cycles, POLICIES, type Policy, RestartCoordinator } from "../src/index.ts";
-import { factsOf, type PolicyOverride, type PolicySet, policyFor, type WorkspaceMatch } from "../src/policy-set.ts";
+import { RestartCoordinator } from "../src/coordinator.ts";
+import { Cycles } from "../src/cycles/cycles.ts";
+import { POLICIES, type Policy } from "../src/policy/policy.ts";
+import {
+  factsOf,
+  type PolicyOverride,
+  type PolicySet,
+  policyFor,
+  type WorkspaceMatch,
+} from "../src/policy/policy-set.ts";
 import { useRedis } from "./support/redis.ts";
 
 const own = useRedis();

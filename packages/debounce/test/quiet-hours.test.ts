@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { Cycles, POLICIES, type Policy, RestartCoordinator } from "../src/index.ts";
+import { RestartCoordinator } from "../src/coordinator.ts";
+import { Cycles } from "../src/cycles/cycles.ts";
+import { POLICIES, type Policy } from "../src/policy/policy.ts";
 import { useRedis } from "./support/redis.ts";
 import { at, useWorkspaces } from "./support/workspace.ts";
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { IdempotencyConflictError, RestartCoordinator } from "../src/index.ts";
+import { RestartCoordinator } from "../src/coordinator.ts";
+import { IdempotencyConflictError } from "../src/errors.ts";
 import { useRedis } from "./support/redis.ts";
 
 const own = useRedis();

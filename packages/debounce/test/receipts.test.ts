@@ -1,10 +1,11 @@
 import { Redis } from "ioredis";
 import { describe, expect, test, vi } from "vitest";
+import { CoordinatorUnavailableError } from "../../redis-scripts/src/errors.ts";
 import { RestartCoordinator } from "../src/coordinator.ts";
-import { CoordinatorUnavailableError, InvalidWorkspaceIdError, UnknownSourceError } from "../src/errors.ts";
-import { POLICIES, PROFILES } from "../src/policy.ts";
-import { parseTriggerId } from "../src/trigger-id.ts";
-import { parseWhy } from "../src/why.ts";
+import { InvalidWorkspaceIdError, UnknownSourceError } from "../src/errors.ts";
+import { POLICIES, PROFILES } from "../src/policy/policy.ts";
+import { parseTriggerId } from "../src/triggers/trigger-id.ts";
+import { parseWhy } from "../src/triggers/why.ts";
 import { expectSound } from "./support/invariants.ts";
 import { useRedis } from "./support/redis.ts";
 import { SITUATIONS } from "./support/situations.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { POLICIES, type RetryPolicy } from "../src/policy.ts";
+import { POLICIES, type RetryPolicy } from "../src/policy/policy.ts";
 import { expectSound } from "./support/invariants.ts";
 import { useRedis } from "./support/redis.ts";
 import { at, type TestWorkspace, useWorkspaces } from "./support/workspace.ts";

@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
-import { POLICIES } from "../src/policy.ts";
+import { POLICIES } from "../src/policy/policy.ts";
 import { useRedis } from "./support/redis.ts";
 
 const own = useRedis();

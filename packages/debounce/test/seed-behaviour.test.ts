@@ -3,7 +3,7 @@
  * through three replicas. Where time matters it is virtual; what happens at once happens at once.
  */
 import { describe, expect, test } from "vitest";
-import { POLICIES } from "../src/policy.ts";
+import { POLICIES } from "../src/policy/policy.ts";
 import { Fleet } from "./support/fleet.ts";
 import { expectSound } from "./support/invariants.ts";
 import { useRedis } from "./support/redis.ts";

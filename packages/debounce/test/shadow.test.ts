@@ -1,7 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { Cycles, POLICIES, type Policy, RestartCoordinator, replay, Shadow, VirtualWorkspace } from "../src/index.ts";
-import type { JudgedTriggers } from "../src/observer.ts";
-import { advanceRecord, beginRecord, observeTrigger, type ShadowRecord } from "../src/shadow-record.ts";
+import { RestartCoordinator } from "../src/coordinator.ts";
+import { Cycles } from "../src/cycles/cycles.ts";
+import { POLICIES, type Policy } from "../src/policy/policy.ts";
+import { Shadow } from "../src/shadow/shadow.ts";
+import { advanceRecord, beginRecord, observeTrigger, type ShadowRecord } from "../src/shadow/shadow-record.ts";
+import { replay } from "../src/simulation/replay.ts";
+import { VirtualWorkspace } from "../src/simulation/virtual-workspace.ts";
+import type { JudgedTriggers } from "../src/transitions/observer.ts";
 import { useRedis } from "./support/redis.ts";
 import { readTrace } from "./support/trace.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
-import { createKeySpace, type KeyRole } from "../src/keys.ts";
+import { createKeySpace, type KeyRole } from "../src/installation/keys.ts";
 import { useRedis } from "./support/redis.ts";
 import { at, useWorkspaces } from "./support/workspace.ts";
 

@@ -1,7 +1,7 @@
 /** What the log and the activity tell of triggers that started nothing: from Redis, whichever replica was asked. */
 import { describe, expect, test } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
-import { POLICIES } from "../src/policy.ts";
+import { POLICIES } from "../src/policy/policy.ts";
 import { useRedis } from "./support/redis.ts";
 import { at, useWorkspaces } from "./support/workspace.ts";
 

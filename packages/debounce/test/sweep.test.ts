@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { Cycles } from "../src/cycles.ts";
-import { Transitions } from "../src/transitions.ts";
+import { Cycles } from "../src/cycles/cycles.ts";
+import { Transitions } from "../src/transitions/transitions.ts";
 import { useRedis } from "./support/redis.ts";
 import { SITUATIONS } from "./support/situations.ts";
 import { ACTIVITY_TTL_MS, at, LEASE_MS, type TestWorkspace, useWorkspaces } from "./support/workspace.ts";

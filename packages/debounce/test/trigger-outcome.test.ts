@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { TriggerId } from "../src/trigger-id.ts";
-import { formatTriggerId, parseTriggerId } from "../src/trigger-id.ts";
-import { outcomeOf } from "../src/trigger-outcome.ts";
+import type { TriggerId } from "../src/triggers/trigger-id.ts";
+import { formatTriggerId, parseTriggerId } from "../src/triggers/trigger-id.ts";
+import { outcomeOf } from "../src/workspace/trigger-outcome.ts";
 import { useRedis } from "./support/redis.ts";
 import { at, type TestWorkspace, type Told, useWorkspaces } from "./support/workspace.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
-import { keptText, TEXT_BYTES_KEPT } from "../src/why.ts";
+import { keptText, TEXT_BYTES_KEPT } from "../src/triggers/why.ts";
 import { expectSound } from "./support/invariants.ts";
 import { useRedis } from "./support/redis.ts";
 import { at, type TestWorkspace, useWorkspaces } from "./support/workspace.ts";

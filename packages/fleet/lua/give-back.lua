@@ -1,7 +1,7 @@
 -- Gives a permit back.
 -- KEYS: permits
 -- ARGV: permit
--- Reply: {'returned'}
+-- Reply: returned
 
 redis.call('ZREM', K.permits, A.permit)
-return { 'returned' }
+return R.returned()

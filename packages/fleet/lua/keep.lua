@@ -2,9 +2,9 @@
 -- Uses: clock
 -- KEYS: permits
 -- ARGV: permit permitMs now
--- Reply: {'kept', expiresAt}
+-- Reply: kept expiresAt
 
 local expiresAt = clock() + tonumber(A.permitMs)
 redis.call('ZADD', K.permits, expiresAt, A.permit)
 redis.call('PEXPIRE', K.permits, A.permitMs)
-return { 'kept', expiresAt }
+return R.kept { expiresAt = expiresAt }

@@ -2,8 +2,10 @@
 -- Uses: clock hash rollout
 -- KEYS: rollout running active
 -- ARGV: id owner leaseMs now
--- Reply: {'claimed', fence, rollout fields as a flat array} | {'busy', until}
--- Reply: {'resting'}    nothing to do: it is over, gone, or paused with nothing under way
+-- Reply: claimed fence rollout
+-- Reply: busy busyUntil
+-- Reply: resting
+-- `rollout`: its fields, a flat list. `resting`: nothing to do: it is over, gone, or paused with nothing under way
 
 local now = clock()
 local rollout = readHash(K.rollout)
@@ -11,11 +13,11 @@ local isPrepared = rollout.prepared ~= nil
 if not rollout.state or isOver(rollout)
   or (rollout.state == 'paused' and isPrepared and redis.call('SCARD', K.running) == 0) then
   redis.call('SREM', K.active, A.id)
-  return { 'resting' }
+  return R.resting()
 end
 if rollout.driver ~= A.owner then
-  if numberOf(rollout, 'driverUntil') > now then return { 'busy', numberOf(rollout, 'driverUntil') } end
+  if numberOf(rollout, 'driverUntil') > now then return R.busy { busyUntil = numberOf(rollout, 'driverUntil') } end
   set(rollout, { driver = A.owner, fence = numberOf(rollout, 'fence') + 1 })
 end
 set(rollout, { driverUntil = now + tonumber(A.leaseMs) })
-return { 'claimed', tonumber(rollout.fence), redis.call('HGETALL', K.rollout) }
+return R.claimed { fence = tonumber(rollout.fence), rollout = redis.call('HGETALL', K.rollout) }

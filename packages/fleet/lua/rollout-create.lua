@@ -4,15 +4,17 @@
 -- ARGV: id fields ids mostActive owner leaseMs now
 -- `owner`: who builds the list of members, if a selector finds them; '' = whoever comes first
 -- `fields`: JSON object of strings, as asked; `ids`: JSON list of its members, or '' when a selector finds them
--- Reply: {'created'} | {'exists', same 0|1} | {'too-many', active}
+-- Reply: created
+-- Reply: exists isSame
+-- Reply: too-many active
 -- Events: ROLLOUT_STARTED, ROLLOUT_FINISHED (nobody to restart)
 
 local now = clock()
 local fields = cjson.decode(A.fields)
 local body = redis.call('HGET', K.rollout, 'body')
-if body then return { 'exists', body == fields.body and 1 or 0 } end
+if body then return R.exists { isSame = body == fields.body and 1 or 0 } end
 local active = redis.call('SCARD', K.active)
-if active >= tonumber(A.mostActive) then return { 'too-many', active } end
+if active >= tonumber(A.mostActive) then return R['too-many'] { active = active } end
 
 local rollout = {}
 set(rollout, fields)
@@ -25,4 +27,4 @@ if A.ids ~= '' then
 elseif A.owner ~= '' then
   set(rollout, { driver = A.owner, fence = 1, driverUntil = now + tonumber(A.leaseMs) })
 end
-return { 'created' }
+return R.created()

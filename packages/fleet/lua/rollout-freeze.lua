@@ -3,13 +3,15 @@
 -- KEYS: rollout order members running active events
 -- ARGV: id fence leaseMs cursor nextCursor ids most now
 -- `cursor`: where the page began; a page that was added already is not added again. `nextCursor`: '' after the last page
--- Reply: {'frozen', total} | {'known'} | {'lost'}
+-- Reply: frozen total
+-- Reply: known
+-- Reply: lost
 -- Events: ROLLOUT_STARTED, ROLLOUT_ABORTED (more members than may be), ROLLOUT_FINISHED
 
 local now = clock()
 local rollout = readHash(K.rollout)
-if not isDriver(rollout, now) then return { 'lost' } end
-if rollout.prepared or (rollout.cursor or '') ~= A.cursor then return { 'known' } end
+if not isDriver(rollout, now) then return R.lost() end
+if rollout.prepared or (rollout.cursor or '') ~= A.cursor then return R.known() end
 local place = redis.call('ZCARD', K.order)
 for _, workspace in ipairs(cjson.decode(A.ids)) do
   place = place + 1
@@ -22,4 +24,4 @@ if place > tonumber(A.most) then
 elseif A.nextCursor == '' then
   start(rollout, now)
 end
-return { 'frozen', place }
+return R.frozen { total = place }

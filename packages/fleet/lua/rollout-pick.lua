@@ -2,13 +2,16 @@
 -- Uses: clock hash rollout
 -- KEYS: rollout order members running active events
 -- ARGV: id fence leaseMs now
--- Reply: {'picked', workspace} | {'wait', until|''} | {'nothing', state} | {'lost'}
--- Reply: 'wait' without a time: for one that runs to end
+-- Reply: picked workspace
+-- Reply: wait waitUntil
+-- Reply: nothing state
+-- Reply: lost
+-- `wait` without a time: for one that runs to end
 -- Events: ROLLOUT_CANARIES_PASSED, ROLLOUT_ABORTED (it takes longer than its budget), ROLLOUT_FINISHED
 
 local now = clock()
 local rollout = readHash(K.rollout)
-if not isDriver(rollout, now) then return { 'lost' } end
+if not isDriver(rollout, now) then return R.lost() end
 local nextPlace, total = numberOf(rollout, 'next'), numberOf(rollout, 'total')
 if rollout.state == 'running' and rollout.maxDurationMs and nextPlace < total
   and now >= numberOf(rollout, 'startedAt') + numberOf(rollout, 'maxDurationMs') then
@@ -16,7 +19,7 @@ if rollout.state == 'running' and rollout.maxDurationMs and nextPlace < total
 end
 if rollout.state ~= 'running' or nextPlace >= total then
   endIfDone(rollout, now)
-  return { 'nothing', rollout.state }
+  return R.nothing { state = rollout.state }
 end
 
 -- A skipped canary has shown nothing: the next one takes its place.
@@ -28,11 +31,11 @@ elseif canaries > 0 and not rollout.canariesPassed then
   set(rollout, { canariesPassed = 1 })
   tell(rollout, 'ROLLOUT_CANARIES_PASSED', '', now)
 end
-if redis.call('SCARD', K.running) >= allowed then return { 'wait', '' } end
-if numberOf(rollout, 'nextStartAt') > now then return { 'wait', numberOf(rollout, 'nextStartAt') } end
+if redis.call('SCARD', K.running) >= allowed then return R.wait {} end
+if numberOf(rollout, 'nextStartAt') > now then return R.wait { waitUntil = numberOf(rollout, 'nextStartAt') } end
 
 local workspace = redis.call('ZRANGE', K.order, nextPlace, nextPlace)[1]
 set(rollout, { next = nextPlace + 1, nextStartAt = now + numberOf(rollout, 'splayMs') })
 redis.call('SADD', K.running, workspace)
 redis.call('HSET', K.members, workspace, cjson.encode({ status = 'starting', startedAt = now }))
-return { 'picked', workspace }
+return R.picked { workspace = workspace }

@@ -3,13 +3,15 @@
 -- KEYS: rollout order members running active events
 -- ARGV: id fence leaseMs workspace member now
 -- `member`: JSON with its final status: done | failed | skipped
--- Reply: {'settled', state} | {'known'} | {'lost'}
+-- Reply: settled state
+-- Reply: known
+-- Reply: lost
 -- Events: ROLLOUT_WORKSPACE_SETTLED, ROLLOUT_PAUSED, ROLLOUT_ABORTED, ROLLOUT_FINISHED
 
 local now = clock()
 local rollout = readHash(K.rollout)
-if not isDriver(rollout, now) then return { 'lost' } end
-if redis.call('SREM', K.running, A.workspace) == 0 then return { 'known' } end
+if not isDriver(rollout, now) then return R.lost() end
+if redis.call('SREM', K.running, A.workspace) == 0 then return R.known() end
 local member = cjson.decode(A.member)
 local known = redis.call('HGET', K.members, A.workspace)
 member.startedAt = known and cjson.decode(known).startedAt or now
@@ -31,4 +33,4 @@ if member.status == 'failed' and isLeft and (rollout.state == 'running' or rollo
   end
 end
 endIfDone(rollout, now)
-return { 'settled', rollout.state }
+return R.settled { state = rollout.state }

@@ -2,17 +2,19 @@
 -- Uses: clock
 -- KEYS: permits waiting turns
 -- ARGV: permit most permitMs now
--- Reply: {'granted', id} | {'full', running, waiting} | {'none'}
+-- Reply: granted id
+-- Reply: full running waiting
+-- Reply: none
 -- A resent command gives a second permit, which nobody renews: it runs out, and the sweep finds its workspace.
 
 local now = clock()
 redis.call('ZREMRANGEBYSCORE', K.permits, '-inf', now)
 local running = redis.call('ZCARD', K.permits)
 local waiting = redis.call('ZCARD', K.waiting)
-if waiting == 0 then return { 'none' } end
-if running >= tonumber(A.most) then return { 'full', running, waiting } end
+if waiting == 0 then return R.none() end
+if running >= tonumber(A.most) then return R.full { running = running, waiting = waiting } end
 local id, turn = unpack(redis.call('ZPOPMIN', K.waiting))
 if waiting == 1 then redis.call('DEL', K.turns) else redis.call('HSET', K.turns, 'now', turn) end
 redis.call('ZADD', K.permits, now + tonumber(A.permitMs), A.permit)
 redis.call('PEXPIRE', K.permits, A.permitMs)
-return { 'granted', id }
+return R.granted { id = id }

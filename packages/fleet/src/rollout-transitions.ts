@@ -2,11 +2,11 @@
  * Every transition of a rollout as a typed call. Nothing else reads a script's reply. `now` is for tests; in production
  * Redis' own clock decides. Those with a fencing token answer "lost" to whoever no longer advances the rollout.
  */
-import { fromRedis } from "@restart-coordinator/debounce";
+import type { ScriptReply } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
 import type { FleetKeyRole, FleetKeys, RolloutKeyRole } from "./keys.ts";
 import type { MemberRecord, RolloutState, RolloutVerb } from "./rollout-types.ts";
-import { bindFleetScripts, type FleetScript, type RunFleetScript } from "./scripts.ts";
+import { bindFleetScripts, type FleetScript, type FleetScripts } from "./scripts.ts";
 
 /** Who advances a rollout, and by which right. */
 export interface Driving {
@@ -34,12 +34,12 @@ const SHARED: ReadonlySet<string> = new Set<FleetKeyRole>([
 ]);
 
 export class RolloutTransitions {
-  readonly #script: RunFleetScript;
+  readonly #scripts: FleetScripts;
   readonly #keys: FleetKeys;
   readonly #leaseMs: number;
 
   constructor({ redis, keys, leaseMs }: RolloutTransitionsOptions) {
-    this.#script = bindFleetScripts(redis);
+    this.#scripts = bindFleetScripts(redis);
     this.#keys = keys;
     this.#leaseMs = leaseMs;
   }
@@ -55,15 +55,10 @@ export class RolloutTransitions {
   }): Promise<{ kind: "created" } | { kind: "exists"; isSame: boolean } | { kind: "too-many"; active: number }> {
     const { id, fields, ids, mostActive, owner = "", now = "" } = call;
     const args = { id, fields: JSON.stringify(fields), ids: ids === undefined ? "" : JSON.stringify(ids) };
-    const [kind, more] = await this.#run("rollout-create", id, {
-      ...args,
-      mostActive,
-      owner,
-      leaseMs: this.#leaseMs,
-      now,
-    });
-    if (kind === "exists") return { kind, isSame: more === 1 };
-    return kind === "too-many" ? { kind, active: Number(more) } : { kind: "created" };
+    const more = { mostActive, owner, leaseMs: this.#leaseMs, now };
+    const reply = await this.#run("rollout-create", id, { ...args, ...more });
+    if (reply.kind === "exists") return { kind: "exists", isSame: reply.flag("isSame") };
+    return reply.kind === "too-many" ? { kind: "too-many", active: reply.number("active") } : { kind: "created" };
   }
 
   /** Becomes the one who advances it, or stays so. */
@@ -73,9 +68,9 @@ export class RolloutTransitions {
     now?: number;
   }): Promise<{ kind: "claimed"; fence: number; fields: Fields } | { kind: "busy" | "resting" }> {
     const { id, owner, now = "" } = call;
-    const [kind, fence, flat] = await this.#run("rollout-claim", id, { id, owner, leaseMs: this.#leaseMs, now });
-    if (kind !== "claimed") return { kind: kind as "busy" | "resting" };
-    return { kind, fence: Number(fence), fields: pairs(flat as string[]) };
+    const reply = await this.#run("rollout-claim", id, { id, owner, leaseMs: this.#leaseMs, now });
+    if (reply.kind !== "claimed") return { kind: reply.kind as "busy" | "resting" };
+    return { kind: "claimed", fence: reply.number("fence"), fields: reply.record("rollout") };
   }
 
   async leave({ id, fence }: Driving): Promise<void> {
@@ -87,8 +82,9 @@ export class RolloutTransitions {
   ): Promise<{ kind: "frozen"; total: number } | { kind: "known" | "lost" }> {
     const { id, fence, cursor, nextCursor = "", ids, most, now = "" } = call;
     const args = { id, fence, leaseMs: this.#leaseMs, cursor, nextCursor, ids: JSON.stringify(ids), most, now };
-    const [kind, total] = await this.#run("rollout-freeze", id, args);
-    return kind === "frozen" ? { kind, total: Number(total) } : { kind: kind as "known" | "lost" };
+    const reply = await this.#run("rollout-freeze", id, args);
+    if (reply.kind !== "frozen") return { kind: reply.kind as "known" | "lost" };
+    return { kind: "frozen", total: reply.number("total") };
   }
 
   async pick(call: Driving): Promise<
@@ -99,16 +95,16 @@ export class RolloutTransitions {
     | { kind: "lost" }
   > {
     const { id, fence, now = "" } = call;
-    const [kind, more] = await this.#run("rollout-pick", id, { id, fence, leaseMs: this.#leaseMs, now });
-    if (kind === "picked") return { kind, workspaceId: String(more) };
-    if (kind === "wait") return { kind, until: more === "" ? undefined : Number(more) };
-    return kind === "nothing" ? { kind, state: more as RolloutState } : { kind: "lost" };
+    const reply = await this.#run("rollout-pick", id, { id, fence, leaseMs: this.#leaseMs, now });
+    if (reply.kind === "picked") return { kind: "picked", workspaceId: reply.text("workspace") };
+    if (reply.kind === "wait") return { kind: "wait", until: reply.optionalNumber("waitUntil") };
+    return reply.kind === "nothing" ? { kind: "nothing", state: stateIn(reply) } : { kind: "lost" };
   }
 
   async note(call: Driving & { workspaceId: string; member: MemberRecord }): Promise<"noted" | "lost"> {
     const { id, fence, workspaceId: workspace, member, now = "" } = call;
     const args = { fence, leaseMs: this.#leaseMs, workspace, member: JSON.stringify(member), now };
-    return (await this.#run("rollout-note", id, args))[0] as "noted" | "lost";
+    return (await this.#run("rollout-note", id, args)).kind as "noted" | "lost";
   }
 
   async settle(
@@ -116,8 +112,9 @@ export class RolloutTransitions {
   ): Promise<{ kind: "settled"; state: RolloutState } | { kind: "known" | "lost" }> {
     const { id, fence, workspaceId: workspace, member, now = "" } = call;
     const args = { id, fence, leaseMs: this.#leaseMs, workspace, member: JSON.stringify(member), now };
-    const [kind, state] = await this.#run("rollout-settle", id, args);
-    return kind === "settled" ? { kind, state: state as RolloutState } : { kind: kind as "known" | "lost" };
+    const reply = await this.#run("rollout-settle", id, args);
+    if (reply.kind !== "settled") return { kind: reply.kind as "known" | "lost" };
+    return { kind: "settled", state: stateIn(reply) };
   }
 
   async steer(call: {
@@ -128,24 +125,18 @@ export class RolloutTransitions {
     now?: number;
   }): Promise<{ kind: "steered"; changed: boolean } | { kind: "over"; state: RolloutState } | { kind: "unknown" }> {
     const { id, verb, actor, reason = "", now = "" } = call;
-    const [kind, more] = await this.#run("rollout-steer", id, { id, verb, actor, reason, now });
-    if (kind === "steered") return { kind, changed: more === 1 };
-    return kind === "over" ? { kind, state: more as RolloutState } : { kind: "unknown" };
+    const reply = await this.#run("rollout-steer", id, { id, verb, actor, reason, now });
+    if (reply.kind === "steered") return { kind: "steered", changed: reply.flag("isChanged") };
+    return reply.kind === "over" ? { kind: "over", state: stateIn(reply) } : { kind: "unknown" };
   }
 
-  async #run(name: FleetScript, id: string, args: Readonly<Record<string, string | number>>): Promise<unknown[]> {
+  #run(name: FleetScript, id: string, args: Readonly<Record<string, string | number>>): Promise<ScriptReply> {
     const keyOf = (role: FleetKeyRole | RolloutKeyRole): string =>
       SHARED.has(role) ? this.#keys.of(role as FleetKeyRole) : this.#keys.ofRollout(role as RolloutKeyRole, id);
-    try {
-      return await this.#script(name, keyOf, args);
-    } catch (error) {
-      throw fromRedis(error);
-    }
+    return this.#scripts.run(name, keyOf, args);
   }
 }
 
-function pairs(flat: readonly string[]): Fields {
-  const fields: Record<string, string> = {};
-  for (let i = 0; i < flat.length; i += 2) fields[flat[i] as string] = flat[i + 1] as string;
-  return fields;
+function stateIn(reply: ScriptReply): RolloutState {
+  return reply.text("state") as RolloutState;
 }

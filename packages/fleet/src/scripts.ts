@@ -1,5 +1,5 @@
 /** The fleet's scripts, one per transition, loaded as the coordinator's are. */
-import { bindScriptSet, type RunScriptOf } from "@restart-coordinator/debounce";
+import { BoundScripts } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
 import type { FleetKeyRole, RolloutKeyRole } from "./keys.ts";
 
@@ -18,10 +18,10 @@ export const FLEET_SCRIPTS = [
   "rollout-steer",
 ] as const;
 export type FleetScript = (typeof FLEET_SCRIPTS)[number];
-export type RunFleetScript = RunScriptOf<FleetScript, FleetKeyRole | RolloutKeyRole>;
+export type FleetScripts = BoundScripts<FleetScript, FleetKeyRole | RolloutKeyRole>;
 
 export const FLEET_LUA = new URL("../lua/", import.meta.url);
 
-export function bindFleetScripts(redis: Redis | Cluster): RunFleetScript {
-  return bindScriptSet(redis, { directory: FLEET_LUA, names: FLEET_SCRIPTS, commandPrefix: "fleet" });
+export function bindFleetScripts(redis: Redis | Cluster): FleetScripts {
+  return new BoundScripts(redis, { directory: FLEET_LUA, names: FLEET_SCRIPTS, commandPrefix: "fleet" });
 }

@@ -9,10 +9,10 @@
  * Then as many more cycles as were forgotten may run until the permits are renewed, a third of a lease later at most.
  */
 import { randomBytes } from "node:crypto";
-import { fromRedis } from "@restart-coordinator/debounce";
+import { asked, type ScriptReply } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
 import { createFleetKeys, type FleetKeyRole, type FleetKeys } from "./keys.ts";
-import { bindFleetScripts, type FleetScript, type RunFleetScript } from "./scripts.ts";
+import { bindFleetScripts, type FleetScript, type FleetScripts } from "./scripts.ts";
 
 export interface TurnsOptions {
   /** A connection that waits for Redis to come back. */
@@ -40,14 +40,14 @@ const KEEP_WAITING_MS = 24 * 60 * 60 * 1_000;
 
 export class Turns {
   readonly #redis: Redis | Cluster;
-  readonly #script: RunFleetScript;
+  readonly #scripts: FleetScripts;
   readonly #keys: FleetKeys;
   readonly #maxRunning: number;
   readonly #leaseMs: number;
 
   constructor({ redis, prefix = "rc", maxRunning, leaseMs = 15_000 }: TurnsOptions) {
     this.#redis = redis;
-    this.#script = bindFleetScripts(redis);
+    this.#scripts = bindFleetScripts(redis);
     this.#keys = createFleetKeys(prefix);
     this.#maxRunning = maxRunning;
     this.#leaseMs = leaseMs;
@@ -55,17 +55,13 @@ export class Turns {
 
   /** Whether the workspace has queued up already. */
   async isWaiting(workspaceId: string): Promise<boolean> {
-    try {
-      return (await this.#redis.zscore(this.#keys.of("waiting"), workspaceId)) !== null;
-    } catch (error) {
-      throw fromRedis(error);
-    }
+    return (await asked(() => this.#redis.zscore(this.#keys.of("waiting"), workspaceId))) !== null;
   }
 
   /** Queues a workspace up for its tenant's next turn; one that waits already keeps its place. */
   async enter(call: { workspaceId: string; tenant: string }): Promise<"entered" | "waiting"> {
     const { workspaceId: id, tenant } = call;
-    const [kind] = await this.#run("enter", { id, tenant, keepMs: KEEP_WAITING_MS });
+    const { kind } = await this.#run("enter", { id, tenant, keepMs: KEEP_WAITING_MS });
     return kind as "entered" | "waiting";
   }
 
@@ -73,17 +69,14 @@ export class Turns {
   async take(call: { now?: number } = {}): Promise<Taken> {
     const permit = randomBytes(9).toString("base64url");
     const { permitMs } = this;
-    const [kind, first, second] = await this.#run("take", {
-      permit,
-      most: this.#maxRunning,
-      permitMs,
-      now: call.now ?? "",
-    });
-    if (kind === "full") return { kind, running: Number(first), waiting: Number(second) };
-    if (kind === "none") return { kind };
+    const args = { permit, most: this.#maxRunning, permitMs, now: call.now ?? "" };
+    const reply = await this.#run("take", args);
+    if (reply.kind === "none") return { kind: "none" };
+    if (reply.kind === "full")
+      return { kind: "full", running: reply.number("running"), waiting: reply.number("waiting") };
     const keep = () => this.#run("keep", { permit, permitMs, now: "" });
     const giveBack = () => this.#run("give-back", { permit });
-    return { kind: "granted", workspaceId: String(first), permit: new Permit(keep, giveBack, this.#leaseMs / 3) };
+    return { kind: "granted", workspaceId: reply.text("id"), permit: new Permit(keep, giveBack, this.#leaseMs / 3) };
   }
 
   /** How long a permit lasts that nobody renews, ms. */
@@ -91,12 +84,8 @@ export class Turns {
     return Math.ceil(this.#leaseMs * PERMIT_LEASES);
   }
 
-  async #run(name: FleetScript, args: Readonly<Record<string, string | number>>): Promise<unknown[]> {
-    try {
-      return await this.#script(name, (role) => this.#keys.of(role as FleetKeyRole), args);
-    } catch (error) {
-      throw fromRedis(error);
-    }
+  #run(name: FleetScript, args: Readonly<Record<string, string | number>>): Promise<ScriptReply> {
+    return this.#scripts.run(name, (role) => this.#keys.of(role as FleetKeyRole), args);
   }
 }
 

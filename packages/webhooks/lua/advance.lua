@@ -2,9 +2,10 @@
 -- Uses: clock hash webhook
 -- KEYS: webhook
 -- ARGV: fence stream cursor delivered leaseMs now
--- Reply: 'lost' | 'kept'
+-- Reply: lost
+-- Reply: kept
 local now = clock()
-if not isOwner(readHash(K.webhook)) then return { 'lost' } end
+if not isOwner(readHash(K.webhook)) then return R.lost() end
 redis.call('HSET', K.webhook, 'cursor:' .. A.stream, A.cursor)
 if A.delivered == 'true' then
   redis.call('HINCRBY', K.webhook, 'delivered', 1)
@@ -12,4 +13,4 @@ if A.delivered == 'true' then
   redis.call('HDEL', K.webhook, unpack(FAILURE))
 end
 extend(now)
-return { 'kept' }
+return R.kept()

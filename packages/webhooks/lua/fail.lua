@@ -2,10 +2,12 @@
 -- Uses: clock hash webhook
 -- KEYS: webhook
 -- ARGV: fence error delayMs giveUpMs isGone leaseMs now
--- Reply: 'lost' | 'retry' | 'disabled' reason
+-- Reply: lost
+-- Reply: retry
+-- Reply: disabled reason
 local now = clock()
 local hook = readHash(K.webhook)
-if not isOwner(hook) then return { 'lost' } end
+if not isOwner(hook) then return R.lost() end
 local since = tonumber(hook.failingSince) or now
 local attempts = redis.call('HINCRBY', K.webhook, 'attempts', 1)
 redis.call('HSET', K.webhook, 'failingSince', since, 'lastError', A.error)
@@ -18,8 +20,8 @@ end
 if reason then
   redis.call('HSET', K.webhook, 'disabledAt', now, 'disabledReason', reason)
   redis.call('HDEL', K.webhook, 'owner', 'leaseEndsAt', 'retryAt')
-  return { 'disabled', reason }
+  return R.disabled { reason = reason }
 end
 redis.call('HSET', K.webhook, 'retryAt', now + tonumber(A.delayMs))
 extend(now)
-return { 'retry' }
+return R.retry()

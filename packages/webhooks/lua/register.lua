@@ -2,11 +2,13 @@
 -- Uses: clock webhook
 -- KEYS: webhook webhooks changes
 -- ARGV: id url events workspaces format secret newSecret enabled cursors most now
--- Reply: 'too-many' | 'created' secret | 'updated'
+-- Reply: too-many
+-- Reply: created secret
+-- Reply: updated
 -- `secret` empty = keep it; `newSecret` is for a new webhook without one. `cursors`: JSON, the end of each stream.
 local now = clock()
 local isNew = redis.call('EXISTS', K.webhook) == 0
-if isNew and redis.call('SCARD', K.webhooks) >= tonumber(A.most) then return { 'too-many' } end
+if isNew and redis.call('SCARD', K.webhooks) >= tonumber(A.most) then return R['too-many']() end
 
 redis.call('HSET', K.webhook, 'url', A.url, 'events', A.events, 'workspaces', A.workspaces, 'format', A.format)
 redis.call('HINCRBY', K.webhook, 'revision', 1)
@@ -22,6 +24,6 @@ if isNew then
 end
 tellChange(A.id)
 -- A command that is sent again finds what it made.
-if redis.call('HGET', K.webhook, 'secret') == A.newSecret then return { 'created', A.newSecret } end
-if isNew then return { 'created', secret } end
-return { 'updated' }
+if redis.call('HGET', K.webhook, 'secret') == A.newSecret then return R.created { secret = A.newSecret } end
+if isNew then return R.created { secret = secret } end
+return R.updated()

@@ -1,9 +1,10 @@
 -- Gives the lease up, so that another process need not wait for its end.
 -- Uses: hash webhook
 -- KEYS: webhook changes
--- ARGV: id fence now
--- Reply: 'lost' | 'released'
-if not isOwner(readHash(K.webhook)) then return { 'lost' } end
+-- ARGV: id fence
+-- Reply: lost
+-- Reply: released
+if not isOwner(readHash(K.webhook)) then return R.lost() end
 redis.call('HDEL', K.webhook, 'owner', 'leaseEndsAt')
 tellChange(A.id)
-return { 'released' }
+return R.released()

@@ -1,9 +1,10 @@
 -- Forgets a webhook; who delivers for it finds its lease lost.
 -- Uses: webhook
 -- KEYS: webhook webhooks changes
--- ARGV: id now
--- Reply: 'removed' | 'unknown'
-if redis.call('DEL', K.webhook) == 0 then return { 'unknown' } end
+-- ARGV: id
+-- Reply: removed
+-- Reply: unknown
+if redis.call('DEL', K.webhook) == 0 then return R.unknown() end
 redis.call('SREM', K.webhooks, A.id)
 tellChange(A.id)
-return { 'removed' }
+return R.removed()

@@ -2,10 +2,13 @@
 -- Uses: clock hash webhook
 -- KEYS: webhook
 -- ARGV: fence leaseMs now
--- Reply: 'lost' | 'disabled' | 'kept' now field value …
+-- Reply: lost
+-- Reply: disabled
+-- Reply: kept now webhook
+-- `webhook`: its fields, a flat list
 local now = clock()
 local hook = readHash(K.webhook)
-if not isOwner(hook) then return { 'lost' } end
-if hook.disabledAt then return { 'disabled' } end
+if not isOwner(hook) then return R.lost() end
+if hook.disabledAt then return R.disabled() end
 extend(now)
-return { 'kept', now, unpack(redis.call('HGETALL', K.webhook)) }
+return R.kept { now = now, webhook = redis.call('HGETALL', K.webhook) }

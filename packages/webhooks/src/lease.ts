@@ -1,7 +1,8 @@
 /** The right to deliver for a webhook for a while. Every write carries its fence: who was taken over writes nothing. */
+import type { ScriptReply } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
 import { createWebhookKeys, type WebhookKeyRole, type WebhookKeys } from "./keys.ts";
-import { bindWebhookScripts, fieldsOf, type RunWebhookScript } from "./scripts.ts";
+import { bindWebhookScripts, type WebhookScripts } from "./scripts.ts";
 import { readWebhook, type Webhook } from "./webhook.ts";
 
 export type Claim =
@@ -34,12 +35,12 @@ export interface LeaseOptions {
 export class WebhookLeases {
   readonly #options: LeaseOptions;
   readonly #keys: WebhookKeys;
-  readonly #script: RunWebhookScript;
+  readonly #scripts: WebhookScripts;
 
   constructor(options: LeaseOptions) {
     this.#options = options;
     this.#keys = createWebhookKeys(options.prefix);
-    this.#script = bindWebhookScripts(options.redis);
+    this.#scripts = bindWebhookScripts(options.redis);
   }
 
   /** Of every webhook there is. */
@@ -50,19 +51,19 @@ export class WebhookLeases {
   async claim(id: string): Promise<Claim> {
     const { owner, leaseMs } = this.#options;
     const keyOf = (role: WebhookKeyRole) => this.#keys.of(role, id);
-    const [kind, value, now, ...flat] = await this.#script("claim", keyOf, { owner, leaseMs, now: "" });
-    if (kind === "busy") return { kind, leaseEndsInMs: Number(value) };
-    if (kind !== "claimed") return { kind: kind as "unknown" | "disabled" };
-    const own = { id, fence: String(value), leaseMs, now: "" };
-    const run: RunOwn = (name, args) => this.#script(name, keyOf, { ...own, ...args });
-    return { kind, lease: new WebhookLease(id, standing(id, Number(now), flat), run) };
+    const reply = await this.#scripts.run("claim", keyOf, { owner, leaseMs, now: "" });
+    if (reply.kind === "busy") return { kind: "busy", leaseEndsInMs: reply.number("leaseEndsInMs") };
+    if (reply.kind !== "claimed") return { kind: reply.kind as "unknown" | "disabled" };
+    const own = { id, fence: reply.text("fence"), leaseMs, now: "" };
+    const run: RunOwn = (name, args) => this.#scripts.run(name, keyOf, { ...own, ...args });
+    return { kind: "claimed", lease: new WebhookLease(id, standing(id, reply), run) };
   }
 }
 
 type RunOwn = (
   name: "renew" | "advance" | "fail" | "release",
   args?: Readonly<Record<string, string | number>>,
-) => Promise<unknown[]>;
+) => Promise<ScriptReply>;
 
 export class WebhookLease {
   readonly id: string;
@@ -77,20 +78,22 @@ export class WebhookLease {
   }
 
   async renew(): Promise<Kept> {
-    const [kind, now, ...flat] = await this.#run("renew");
-    return kind === "kept" ? { kind, ...standing(this.id, Number(now), flat) } : { kind: kind as "lost" | "disabled" };
+    const reply = await this.#run("renew");
+    if (reply.kind !== "kept") return { kind: reply.kind as "lost" | "disabled" };
+    return { kind: "kept", ...standing(this.id, reply) };
   }
 
   /** False when the lease is lost. */
   async advance(stream: number, cursor: string, { delivered }: { delivered: boolean }): Promise<boolean> {
-    const [kind] = await this.#run("advance", { stream, cursor, delivered: String(delivered) });
+    const { kind } = await this.#run("advance", { stream, cursor, delivered: String(delivered) });
     return kind === "kept";
   }
 
   async fail(failure: { error: string; delayMs: number; giveUpMs: number; isGone: boolean }): Promise<Failed> {
     const { isGone, ...rest } = failure;
-    const [kind, reason] = await this.#run("fail", { ...rest, isGone: String(isGone) });
-    return kind === "disabled" ? { kind, reason: String(reason) } : { kind: kind === "retry" ? "retry" : "lost" };
+    const reply = await this.#run("fail", { ...rest, isGone: String(isGone) });
+    if (reply.kind === "disabled") return { kind: "disabled", reason: reply.text("reason") };
+    return { kind: reply.kind as "retry" | "lost" };
   }
 
   async release(): Promise<void> {
@@ -98,7 +101,7 @@ export class WebhookLease {
   }
 }
 
-function standing(id: string, now: number, flat: readonly unknown[]): Standing {
-  const webhook = readWebhook(id, fieldsOf(flat)) as Webhook;
-  return { webhook, retryInMs: Math.max(0, (webhook.failure?.retryAt ?? 0) - now) };
+function standing(id: string, reply: ScriptReply): Standing {
+  const webhook = readWebhook(id, reply.record("webhook")) as Webhook;
+  return { webhook, retryInMs: Math.max(0, (webhook.failure?.retryAt ?? 0) - reply.number("now")) };
 }

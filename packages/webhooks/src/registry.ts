@@ -1,9 +1,9 @@
 /** The list of webhooks, for the API: what operators register, and how each one fares. */
 import { randomBytes } from "node:crypto";
-import { fromRedis } from "@restart-coordinator/debounce";
+import { asked } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
 import { createWebhookKeys, type WebhookKeys } from "./keys.ts";
-import { bindWebhookScripts, type RunWebhookScript } from "./scripts.ts";
+import { bindWebhookScripts, type WebhookScripts } from "./scripts.ts";
 import { readWebhook, type Webhook, type WebhookEntry } from "./webhook.ts";
 
 export interface WebhookRegistryOptions {
@@ -31,64 +31,55 @@ export const MOST_WEBHOOKS = 100;
 export class WebhookRegistry {
   readonly #options: WebhookRegistryOptions;
   readonly #keys: WebhookKeys;
-  readonly #script: RunWebhookScript;
+  readonly #scripts: WebhookScripts;
 
   constructor(options: WebhookRegistryOptions) {
     this.#options = options;
     this.#keys = createWebhookKeys(options.prefix);
-    this.#script = bindWebhookScripts(options.redis);
+    this.#scripts = bindWebhookScripts(options.redis);
   }
 
   /** A new webhook hears of what happens from now on; a changed one goes on where it stands. */
   async put(id: string, { secret, events, workspaces, url, format, enabled }: WebhookChange): Promise<PutResult> {
-    return this.#ask(async () => {
-      const [kind, made] = await this.#script("register", (role) => this.#keys.of(role, id), {
-        id,
-        url,
-        events: events === undefined ? "" : JSON.stringify(events),
-        workspaces: workspaces === undefined ? "" : JSON.stringify(workspaces),
-        format,
-        secret: secret ?? "",
-        newSecret: `whsec_${randomBytes(32).toString("base64")}`,
-        enabled: String(enabled),
-        cursors: JSON.stringify(await this.#ends()),
-        most: MOST_WEBHOOKS,
-        now: "",
-      });
-      return kind === "created" ? { kind, secret: String(made) } : { kind: kind as "updated" | "too-many" };
+    const reply = await this.#scripts.run("register", (role) => this.#keys.of(role, id), {
+      id,
+      url,
+      events: events === undefined ? "" : JSON.stringify(events),
+      workspaces: workspaces === undefined ? "" : JSON.stringify(workspaces),
+      format,
+      secret: secret ?? "",
+      newSecret: `whsec_${randomBytes(32).toString("base64")}`,
+      enabled: String(enabled),
+      cursors: JSON.stringify(await this.#ends()),
+      most: MOST_WEBHOOKS,
+      now: "",
     });
+    if (reply.kind === "created") return { kind: "created", secret: reply.text("secret") };
+    return { kind: reply.kind as "updated" | "too-many" };
   }
 
   async get(id: string): Promise<Webhook | undefined> {
-    return this.#ask(async (redis) => readWebhook(id, await redis.hgetall(this.#keys.of("webhook", id))));
+    const { redis } = this.#options;
+    return readWebhook(id, await asked(() => redis.hgetall(this.#keys.of("webhook", id))));
   }
 
   /** In the order of their ids. */
   async list(): Promise<Webhook[]> {
-    const ids = await this.#ask((redis) => redis.smembers(this.#keys.of("webhooks")));
+    const { redis } = this.#options;
+    const ids = await asked(() => redis.smembers(this.#keys.of("webhooks")));
     const webhooks = await Promise.all(ids.sort().map((id) => this.get(id)));
     return webhooks.filter((webhook) => webhook !== undefined);
   }
 
   /** False when there is none. */
   async remove(id: string): Promise<boolean> {
-    return this.#ask(async () => {
-      const [kind] = await this.#script("remove", (role) => this.#keys.of(role, id), { id, now: "" });
-      return kind === "removed";
-    });
+    const { kind } = await this.#scripts.run("remove", (role) => this.#keys.of(role, id), { id });
+    return kind === "removed";
   }
 
   async #ends(): Promise<string[]> {
     const { redis, streams } = this.#options;
-    const last = await Promise.all(streams.map((key) => redis.xrevrange(key, "+", "-", "COUNT", 1)));
+    const last = await asked(() => Promise.all(streams.map((key) => redis.xrevrange(key, "+", "-", "COUNT", 1))));
     return last.map((entries) => entries[0]?.[0] ?? "0-0");
-  }
-
-  async #ask<Result>(command: (redis: Redis | Cluster) => Promise<Result>): Promise<Result> {
-    try {
-      return await command(this.#options.redis);
-    } catch (error) {
-      throw fromRedis(error);
-    }
   }
 }

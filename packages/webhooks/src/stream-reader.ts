@@ -1,7 +1,7 @@
 /** Reads one stream of events from a webhook's place on, a page at a time. */
 import { isBefore, parseEventEntry, type RestartEvent } from "@restart-coordinator/debounce";
+import { recordOf } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
-import { fieldsOf } from "./scripts.ts";
 
 export type Item =
   | { readonly kind: "event"; readonly event: RestartEvent }
@@ -61,7 +61,7 @@ export class StreamReader {
 
   /** The stream begins right here and has lost entries: those between the cursor and here may be among them. */
   async #isTrimmedBefore(id: string): Promise<boolean> {
-    const info = fieldsOf<unknown>((await this.#redis.xinfo("STREAM", this.#key)) as unknown[]);
+    const info = recordOf<unknown>((await this.#redis.xinfo("STREAM", this.#key)) as unknown[]);
     const [oldest = id] = (info["first-entry"] as [string] | null) ?? [];
     return !isBefore(oldest, id) && Number(info["entries-added"] ?? 0) > Number(info.length);
   }

@@ -10,7 +10,7 @@
  */
 import { Queue } from "bullmq";
 import { RedisLedger } from "../../../apps/worker/src/provisioners/simulated-ledger.ts";
-import { Transitions } from "../../../packages/debounce/src/transitions.ts";
+import { Transitions } from "../../../packages/debounce/src/transitions/transitions.ts";
 
 let pending = process.env.FAULT_AT;
 const signal = (process.env.FAULT_SIGNAL ?? "SIGKILL") as NodeJS.Signals;

@@ -1,24 +1,33 @@
 -- Uses: state quiet-hours refusal
 -- When what is owed may start, and when somebody must look.
 
--- judge.ts' dueOf: when the owed cycle may start; nil = not by itself. Also whether quiet hours hold it back.
+-- due.ts' dueOf, rule 7: when the owed cycle may start, and what it waits for last; nil = not by itself.
 local function dueOf(state, cooldownEndsAt, now)
   if not state.owedAt or state.loop then return nil end
-  local due = tonumber(state.dueNowAt)
+  local due, because = tonumber(state.dueNowAt), 'at-once'
   if state.quietEndsAt then
-    local quiet = math.min(tonumber(state.quietEndsAt), tonumber(state.deadlineAt))
-    due = due and math.min(due, quiet) or quiet
+    local quiet, deadline = tonumber(state.quietEndsAt), tonumber(state.deadlineAt)
+    if not due or math.min(quiet, deadline) < due then
+      due, because = math.min(quiet, deadline), quiet <= deadline and 'quiet' or 'max-wait'
+    end
   end
   if not due then return nil end
-  if not state.ignoreCooldown then due = math.max(due, cooldownEndsAt or 0, tonumber(state.budgetUntil) or 0) end
-  due = math.max(due, tonumber(state.backoffEndsAt) or 0)
-  if not state.overrideHold and ahead(state.heldUntil, now) then due = math.max(due, tonumber(state.heldUntil)) end
-  if state.ignoreQuietHours then return due, false end
-  local startsAt = math.max(due, now)
-  for _, interval in ipairs(quietHours) do
-    if interval[1] <= startsAt and startsAt < interval[2] then return interval[2], true end
+  local function notBefore(untilTime, reason)
+    if untilTime and tonumber(untilTime) > due then due, because = tonumber(untilTime), reason end
   end
-  return due, false
+  if not state.ignoreCooldown then
+    notBefore(cooldownEndsAt, 'cooldown')
+    notBefore(state.budgetUntil, 'budget')
+  end
+  notBefore(state.backoffEndsAt, 'backoff')
+  if not state.overrideHold then notBefore(state.heldUntil, 'hold') end
+  for _, interval in ipairs(state.ignoreQuietHours and {} or quietHours) do
+    local startsAt = math.max(due, now)
+    if (interval[1] <= due and due < interval[2]) or (interval[1] <= startsAt and startsAt < interval[2]) then
+      notBefore(interval[2], 'quiet-hours')
+    end
+  end
+  return due, state.ignoreCooldown and 'asked' or because
 end
 
 -- When the desired state may be carried out; nil = nothing waits for that. A stop may always be; a start waits for as

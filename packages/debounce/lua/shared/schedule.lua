@@ -21,9 +21,9 @@ local function schedule(id, state, workspace, cooldownEndsAt, now)
   return wake
 end
 
--- As a reply tells it: when somebody must look now, and the hint to give where that is sooner than it was before. With a
+-- What a reply tells: when somebody must look now, and the hint to give where that is sooner than it was before. With a
 -- cycle running it is its lease's end, before and after.
 local function woken(before, wake, now)
   local isSooner = wake and (not before or wake < before)
-  return wake or '', isSooner and 'h' .. digits(now) .. '-' .. digits(wake) or '', now
+  return { dueAt = wake, hintId = isSooner and 'h' .. digits(now) .. '-' .. digits(wake), now = now }
 end

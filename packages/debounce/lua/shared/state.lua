@@ -26,7 +26,6 @@
 --   budgetUntil spentCycles spentDowntimeMs  the budget of the day is spent until then; what was spent
 --   desireAt                    a change of the desired state waits to be carried out
 --   toldDropped:<source> toldRefused:<source>   until when it is not told again
---   windowAnswers               '<until> <source>': until then the window alone drops the source's triggers, see suppress.lua
 
 local DAY = 86400000
 

@@ -1,7 +1,8 @@
 /** One workspace as a pure state machine: `judge` for its triggers, and cycles that always end well. */
-import { dueOf, type Facts, judge, type Owed } from "../judge.ts";
-import type { Policy } from "../policy.ts";
-import { ignoresQuietHours } from "../policy-set.ts";
+import { dueOf, type Owed } from "../policy/due.ts";
+import { type Facts, judge } from "../policy/judge.ts";
+import type { Policy } from "../policy/policy.ts";
+import { ignoresQuietHours } from "../policy/policy-set.ts";
 import type { Decision, Rule } from "../vocabulary.ts";
 
 /** What is simulated. The real scripts can be driven the same way, which is how tests hold the two against each other. */
@@ -66,7 +67,7 @@ export class VirtualWorkspace implements Machine {
 
   begin(now: number): boolean {
     const due = dueOf(this.#facts(""), now);
-    if (this.#state.running || due === undefined || due > now) return false;
+    if (this.#state.running || due === undefined || due.at > now) return false;
     const cooldownEndsAt = now + this.#policy.cooldownMs;
     this.#state = { windows: this.#state.windows, cooldownEndsAt, running: true };
     return true;
@@ -77,7 +78,7 @@ export class VirtualWorkspace implements Machine {
   }
 
   wakeAt(now: number): number | undefined {
-    return dueOf(this.#facts(""), now);
+    return dueOf(this.#facts(""), now)?.at;
   }
 
   #facts(source: string): Facts {

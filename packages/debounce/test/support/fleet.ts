@@ -2,9 +2,11 @@
  * Replicas and workers as they run in production, in one process: coordinators and `Cycles`, each on a connection of its
  * own, in real time. A worker's cycle waits until the test finishes it, so that nothing depends on how long anything takes.
  */
-import { RestartCoordinator, type TriggerRequest } from "../../src/coordinator.ts";
-import { type AttemptResult, type CycleLease, Cycles } from "../../src/cycles.ts";
-import type { Policy } from "../../src/policy.ts";
+import { RestartCoordinator } from "../../src/coordinator.ts";
+import type { AttemptResult, CycleLease } from "../../src/cycles/cycle-lease.ts";
+import { Cycles } from "../../src/cycles/cycles.ts";
+import type { Policy } from "../../src/policy/policy.ts";
+import type { TriggerRequest } from "../../src/triggers/trigger-request.ts";
 import type { TestRedis } from "./redis.ts";
 
 /** A cycle that has begun and waits for `finish`. */

@@ -1,6 +1,6 @@
 /** What must hold of every workspace between any two transitions. */
 import { expect } from "vitest";
-import { describeWorkspace } from "../../src/workspace-state.ts";
+import { describeWorkspace } from "../../src/workspace/workspace-state.ts";
 import type { TestWorkspace } from "./workspace.ts";
 
 export async function expectSound(workspace: TestWorkspace, after = ""): Promise<void> {

@@ -1,5 +1,5 @@
 /** What the restarts of the last day have cost, as docs/policies.md says it. */
-import type { BudgetPolicy } from "../../src/policy.ts";
+import type { BudgetPolicy } from "../../src/policy/policy.ts";
 
 const DAY_MS = 86_400_000;
 

@@ -1,8 +1,8 @@
 /** The commands of the model test: each acts on the model and on the scripts, and compares what they answer. */
 import fc from "fast-check";
 import { expect } from "vitest";
-import { BUILT_IN_SOURCES } from "../../src/policy.ts";
-import type { Transitions } from "../../src/transitions.ts";
+import { BUILT_IN_SOURCES } from "../../src/policy/policy.ts";
+import type { Transitions } from "../../src/transitions/transitions.ts";
 import type { Counts, WorkspaceModel } from "./model.ts";
 import { atEpoch } from "./scripts-machine.ts";
 

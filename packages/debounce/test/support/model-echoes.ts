@@ -1,5 +1,5 @@
 /** Which automatic triggers followed each of the last restarts, as docs/policies.md says it. */
-import type { LoopPolicy } from "../../src/policy.ts";
+import type { LoopPolicy } from "../../src/policy/policy.ts";
 
 export class ModelEchoes {
   readonly #policy: LoopPolicy;

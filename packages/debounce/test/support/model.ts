@@ -2,9 +2,10 @@
  * The whole life of one workspace as a pure model: what `judge` means for triggers, and the written rules for cycles,
  * retries, the breaker, holds and operators' verbs. It is compared with the scripts, step by step.
  */
-import { dueOf, type Facts, judge, type Owed } from "../../src/judge.ts";
-import { LOOP, NO_BUDGET, type Policy } from "../../src/policy.ts";
-import { ignoresQuietHours } from "../../src/policy-set.ts";
+import { dueOf, type Owed } from "../../src/policy/due.ts";
+import { type Facts, judge } from "../../src/policy/judge.ts";
+import { LOOP, NO_BUDGET, type Policy } from "../../src/policy/policy.ts";
+import { ignoresQuietHours } from "../../src/policy/policy-set.ts";
 import { ModelBudget } from "./model-budget.ts";
 import { ModelEchoes } from "./model-echoes.ts";
 
@@ -247,7 +248,7 @@ export class WorkspaceModel {
     if (this.#desireIsDue()) return this.desireAt;
     if (cycle?.action === "stop") return cycle.stopRetryAt;
     if (this.desired !== "running" || this.parentPaused) return undefined;
-    if (cycle === undefined) return dueOf(this.#facts(""), this.now);
+    if (cycle === undefined) return dueOf(this.#facts(""), this.now)?.at;
     const retryAt = this.#backoffEndsAt ?? 0;
     return this.#isHeld() ? Math.max(retryAt, this.#heldUntil ?? 0) : retryAt;
   }

@@ -1,7 +1,7 @@
-import { dueOf, type Owed } from "../../src/judge.ts";
-import type { Policy } from "../../src/policy.ts";
+import { dueOf, type Owed } from "../../src/policy/due.ts";
+import type { Policy } from "../../src/policy/policy.ts";
 import type { Machine } from "../../src/simulation/virtual-workspace.ts";
-import type { Transitions } from "../../src/transitions.ts";
+import type { Transitions } from "../../src/transitions/transitions.ts";
 
 /** The real scripts as a machine for replays. Times are shifted, so that virtual zero is not Redis' "none". */
 export class ScriptsMachine implements Machine {
@@ -84,7 +84,7 @@ export class ScriptsMachine implements Machine {
       },
       this.#epoch + now,
     );
-    return due === undefined ? undefined : due - this.#epoch;
+    return due === undefined ? undefined : due.at - this.#epoch;
   }
 }
 

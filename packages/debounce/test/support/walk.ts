@@ -1,6 +1,6 @@
 /** Random lives of one workspace, with a ledger of what became of every trigger. */
 import { expect } from "vitest";
-import type { BegunReply, EndCall } from "../../src/transition-types.ts";
+import type { BegunReply, EndCall } from "../../src/transitions/types.ts";
 import { expectSound } from "./invariants.ts";
 import { at, type TestWorkspace } from "./workspace.ts";
 

@@ -1,19 +1,12 @@
 /** One workspace on the real scripts, in virtual time, its calls spread round robin over several replicas. */
 import { expect } from "vitest";
-import type { RestartEvent } from "../../src/coordinator.ts";
-import { POLICIES, type Policy } from "../../src/policy.ts";
-import type {
-  BegunReply,
-  EndCall,
-  Snapshot,
-  Step,
-  TriggerCall,
-  TriggerReply,
-  Verdict,
-} from "../../src/transition-types.ts";
-import { Transitions } from "../../src/transitions.ts";
-import type { Desire } from "../../src/vocabulary.ts";
-import { describeWorkspace, type WorkspaceState } from "../../src/workspace-state.ts";
+import type { RestartEvent } from "../../src/event.ts";
+import { POLICIES, type Policy } from "../../src/policy/policy.ts";
+import { Transitions } from "../../src/transitions/transitions.ts";
+import type { BegunReply, EndCall, Snapshot, Step } from "../../src/transitions/types.ts";
+import type { TriggerCall, TriggerReply } from "../../src/triggers/trigger-call.ts";
+import type { Desire, Verdict } from "../../src/vocabulary.ts";
+import { describeWorkspace, type WorkspaceState } from "../../src/workspace/workspace-state.ts";
 import type { TestRedis } from "./redis.ts";
 
 /** Virtual zero: a time that Redis' own clock has long passed. */

@@ -1,0 +1,28 @@
+import type { Verdict } from "../vocabulary.ts";
+import type { ScriptName } from "./script-names.ts";
+
+/** For whoever counts. Told only what Redis has answered; must be quick and must not throw. */
+export interface Observer {
+  /** Redis carried a script out and answered. `tookMs`: from sending it to the answer, replicas waited for included. */
+  readonly answered?: (script: ScriptName, tookMs: number) => void;
+  /** Triggers were judged. A repeated request that finds its first receipt is not told again. */
+  readonly judged?: (judged: JudgedTriggers) => void;
+  /** A failed cycle is over without the retry it waited for: a person asked anew, or canceled it. */
+  readonly ended?: (outcome: "superseded" | "canceled") => void;
+  /** A write with an old fencing token was refused: another worker acts, or nobody may any more. */
+  readonly fenced?: (write: "renew" | "journal" | "end") => void;
+}
+
+/** Triggers of one source for one workspace that went to Redis together. */
+export interface JudgedTriggers {
+  readonly workspaceId: string;
+  /** When, ms of Redis' clock. */
+  readonly at: number;
+  /** A cycle was running. */
+  readonly duringCycle: boolean;
+  readonly source: string;
+  readonly count: number;
+  readonly first: Verdict;
+  /** The verdict on each of the others. */
+  readonly rest: Verdict;
+}

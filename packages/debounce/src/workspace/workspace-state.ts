@@ -1,0 +1,192 @@
+/** A workspace as people see it, read from one snapshot. Pure. */
+import { type Because, isAhead, type Owed, phaseOf, type Standing, wakeOf } from "../policy/due.ts";
+import type { QuietHours } from "../policy/policy.ts";
+import type { CycleAction, Snapshot } from "../transitions/types.ts";
+import { type CoveredSource, parseCovers, parseWhy } from "../triggers/why.ts";
+import type { Outcome, Phase, Refusal, Status } from "../vocabulary.ts";
+
+export interface WorkspaceState {
+  readonly id: string;
+  readonly name: string | undefined;
+  readonly runtime: string | undefined;
+  readonly parentId: string | undefined;
+  /** The ancestor whose pause took it along. */
+  readonly pausedBy: string | undefined;
+  /** When it was registered, ms of Redis' clock. */
+  readonly createdAt: number;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly spec: Readonly<Record<string, unknown>>;
+  readonly status: Status;
+  readonly restart: RestartState;
+  /** What the last good restart reported of what runs now. */
+  readonly instance: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Times are ms of Redis' clock. */
+export interface RestartState {
+  readonly phase: Phase;
+  readonly generation: number;
+  readonly observedGeneration: number;
+  /** When the owed cycle may start; undefined when nothing is owed or nothing will start it by itself. */
+  readonly dueAt: number | undefined;
+  /** What it waits for last, or why it is due when it is; undefined where `dueAt` is. */
+  readonly because: Because | undefined;
+  /** Start of the running cycle. */
+  readonly startedAt: number | undefined;
+  readonly cooldownEndsAt: number | undefined;
+  /** What is owed and why. */
+  readonly why: readonly CoveredSource[];
+  readonly cycle: RunningCycle | undefined;
+  readonly lastCycle: LastCycle | undefined;
+  /** An operator holds restarts back until then, ms. */
+  readonly heldUntil: number | undefined;
+  /** The restart budget of the day is spent until then: automatic restarts wait, ms. */
+  readonly budgetUntil: number | undefined;
+  /** What is owed is in a loop with our own restarts. */
+  readonly loop: RestartLoop | undefined;
+  /** Failures in a row of the last cycles. */
+  readonly failures: number;
+  /** Failed so often, or restarted in a loop, that only a person or a new change brings it back. */
+  readonly breakerOpen: boolean;
+}
+
+/** The source and reason that followed each of these restarts. */
+export interface RestartLoop {
+  readonly source: string;
+  readonly reason: string;
+  readonly cycles: readonly string[];
+}
+
+export interface RunningCycle {
+  readonly id: string;
+  readonly generation: number;
+  readonly action: CycleAction;
+  readonly attempt: number;
+  readonly startedAt: number;
+  readonly covers: readonly CoveredSource[];
+}
+
+export interface LastCycle {
+  readonly id: string;
+  readonly generation: number;
+  /** Undefined of one that was superseded. */
+  readonly action?: CycleAction;
+  readonly outcome: Outcome;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly attempt: number;
+  readonly error?: string;
+  /** Somebody canceled it, and it was past its last safe point. */
+  readonly cancelTooLate?: boolean;
+  readonly covers?: readonly CoveredSource[];
+}
+
+/** `quietHours`: those of the workspace's policy. */
+export function describeWorkspace(id: string, snapshot: Snapshot, quietHours?: QuietHours): WorkspaceState {
+  const { workspace, state, cooldownEndsAt, now } = snapshot;
+  const standing = standingOf(snapshot, quietHours);
+  const { running, heldUntil, budgetUntil } = standing;
+  const due = wakeOf(standing, now);
+  const why = parseWhy(snapshot.why);
+  const covers = parseCovers(snapshot.covers);
+  return {
+    id,
+    name: workspace.name,
+    runtime: workspace.runtime,
+    parentId: workspace.parentId,
+    pausedBy: workspace.pausedBy,
+    createdAt: numberOf(workspace.createdAt) ?? 0,
+    tags: objectOf(workspace.tags) as Record<string, string>,
+    spec: objectOf(workspace.spec),
+    status: statusOf(snapshot, running),
+    instance: workspace.instance === undefined ? undefined : objectOf(workspace.instance),
+    restart: {
+      phase: phaseOf(standing, now),
+      generation: numberOf(state.generation) ?? 0,
+      observedGeneration: numberOf(state.observed) ?? 0,
+      dueAt: due?.at,
+      because: due?.because,
+      startedAt: running ? numberOf(state.cycleStartedAt) : undefined,
+      cooldownEndsAt: isAhead(cooldownEndsAt, now) ? cooldownEndsAt : undefined,
+      why,
+      cycle:
+        state.cycle === undefined
+          ? undefined
+          : {
+              id: state.cycle,
+              generation: numberOf(state.cycleGeneration) ?? 0,
+              action: state.action as RunningCycle["action"],
+              attempt: numberOf(state.attempt) ?? 1,
+              startedAt: numberOf(state.cycleStartedAt) ?? 0,
+              covers,
+            },
+      lastCycle: snapshot.lastCycle === undefined ? undefined : (JSON.parse(snapshot.lastCycle) as LastCycle),
+      heldUntil: isAhead(heldUntil, now) ? heldUntil : undefined,
+      budgetUntil: isAhead(budgetUntil, now) ? budgetUntil : undefined,
+      loop: state.loop === undefined ? undefined : (JSON.parse(state.loop) as RestartLoop),
+      failures: numberOf(state.stopFailures) ?? numberOf(state.failures) ?? 0,
+      breakerOpen: state.breaker !== undefined || state.loop !== undefined,
+    },
+  };
+}
+
+/** What the pure policy asks for, from the hashes. As lua/shared/due.lua's `desireOf`, a start waits for what refuses it. */
+function standingOf({ workspace, state, cooldownEndsAt }: Snapshot, quietHours?: QuietHours): Standing {
+  const refusal = refusalOf(workspace);
+  const startWaits = workspace.desired === "running" && refusal !== undefined;
+  const retrying = state.action === "restart" ? "restart" : "stop";
+  return {
+    refusal,
+    desireAt: startWaits ? undefined : numberOf(state.desireAt),
+    running: state.cycle !== undefined && state.retrying === undefined,
+    retrying: state.retrying === undefined ? undefined : retrying,
+    stopRetryAt: numberOf(state.stopRetryAt),
+    breakerOpen: state.breaker !== undefined,
+    cooldownEndsAt,
+    backoffEndsAt: numberOf(state.backoffEndsAt),
+    budgetUntil: numberOf(state.budgetUntil),
+    heldUntil: numberOf(state.heldUntil),
+    quietHours: quietHours?.intervals,
+    owed: owedOf(state),
+  };
+}
+
+/** As lua/shared/refusal.lua says it. */
+function refusalOf({ desired = "removed", runtime, parentPaused }: Snapshot["workspace"]): Refusal | undefined {
+  if (desired === "removed") return "removed";
+  if (runtime === "external") return "external";
+  if (desired !== "running") return desired as Refusal;
+  return parentPaused === undefined ? undefined : "parent-paused";
+}
+
+function owedOf(state: Readonly<Record<string, string>>): Owed | undefined {
+  if (state.owedAt === undefined) return undefined;
+  return {
+    dueNowAt: numberOf(state.dueNowAt),
+    quietEndsAt: numberOf(state.quietEndsAt),
+    deadlineAt: numberOf(state.deadlineAt),
+    ignoreCooldown: state.ignoreCooldown !== undefined,
+    overrideHold: state.overrideHold !== undefined,
+    ignoreQuietHours: state.ignoreQuietHours !== undefined,
+    deliberate: state.deliberate !== undefined,
+    looping: state.loop !== undefined,
+    firstAt: {},
+  };
+}
+
+function statusOf(snapshot: Snapshot, running: boolean): Status {
+  const { workspace, state } = snapshot;
+  if (workspace.desired === "removed") return "removing";
+  if (workspace.runtime === "external") return "external";
+  if (running && state.action === "restart") return "provisioning";
+  if (workspace.desired === "paused" || workspace.desired === "hibernated") return workspace.desired;
+  return (workspace.status as Status | undefined) ?? "offline";
+}
+
+function numberOf(value: string | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value);
+}
+
+function objectOf(json: string | undefined): Record<string, unknown> {
+  return json === undefined ? {} : (JSON.parse(json) as Record<string, unknown>);
+}
