@@ -23,7 +23,7 @@ function importsOf(text: string): string[] {
 const MAY_IMPORT: Record<string, readonly RegExp[]> = {
   // The coordinator must fit into somebody else's server.
   "packages/redis-scripts": [/^ioredis$/],
-  "packages/debounce": [/^ioredis$/, /^@restart-coordinator\/redis-scripts$/],
+  "packages/debounce": [/^(ioredis|fastest-levenshtein)$/, /^@restart-coordinator\/redis-scripts$/],
   "packages/fleet": [/^ioredis$/, /^@restart-coordinator\/(debounce|redis-scripts)$/],
   // What both processes need knows the coordinator, and neither process.
   "packages/service": [
@@ -31,7 +31,10 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
     /^(bullmq-otel|@opentelemetry\/.+)$/,
     /^@restart-coordinator\/debounce$/,
   ],
-  "packages/webhooks": [/^(ioredis|pino|standardwebhooks|ipaddr\.js)$/, /^@restart-coordinator\/(debounce|redis-scripts)$/],
+  "packages/webhooks": [
+    /^(ioredis|pino|standardwebhooks|ipaddr\.js)$/,
+    /^@restart-coordinator\/(debounce|redis-scripts)$/,
+  ],
   "packages/simulator": [/^(commander|csv-parse\/sync|zod)$/, /^@restart-coordinator\/(debounce|service)$/],
   // What both processes check a spec by knows neither a worker nor AWS.
   "packages/provisioner-specs": [/^zod$/],

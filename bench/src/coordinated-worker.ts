@@ -1,7 +1,7 @@
 /** The worker's own loop in this process, with a provisioner that does nothing but tell: cycles that take no time. */
 import { setMaxListeners } from "node:events";
 import { Writable } from "node:stream";
-import { Cycles, type Policy, RestartCoordinator } from "@restart-coordinator/debounce";
+import { Cycles, Installation, type Policy, RestartCoordinator } from "@restart-coordinator/debounce";
 import { HINT_QUEUE, type HintData, HintQueues, WorkerMetrics } from "@restart-coordinator/service";
 import { type ConnectionOptions, Worker } from "bullmq";
 import type { Redis } from "ioredis";
@@ -29,10 +29,12 @@ export class Coordinated {
 
   constructor(options: CoordinatedOptions) {
     const { redis, workerRedis, policy } = options;
-    this.coordinator = new RestartCoordinator({ redis, policy, onDue: (hint) => this.#hints.enqueue(hint) });
-    this.#hints = new HintQueues(redis, this.coordinator.keys);
-    const cycles = new Cycles({ redis: workerRedis, policy, worker: "bench" });
-    this.#workerHints = new HintQueues(workerRedis, cycles.keys);
+    this.coordinator = new RestartCoordinator(new Installation({ redis, policy }), {
+      onDue: (hint) => this.#hints.enqueue(hint),
+    });
+    this.#hints = new HintQueues(redis, this.coordinator.installation.keys);
+    const cycles = new Cycles(new Installation({ redis: workerRedis, policy }), { worker: "bench" });
+    this.#workerHints = new HintQueues(workerRedis, cycles.installation.keys);
     const { signal: handover } = new AbortController();
     setMaxListeners(0, handover);
     const parts = {
@@ -54,7 +56,7 @@ export class Coordinated {
       },
       {
         connection: workerRedis as ConnectionOptions,
-        prefix: cycles.keys.tagOf(0),
+        prefix: cycles.installation.keys.tagOf(0),
         concurrency: options.concurrency,
         autorun: false,
       },

@@ -1,4 +1,4 @@
-import { CoordinatorUnavailableError, Cycles, type Hint } from "@restart-coordinator/debounce";
+import { CoordinatorUnavailableError, Cycles, type Hint, Installation, POLICIES } from "@restart-coordinator/debounce";
 import { createLogger, WorkerMetrics } from "@restart-coordinator/service";
 import { describe, expect } from "vitest";
 import { type DrainParts, drain } from "../../apps/worker/src/drain.ts";
@@ -157,12 +157,14 @@ async function workerWith(
 ) {
   await bench.coordinator.registry.register("w", {});
   const hints: Hint[] = [];
-  const cycles = new Cycles({
-    redis: bench.redis,
-    prefix: bench.prefix,
-    policy: { cooldownMs: 0, retry },
-    worker: "test",
-  });
+  const cycles = new Cycles(
+    new Installation({
+      redis: bench.redis,
+      prefix: bench.prefix,
+      policy: { ...POLICIES.default, cooldownMs: 0, retry },
+    }),
+    { worker: "test" },
+  );
   const parts: DrainParts = {
     metrics: new WorkerMetrics(),
     cycles,

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
-import { RestartCoordinator, Shadow } from "@restart-coordinator/debounce";
+import { type Observer, RestartCoordinator, Shadow } from "@restart-coordinator/debounce";
 import { RolloutDriver, Rollouts } from "@restart-coordinator/fleet";
 import { noSpecCheck, type SpecCheck, specCheckFor } from "@restart-coordinator/provisioner-specs";
 import {
@@ -14,6 +14,7 @@ import {
   connectRedis,
   createLogger,
   HintQueues,
+  installationOf,
   isLoopback,
   LivePolicies,
   type Service,
@@ -48,22 +49,13 @@ export async function startApi(
 
   const metrics = new ApiMetrics();
   const redis = connectRedis(config.REDIS_URL, "fail-fast", logger);
-  const coordinator: RestartCoordinator = new RestartCoordinator({
-    redis,
-    prefix: config.RESTART_PREFIX,
-    shards: config.SHARDS,
-    policy: policies,
-    activityTtlMs: config.RESTART_ACTIVITY_TTL_MS,
-    leaseMs: config.RESTART_LEASE_MS,
-    replication: { minReplicas: config.RESTART_MIN_REPLICAS, timeoutMs: config.RESTART_REPLICA_TIMEOUT_MS },
-    observer: {
-      ...metrics.observer,
-      judged: (judged) => {
-        metrics.observer.judged?.(judged);
-        shadow?.observe(judged);
-      },
-    },
-    ...(tracing && { traceparent: () => tracing.traceparent() }),
+  const judged: Observer["judged"] = (one) => {
+    metrics.observer.judged?.(one);
+    shadow?.observe(one);
+  };
+  const observer = { ...metrics.observer, judged };
+  const installation = installationOf(config, { redis, policy: policies, observer });
+  const coordinator = new RestartCoordinator(installation, {
     onDue: (hint) =>
       hints.enqueue(hint).catch((error: Error) => {
         logger.warn(
@@ -71,26 +63,21 @@ export async function startApi(
           "a hint was lost; the sweep finds it",
         );
       }),
+    traceparent: tracing && (() => tracing.traceparent()),
   });
   const shadowPolicies = shadowPoliciesOf(config);
-  const shadow =
-    shadowPolicies && new Shadow({ transitions: coordinator.transitions, policies: shadowPolicies, ...metrics.shadow });
-  const hints = new HintQueues(redis, coordinator.keys, tracing?.hints);
+  const shadow = shadowPolicies && new Shadow(installation, { policies: shadowPolicies, ...metrics.shadow });
+  const hints = new HintQueues(redis, installation.keys, tracing?.hints);
   metrics.watch({ redis, coordinator, hints });
-  const rollouts = new Rollouts({
-    redis,
-    prefix: config.RESTART_PREFIX,
-    keepMs: config.RESTART_ACTIVITY_TTL_MS,
-    leaseMs: config.RESTART_LEASE_MS,
-  });
+  const rollouts = new Rollouts(installation);
   const rolloutDriver = new RolloutDriver({ rollouts, coordinator, owner: `api ${hostname()}:${process.pid}` });
-  const { keys } = coordinator;
+  const { keys } = installation;
   const shardStreams = Array.from({ length: keys.shards }, (_, shard) => keys.forShard("events", shard));
   const streams = [...shardStreams, rollouts.keys.of("events")];
   const feed = new EventFeed({ redis, streams, logger });
 
   const webhooks = {
-    registry: new WebhookRegistry({ redis, prefix: config.RESTART_PREFIX, streams }),
+    registry: new WebhookRegistry(installation, { streams }),
     sending: { timeoutMs: config.WEBHOOK_TIMEOUT_MS, allowPrivate: config.WEBHOOK_ALLOW_PRIVATE },
   };
   const parts = {

@@ -1,4 +1,4 @@
-import { createKeySpace, RestartCoordinator } from "@restart-coordinator/debounce";
+import { createKeySpace, Installation, RestartCoordinator } from "@restart-coordinator/debounce";
 import { HintQueues } from "@restart-coordinator/service";
 import type { Express } from "express";
 import { pino } from "pino";
@@ -104,7 +104,7 @@ describe("each scope may do what it and those below it may", () => {
     const { redis } = api;
     const hints = new HintQueues(redis, keys);
     const parts = {
-      coordinator: new RestartCoordinator({ redis, prefix: api.config.RESTART_PREFIX }),
+      coordinator: new RestartCoordinator(new Installation({ redis, prefix: api.config.RESTART_PREFIX })),
       files: await WorkspaceFiles.open({ directory: api.config.WORKSPACES_DIR }),
       templates: new Templates({}),
       redis,

@@ -3,7 +3,7 @@ import { setMaxListeners } from "node:events";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Cycles, type Hint, RestartCoordinator } from "@restart-coordinator/debounce";
-import { createFleetKeys, RolloutDriver, type RolloutObserver, Rollouts, Turns } from "@restart-coordinator/fleet";
+import { createFleetKeys, RolloutDriver, Rollouts, Turns } from "@restart-coordinator/fleet";
 import {
   assertShardCount,
   blockingConnection,
@@ -13,6 +13,7 @@ import {
   HINT_QUEUE,
   type HintData,
   HintQueues,
+  installationOf,
   LivePolicies,
   type Service,
   type Tracing,
@@ -22,7 +23,6 @@ import {
 } from "@restart-coordinator/service";
 import { WebhookDispatcher } from "@restart-coordinator/webhooks";
 import { type ConnectionOptions, type Job, Worker } from "bullmq";
-import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 import { type DrainParts, drain } from "./drain.ts";
 import { serveHealth } from "./health-server.ts";
@@ -57,25 +57,16 @@ export async function startWorker(
   if (health !== undefined) logger.info({ url: health.url }, `health and metrics on ${health.url}`);
   const redis = connectRedis(config.REDIS_URL, "wait", logger);
   const { provisioner, reconcile, close: closeProvisioner } = createProvisioner(config, metrics, logger);
-  const shared = {
-    redis,
-    prefix: config.RESTART_PREFIX,
-    shards: config.SHARDS,
-    policy: policies,
-    leaseMs: config.RESTART_LEASE_MS,
-    activityTtlMs: config.RESTART_ACTIVITY_TTL_MS,
-    replication: { minReplicas: config.RESTART_MIN_REPLICAS, timeoutMs: config.RESTART_REPLICA_TIMEOUT_MS },
-    observer: metrics.observer,
-  };
-  const cycles = new Cycles({ ...shared, worker: name });
-  const coordinator: RestartCoordinator = new RestartCoordinator({ ...shared, onDue: (hint) => wake(hint) });
-  await assertShardCount(redis, cycles.keys, logger).catch(async (error: unknown) => {
+  const installation = installationOf(config, { redis, policy: policies, observer: metrics.observer });
+  const cycles = new Cycles(installation, { worker: name });
+  const coordinator: RestartCoordinator = new RestartCoordinator(installation, { onDue: (hint) => wake(hint) });
+  await assertShardCount(redis, installation.keys, logger).catch(async (error: unknown) => {
     redis.disconnect();
     await closeProvisioner();
     await health?.stop();
     throw error;
   });
-  const hints = new HintQueues(redis, cycles.keys, tracing?.hints);
+  const hints = new HintQueues(redis, installation.keys, tracing?.hints);
   metrics.watch({ redis, coordinator, hints });
   const wake = (hint: Hint): Promise<void> => hints.enqueue(hint);
   const closing = new AbortController();
@@ -91,18 +82,18 @@ export async function startWorker(
       removeFiles: (id) => removeWorkspaceFiles(config.WORKSPACES_DIR, id),
     },
     wake,
-    deleteTraces: (id) => coordinator.registry.deleteTraces(id, coordinator.sources),
+    deleteTraces: (id) => coordinator.registry.deleteTraces(id),
     closing: closing.signal,
     metrics,
     logger,
   };
 
-  const turnTaker = takesTurns(config, { redis, coordinator, parts });
+  const turnTaker = takesTurns(config, { coordinator, parts });
   const workers = shards.map((shard) => {
     const onHint = (job: Job<HintData>) => turnTaker?.enter(job.data.workspaceId) ?? drainFor(job, parts);
     const worker = new Worker<HintData>(HINT_QUEUE, onHint, {
       connection: redis as ConnectionOptions,
-      prefix: cycles.keys.tagOf(shard),
+      prefix: installation.keys.tagOf(shard),
       concurrency: config.CONCURRENCY,
       maxStalledCount: MAX_STALLED,
       ...(tracing && { telemetry: tracing.hints }),
@@ -131,7 +122,12 @@ export async function startWorker(
   sweeper.start();
   policies.watch(logger, (isLoaded) => metrics.policyReloaded(isLoaded));
   const rolloutLoop = new RolloutLoop({
-    driver: rolloutDriverFor(config, { redis, coordinator, owner: name, observer: rolloutLog(logger) }),
+    driver: new RolloutDriver({
+      rollouts: new Rollouts(installation),
+      coordinator,
+      owner: name,
+      observer: rolloutLog(logger),
+    }),
     intervalMs: config.RESTART_SWEEP_MS,
     logger,
   });
@@ -149,7 +145,7 @@ export async function startWorker(
     `worker ${name} takes restarts`,
   );
 
-  const shardStreams = Array.from({ length: config.SHARDS }, (_, shard) => cycles.keys.forShard("events", shard));
+  const shardStreams = Array.from({ length: config.SHARDS }, (_, shard) => installation.keys.forShard("events", shard));
   const webhooks = new WebhookDispatcher({
     redis,
     connect: () => blockingConnection(redis),
@@ -215,30 +211,17 @@ function shardsOf({ SHARDS, WORKER_SHARDS }: WorkerEnvironment): readonly number
 /** With a cap on running cycles hints only queue up; nothing of this without one. */
 function takesTurns(
   config: WorkerEnvironment,
-  { redis, coordinator, parts }: { redis: Redis | Cluster; coordinator: RestartCoordinator; parts: DrainParts },
+  { coordinator, parts }: { coordinator: RestartCoordinator; parts: DrainParts },
 ): TurnTaker | undefined {
-  const { RESTART_MAX_RUNNING: maxRunning, RESTART_PREFIX: prefix, RESTART_LEASE_MS: leaseMs } = config;
+  const { RESTART_MAX_RUNNING: maxRunning } = config;
   if (maxRunning === undefined) return undefined;
   return new TurnTaker({
-    turns: new Turns({ redis, prefix, maxRunning, leaseMs }),
+    turns: new Turns(coordinator.installation, { maxRunning }),
     concurrency: config.CONCURRENCY,
     tenantOf: async (id) => (await coordinator.registry.tags(id))[config.RESTART_TENANT_TAG] ?? "",
     run: (id) => drain(id, parts, () => {}),
     logger: parts.logger,
   });
-}
-
-function rolloutDriverFor(
-  config: WorkerEnvironment,
-  parts: { redis: Redis | Cluster; coordinator: RestartCoordinator; owner: string; observer: RolloutObserver },
-): RolloutDriver {
-  const rollouts = new Rollouts({
-    redis: parts.redis,
-    prefix: config.RESTART_PREFIX,
-    keepMs: config.RESTART_ACTIVITY_TTL_MS,
-    leaseMs: config.RESTART_LEASE_MS,
-  });
-  return new RolloutDriver({ ...parts, rollouts });
 }
 
 async function drainFor(job: Job<HintData>, parts: DrainParts): Promise<void> {

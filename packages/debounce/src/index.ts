@@ -16,6 +16,7 @@ export {
   NotReplicatedError,
   type Replication,
 } from "@restart-coordinator/redis-scripts";
+export { InvalidArgumentError } from "./checks.ts";
 export { type CoordinatorOptions, RestartCoordinator, type Restarting } from "./coordinator.ts";
 export { type AttemptResult, CycleLease } from "./cycles/cycle-lease.ts";
 export { type Begun, Cycles, type CyclesOptions } from "./cycles/cycles.ts";
@@ -27,9 +28,9 @@ export {
   UnknownSourceError,
 } from "./errors.ts";
 export { isBefore, parseEventEntry, type RestartEvent } from "./event.ts";
-export { createKeySpace, type KeySpace } from "./installation/keys.ts";
+export { Installation, type InstallationOptions } from "./installation/installation.ts";
 export { claimShardCount } from "./installation/shard-count.ts";
-export { assertWorkspaceId, isWorkspaceId, WORKSPACE_ID } from "./installation/workspace-id.ts";
+export { createKeySpace, type KeySpace } from "./keys.ts";
 export { checkPolicy, ImpossiblePolicyError } from "./policy/check-policy.ts";
 export { BECAUSE, type Because, dueOf, type Owed } from "./policy/due.ts";
 export { type Facts, type Judgement, judge } from "./policy/judge.ts";
@@ -89,3 +90,4 @@ export type {
   RunningCycle,
   WorkspaceState,
 } from "./workspace/workspace-state.ts";
+export { assertWorkspaceId, isWorkspaceId, WORKSPACE_ID } from "./workspace-id.ts";

@@ -19,5 +19,5 @@ export {
   type RolloutVerb,
   STOPPED_BY,
 } from "./rollout-types.ts";
-export { type CreateResult, Rollouts, type RolloutsOptions, type SteerResult } from "./rollouts.ts";
+export { type CreateResult, Rollouts, type SteerResult } from "./rollouts.ts";
 export { type Permit, type Taken, Turns, type TurnsOptions } from "./turns.ts";

@@ -11,6 +11,7 @@ export {
   workerEnvironment,
 } from "./environment.ts";
 export { HINT_JOB, HINT_QUEUE, type HintData, HintQueues, jobIdOf, workspaceOfJob } from "./hint-queue.ts";
+export { installationOf } from "./installation.ts";
 export type { Service } from "./lifecycle.ts";
 export { createLogger } from "./logger.ts";
 export { isLoopback } from "./loopback.ts";

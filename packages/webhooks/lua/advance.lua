@@ -2,6 +2,7 @@
 -- Uses: clock hash webhook
 -- KEYS: webhook
 -- ARGV: fence stream cursor delivered leaseMs now
+-- Whole: stream leaseMs now?
 -- Reply: lost
 -- Reply: kept
 local now = clock()

@@ -2,6 +2,7 @@
 -- Uses: clock hash webhook
 -- KEYS: webhook
 -- ARGV: owner leaseMs now
+-- Whole: leaseMs now?
 -- Reply: unknown
 -- Reply: disabled
 -- Reply: busy leaseEndsInMs

@@ -2,6 +2,7 @@
 -- Uses: clock hash webhook
 -- KEYS: webhook
 -- ARGV: fence error delayMs giveUpMs isGone leaseMs now
+-- Whole: delayMs giveUpMs leaseMs now?
 -- Reply: lost
 -- Reply: retry
 -- Reply: disabled reason

@@ -2,6 +2,7 @@
 -- Uses: clock webhook
 -- KEYS: webhook webhooks changes
 -- ARGV: id url events workspaces format secret newSecret enabled cursors most now
+-- Whole: most now?
 -- Reply: too-many
 -- Reply: created secret
 -- Reply: updated

@@ -2,6 +2,7 @@
 -- Uses: clock hash webhook
 -- KEYS: webhook
 -- ARGV: fence leaseMs now
+-- Whole: leaseMs now?
 -- Reply: lost
 -- Reply: disabled
 -- Reply: kept now webhook

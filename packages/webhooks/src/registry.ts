@@ -1,5 +1,6 @@
 /** The list of webhooks, for the API: what operators register, and how each one fares. */
 import { randomBytes } from "node:crypto";
+import type { Installation } from "@restart-coordinator/debounce";
 import { asked } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
 import { createWebhookKeys, type WebhookKeys } from "./keys.ts";
@@ -7,9 +8,6 @@ import { bindWebhookScripts, type WebhookScripts } from "./scripts.ts";
 import { readWebhook, type Webhook, type WebhookEntry } from "./webhook.ts";
 
 export interface WebhookRegistryOptions {
-  readonly redis: Redis | Cluster;
-  /** As the coordinator's. */
-  readonly prefix: string;
   /** The keys of the streams of events: every shard's by its number, then the fleet's. The same at every process. */
   readonly streams: readonly string[];
 }
@@ -29,14 +27,16 @@ export type PutResult =
 export const MOST_WEBHOOKS = 100;
 
 export class WebhookRegistry {
-  readonly #options: WebhookRegistryOptions;
+  readonly #redis: Redis | Cluster;
+  readonly #streams: readonly string[];
   readonly #keys: WebhookKeys;
   readonly #scripts: WebhookScripts;
 
-  constructor(options: WebhookRegistryOptions) {
-    this.#options = options;
-    this.#keys = createWebhookKeys(options.prefix);
-    this.#scripts = bindWebhookScripts(options.redis);
+  constructor({ redis, prefix }: Installation, { streams }: WebhookRegistryOptions) {
+    this.#redis = redis;
+    this.#streams = streams;
+    this.#keys = createWebhookKeys(prefix);
+    this.#scripts = bindWebhookScripts(redis);
   }
 
   /** A new webhook hears of what happens from now on; a changed one goes on where it stands. */
@@ -59,14 +59,12 @@ export class WebhookRegistry {
   }
 
   async get(id: string): Promise<Webhook | undefined> {
-    const { redis } = this.#options;
-    return readWebhook(id, await asked(() => redis.hgetall(this.#keys.of("webhook", id))));
+    return readWebhook(id, await asked(() => this.#redis.hgetall(this.#keys.of("webhook", id))));
   }
 
   /** In the order of their ids. */
   async list(): Promise<Webhook[]> {
-    const { redis } = this.#options;
-    const ids = await asked(() => redis.smembers(this.#keys.of("webhooks")));
+    const ids = await asked(() => this.#redis.smembers(this.#keys.of("webhooks")));
     const webhooks = await Promise.all(ids.sort().map((id) => this.get(id)));
     return webhooks.filter((webhook) => webhook !== undefined);
   }
@@ -78,8 +76,9 @@ export class WebhookRegistry {
   }
 
   async #ends(): Promise<string[]> {
-    const { redis, streams } = this.#options;
-    const last = await asked(() => Promise.all(streams.map((key) => redis.xrevrange(key, "+", "-", "COUNT", 1))));
+    const last = await asked(() =>
+      Promise.all(this.#streams.map((key) => this.#redis.xrevrange(key, "+", "-", "COUNT", 1))),
+    );
     return last.map((entries) => entries[0]?.[0] ?? "0-0");
   }
 }

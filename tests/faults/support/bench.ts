@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
+  Installation,
   POLICIES,
   type Policy,
   type Replication,
@@ -89,15 +90,11 @@ export class Bench {
     this.redis = url === redisUrl() ? world : connectRedis(url, "wait", createLogger("test", "silent"));
     this.ledger = new RedisLedger(world, this.prefix);
     const policy: Policy = { ...POLICIES.default, cooldownMs };
-    this.coordinator = new RestartCoordinator({
-      redis: this.redis,
-      prefix: this.prefix,
-      shards,
-      policy,
-      ...(replication && { replication }),
-      onDue: (hint) => hints && this.hints.enqueue(hint),
-    });
-    this.hints = new HintQueues(this.redis, this.coordinator.keys);
+    this.coordinator = new RestartCoordinator(
+      new Installation({ redis: this.redis, prefix: this.prefix, shards, policy, ...(replication && { replication }) }),
+      { onDue: (hint) => hints && this.hints.enqueue(hint) },
+    );
+    this.hints = new HintQueues(this.redis, this.coordinator.installation.keys);
     this.redis.on("error", () => {});
     this.#settings = {
       REDIS_URL: url,

@@ -10,7 +10,7 @@ import { Problem } from "../problem.ts";
 
 /** Server-sent events, of all workspaces or of one. */
 export function eventRoutes(context: ApiContext, feed: EventFeed): Router {
-  const { keys } = context.coordinator;
+  const { keys } = context.coordinator.installation;
   const router = Router();
 
   router.get("/events", allow("read"), async (request, response) => {

@@ -64,7 +64,7 @@ export function workspaceRoutes(context: ApiContext): Router {
       // Leaves whatever runs to itself. A write may come between: the files are looked at again once it is forgotten.
       assertMay(response.locals.caller, "admin");
       await context.files.removeAll(id);
-      await registry.forget(id, { actor }, coordinator.sources);
+      await registry.forget(id, { actor });
       await context.files.removeAll(id);
     } else {
       await registry.desire(id, "removed", { actor });

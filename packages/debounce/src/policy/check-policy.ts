@@ -1,3 +1,4 @@
+import { InvalidArgumentError, needFields, needKind, needOneOf } from "../checks.ts";
 import type { Policy, SourcePolicy } from "./policy.ts";
 
 /** A policy that cannot work. The message names the source, what was given and what would do. */
@@ -10,8 +11,27 @@ export class ImpossiblePolicyError extends Error {
 
 const SOURCE_NAME = /^[a-z][a-z0-9-]{0,63}$/;
 
-/** @throws ImpossiblePolicyError for the first combination that cannot work */
+const POLICY_FIELDS = [
+  "cooldownMs",
+  "sources",
+  "retry",
+  "loop",
+  "budget",
+  "quietHours",
+] as const satisfies (keyof Policy)[];
+const SOURCE_FIELDS = [
+  "windowMs",
+  "leading",
+  "trailing",
+  "maxWaitMs",
+  "cooldown",
+  "running",
+  "automatic",
+] as const satisfies (keyof SourcePolicy)[];
+
+/** @throws ImpossiblePolicyError for the first field or combination that cannot work */
 export function checkPolicy(policy: Policy): void {
+  checkShape(policy);
   needDuration("cooldownMs", policy.cooldownMs);
   const { backoffMs, maxBackoffMs, breakerAfter } = policy.retry;
   needDuration("retry.backoffMs", backoffMs);
@@ -39,6 +59,25 @@ export function checkPolicy(policy: Policy): void {
     needDuration("budget.downtimeMs", budget.downtimeMs);
   }
   for (const [name, source] of Object.entries(policy.sources)) checkSource(name, source);
+}
+
+/** Callers need not be TypeScript: what is missing or misspelt is told as what it is. */
+function checkShape(policy: Policy): void {
+  try {
+    needFields("the policy", policy, POLICY_FIELDS);
+    needFields("policy.retry", policy.retry, ["backoffMs", "maxBackoffMs", "breakerAfter"]);
+    needFields("policy.sources", policy.sources, Object.keys(policy.sources ?? {}));
+    for (const [name, source] of Object.entries(policy.sources)) {
+      needFields(`sources.${name}`, source, SOURCE_FIELDS);
+      needOneOf(`sources.${name}.cooldown`, source.cooldown, ["defer", "drop", "ignore"]);
+      needOneOf(`sources.${name}.running`, source.running, ["follow-up", "drop"]);
+      for (const flag of ["leading", "trailing", "automatic"] as const) {
+        needKind(`sources.${name}.${flag}`, source[flag] ?? null, "boolean");
+      }
+    }
+  } catch (error) {
+    throw error instanceof InvalidArgumentError ? new ImpossiblePolicyError(error.message) : error;
+  }
 }
 
 function checkSource(name: string, source: SourcePolicy): void {

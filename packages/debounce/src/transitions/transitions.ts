@@ -4,7 +4,7 @@
  */
 import type { ScriptArguments, ScriptReply } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
-import type { KeyRole, KeySpace } from "../installation/keys.ts";
+import type { KeyRole, KeySpace } from "../keys.ts";
 import type { TriggerCall, TriggerReply } from "../triggers/trigger-call.ts";
 import { type Desire, PHASES, type Phase, type Refusal, type Rule } from "../vocabulary.ts";
 import { Cycling } from "./cycling.ts";

@@ -1,5 +1,5 @@
 /** A test file's own corner of Redis, with events to tell and any number of processes' dispatchers. */
-import { RestartCoordinator, type RestartEvent } from "@restart-coordinator/debounce";
+import { Installation, RestartCoordinator, type RestartEvent } from "@restart-coordinator/debounce";
 import { Redis } from "ioredis";
 import { pino } from "pino";
 import { afterAll, afterEach, inject } from "vitest";
@@ -20,11 +20,11 @@ export const SETTINGS: DeliverySettings = {
 export function useSituation({ shards = 1 } = {}) {
   const prefix = ownPrefix();
   const redis = new Redis(inject("redisUrl"));
-  const coordinator = new RestartCoordinator({ redis, prefix, shards });
-  const { keys } = coordinator;
+  const coordinator = new RestartCoordinator(new Installation({ redis, prefix, shards }));
+  const { keys } = coordinator.installation;
   const fleet = `{${prefix}:fleet}:events`;
   const streams = [...Array.from({ length: shards }, (_, shard) => keys.forShard("events", shard)), fleet];
-  const registry = new WebhookRegistry({ redis, prefix, streams });
+  const registry = new WebhookRegistry(coordinator.installation, { streams });
   const ending: (() => unknown)[] = [];
   let lastId = 0;
 
