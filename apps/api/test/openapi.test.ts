@@ -2,6 +2,7 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormatsModule from "ajv-formats";
 import { beforeAll, describe, expect, test } from "vitest";
+import { templateOf } from "../src/openapi/document.ts";
 import { useApi } from "./support/api.ts";
 import type { Asked } from "./support/http.ts";
 import { askedOf, named, pathOf, ROUTES } from "./support/routes.ts";
@@ -24,9 +25,6 @@ beforeAll(async () => {
   document = (await api.ask<Document>("GET", "/openapi.json")).json;
 });
 
-/** As the document writes paths. */
-const templateOf = (pattern: string) => pattern.replaceAll(/[:*](\w+)/g, "{$1}");
-
 describe("the document", () => {
   test("is valid OpenAPI 3.1", async () => {
     expect(await new Validator().validate({ ...structuredClone(document) })).toEqual({ valid: true });
@@ -41,8 +39,8 @@ describe("the document", () => {
       }),
     );
     // A test beside this one holds ROUTES against what the app serves.
-    const served = ROUTES.map(({ method, pattern, scope, page }) =>
-      [method, templateOf(pattern), scope, page ? "page" : ""].join(" "),
+    const served = ROUTES.map((route) =>
+      [route.method, templateOf(route), route.scope, route.page ? "page" : ""].join(" "),
     );
     expect(described.sort()).toEqual([...served, "GET /healthz none ", "GET /readyz none "].sort());
   });
@@ -75,7 +73,7 @@ describe("the document", () => {
 describe("a real answer is as the document says", () => {
   test.each(named(ROUTES.filter(({ stream }) => !stream)))("%s", async (_, route) => {
     const id = await api.workspace();
-    await expectDescribed(route.method, templateOf(route.pattern), pathOf(route, id), askedOf(route));
+    await expectDescribed(route.method, templateOf(route), pathOf(route, id), askedOf(route));
   });
 
   test("of a workspace with a history", async () => {

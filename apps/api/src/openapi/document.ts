@@ -1,20 +1,18 @@
-/** Makes the OpenAPI document of the operations, from the very schemas the routes validate with. */
+/** Makes the OpenAPI document of the routes, from the very schemas they validate with. */
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { workspaceId } from "../input.ts";
-import { named, problem } from "./answers.ts";
-import type { Answer, MediaType, Operation } from "./operation.ts";
-import { OPERATIONS } from "./operations/index.ts";
+import { problem } from "../answers.ts";
+import type { Answer, MediaType, Route } from "../route.ts";
 
 type Json = Record<string, unknown>;
 type Io = "input" | "output";
 
-export function openApiDocument(): Json {
+export function openApiDocument(routes: readonly Route[]): Json & { openapi: string } {
   const schemas = new Schemas();
   const paths: Record<string, Json> = {};
-  for (const operation of OPERATIONS) {
-    const [method = "", path = ""] = operation.route.split(" ");
-    paths[path] = { ...paths[path], [method.toLowerCase()]: describe(operation, path, schemas) };
+  for (const route of routes) {
+    const path = templateOf(route);
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: describe(route, schemas) };
   }
   return {
     openapi: "3.1.0",
@@ -36,14 +34,19 @@ export function openApiDocument(): Json {
   };
 }
 
-function describe(operation: Operation, path: string, schemas: Schemas): Json {
-  const { id, tag, summary, description, scope, page, body } = operation;
-  const parameters = parametersOf(operation, path, schemas);
+/** The path as OpenAPI and docs/api.md write it. */
+export function templateOf({ path }: Route): string {
+  return path.replaceAll(/[:*](\w+)/g, "{$1}");
+}
+
+function describe(route: Route, schemas: Schemas): Json {
+  const { id, tag, summary, description, scope, page, body } = route;
+  const parameters = parametersOf(route, schemas);
   const responses: Json = {};
-  for (const [status, answer] of Object.entries(operation.answers)) {
+  for (const [status, answer] of Object.entries(route.answers)) {
     responses[status] = { description: answer.description, content: contentOf(answer, schemas) };
   }
-  for (const [status, text] of Object.entries(problemsOf(operation))) {
+  for (const [status, text] of Object.entries(problemsOf(route))) {
     responses[status] ??= {
       description: text,
       content: { "application/problem+json": { schema: schemas.convert(problem, "output") } },
@@ -62,30 +65,28 @@ function describe(operation: Operation, path: string, schemas: Schemas): Json {
 }
 
 /** What follows from what a route takes; its own problems say it better. */
-function problemsOf(operation: Operation): Record<number, string> {
-  const { route, scope, path, query, headers, body, problems } = operation;
+function problemsOf(route: Route): Record<number, string> {
+  const { path, scope, params, query, headers, body, problems } = route;
   const isJson = body !== undefined && typeof body !== "string";
-  const hasInput = isJson || route.includes("{") || path !== undefined || query !== undefined || headers !== undefined;
   const following: [applies: boolean, status: number, text: string][] = [
-    [hasInput, 400, "Bad input; `fields` names it"],
+    [
+      isJson || params !== undefined || query !== undefined || headers !== undefined,
+      400,
+      "Bad input; `fields` names it",
+    ],
     [scope !== undefined, 401, "No known token"],
     [scope !== undefined, 403, `The token's scope is less than ${scope}`],
-    [route.includes("/workspaces/{id}"), 404, "Unknown workspace"],
+    [path.startsWith("/workspaces/:id"), 404, "Unknown workspace"],
     [body !== undefined, 413, "Too large"],
     [isJson, 415, "Not application/json"],
-    [scope !== undefined && !operation.withoutRedis, 503, "Redis is away: repeat the request after `Retry-After`"],
+    [scope !== undefined && !route.withoutRedis, 503, "Redis is away: repeat the request after `Retry-After`"],
   ];
   const applying = following.flatMap(([applies, status, text]) => (applies ? [[status, text]] : []));
   return { ...Object.fromEntries(applying), ...problems };
 }
 
-function parametersOf(operation: Operation, path: string, schemas: Schemas): Json[] {
-  const inPath = z.object({
-    ...(path.startsWith("/workspaces/{id}") && { id: workspaceId }),
-    ...operation.path?.shape,
-  });
-  const places = { path: inPath, query: operation.query, header: operation.headers };
-  return Object.entries(places).flatMap(([place, object]) =>
+function parametersOf({ params, query, headers }: Route, schemas: Schemas): Json[] {
+  return Object.entries({ path: params, query, header: headers }).flatMap(([place, object]) =>
     Object.entries(object?.shape ?? {}).map(([name, schema]) => {
       const { description, ...converted } = schemas.convert(schema as z.ZodType, "input");
       const required = place === "path" || !z.safeParse(schema as z.ZodType, undefined).success;
@@ -111,7 +112,7 @@ class Schemas {
 
   convert(schema: z.ZodType, io: Io): Json {
     // In an object, so that a schema with a name becomes a reference, too.
-    const whole = z.toJSONSchema(z.object({ it: schema }), { metadata: named, io, override: (at) => adjust(at, io) });
+    const whole = z.toJSONSchema(z.object({ it: schema }), { io, override: (at) => adjust(at, io) });
     const { $defs = {}, properties } = JSON.parse(
       JSON.stringify(whole).replaceAll('"#/$defs/', '"#/components/schemas/'),
     ) as { $defs?: Json; properties: { it: Json } };
