@@ -10,12 +10,14 @@ export const oneLine = (most: number) => text().min(1).max(most);
 
 /** z.record, which alone would pass over one name in silence. */
 export function recordOf<Value extends z.ZodType>(key: z.ZodType<string, string>, value: Value) {
-  return z
-    .unknown()
-    .refine((given) => typeof given !== "object" || given === null || !Object.hasOwn(given, "__proto__"), {
-      message: '"__proto__" is not accepted as a name',
-    })
-    .pipe(z.record(key, value));
+  return z.preprocess(
+    (given, { addIssue }) => {
+      const isLost = typeof given === "object" && given !== null && Object.hasOwn(given, "__proto__");
+      if (isLost) addIssue('"__proto__" is not accepted as a name');
+      return given;
+    },
+    z.record(key, value),
+  );
 }
 
 export const workspaceId = z

@@ -11,13 +11,14 @@ const api = useApi();
 
 interface Described {
   readonly operationId: string;
+  readonly parameters?: readonly unknown[];
   readonly security: readonly Readonly<Record<string, readonly string[]>>[];
   readonly responses: Readonly<Record<string, { content: Record<string, { schema: Record<string, unknown> }> }>>;
 }
 interface Document {
   readonly openapi: string;
   readonly paths: Readonly<Record<string, Readonly<Record<string, Described>>>>;
-  readonly components: Readonly<Record<string, unknown>>;
+  readonly components: Readonly<Record<"schemas", Readonly<Record<string, Record<string, unknown>>>>>;
 }
 
 let document: Document;
@@ -67,6 +68,13 @@ describe("the document", () => {
     expect(schema).toMatchObject({
       properties: { files: { type: "object", additionalProperties: { anyOf: [{}, {}] } } },
     });
+  });
+
+  test("says what a field means", () => {
+    const generation = { description: "Rises with everything that is asked for" };
+    expect(document.components.schemas.Receipt).toMatchObject({ properties: { generation } });
+    const [event] = document.paths["/events"]?.get?.parameters ?? [];
+    expect(event).toMatchObject({ name: "event", in: "query", description: "Names of events, separated by commas" });
   });
 });
 

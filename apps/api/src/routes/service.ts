@@ -70,7 +70,7 @@ function getOpenApi(routes: () => readonly Route[]): Route {
     answers: { 200: { description: "OpenAPI 3.1", content: z.looseObject({ openapi: z.string() }) } },
     async handle() {
       document ??= openApiDocument(routes());
-      return reply(200, document);
+      return reply(200, { ...document });
     },
   });
 }
