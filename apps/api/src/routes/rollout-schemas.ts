@@ -1,13 +1,14 @@
-/** What may come in for rollouts; everything is bounded. */
+/** What may come in for rollouts, everything bounded, and what goes out. */
 import { STATUSES } from "@restart-coordinator/debounce";
-import { MEMBER_STATUSES, ROLLOUT_STATES } from "@restart-coordinator/fleet";
+import { MEMBER_STATUSES, ROLLOUT_STATES, STOPPED_BY } from "@restart-coordinator/fleet";
 import { z } from "zod";
-import { actor, oneLine, reason, recordOf, workspaceId } from "./input.ts";
+import { count, time } from "../answers.ts";
+import { actor, oneLine, pageLimit, reason, recordOf, workspaceId } from "../input.ts";
 
 const MOST_IDS = 1_000;
 
 /** All that is given must hold; `all` stands alone, and nothing else selects every workspace. */
-export const rolloutSelector = z
+const selector = z
   .strictObject({
     all: z.literal(true).optional().describe("Every workspace"),
     tags: recordOf(oneLine(64), z.string().max(256))
@@ -23,7 +24,7 @@ export const rolloutSelector = z
   );
 
 /** The canaries: so many, or so large a share of all members. */
-export const canary = z.union(
+const canary = z.union(
   [
     z.strictObject({ count: z.number().int().min(1).max(MOST_IDS) }),
     z.strictObject({ percent: z.number().gt(0).max(100) }),
@@ -31,7 +32,7 @@ export const canary = z.union(
   'expected {"count": n} or {"percent": n}',
 );
 
-export const rolloutBudget = z
+const budget = z
   .strictObject({
     maxFailures: z.number().int().min(0).max(10_000).optional().describe("More failed workspaces than that end it"),
     maxDurationMs: z
@@ -55,7 +56,7 @@ export const rolloutBody = z
       .refine((ids) => new Set(ids).size === ids.length, "expected every id once")
       .optional()
       .describe("Restarted in this order"),
-    selector: rolloutSelector.optional(),
+    selector: selector.optional(),
     source: oneLine(64).default("manual").describe("Of the triggers; its policy holds"),
     reason,
     actor,
@@ -70,13 +71,13 @@ export const rolloutBody = z
       .nullable()
       .default(1)
       .describe("It pauses when so many have failed since it was started or resumed; null = never"),
-    budget: rolloutBudget.optional().describe("Beyond it the rollout is aborted"),
+    budget: budget.optional().describe("Beyond it the rollout is aborted"),
   })
   .refine(({ ids, selector }) => (ids === undefined) !== (selector === undefined), "expected either ids or selector");
 
 export const rolloutListQuery = z.object({
   cursor: oneLine(64).optional(),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
+  limit: pageLimit,
   state: z.enum(ROLLOUT_STATES).optional(),
 });
 
@@ -86,3 +87,51 @@ export const membersQuery = z.object({
   limit: z.coerce.number().int().min(0).max(1_000).default(50),
   status: z.enum(MEMBER_STATUSES).optional(),
 });
+
+export const rollout = z
+  .object({
+    id: z.string(),
+    state: z.enum(ROLLOUT_STATES),
+    stopped: z
+      .object({
+        by: z.enum(STOPPED_BY),
+        at: time,
+        actor: z.string().nullable(),
+        reason: z.string().nullable(),
+      })
+      .nullable()
+      .describe("What paused or aborted it"),
+    selector: selector.nullable().describe("Null when ids were given"),
+    source: z.string(),
+    reason: z.string().nullable(),
+    actor: z.string(),
+    maxConcurrent: count,
+    splayMs: count,
+    canary: canary.nullable(),
+    canaries: z.object({ count, passed: z.boolean() }),
+    pauseOnFailure: count.nullable(),
+    budget: budget.nullable(),
+    createdAt: time,
+    startedAt: time.nullable().describe("When the list of its members was whole"),
+    endedAt: time.nullable(),
+    counts: z.object({ total: count, waiting: count, running: count, done: count, failed: count, skipped: count }),
+  })
+  .meta({ id: "Rollout" });
+
+const member = z.object({
+  workspaceId: z.string(),
+  status: z.enum(MEMBER_STATUSES),
+  startedAt: time.nullable(),
+  endedAt: time.nullable(),
+  triggerId: z.string().nullable(),
+  cycleId: z.string().nullable(),
+  byItself: z.boolean().describe("It restarted after the rollout was made without being asked to by it"),
+  rule: z.string().nullable().describe("Why it was skipped"),
+  error: z.string().nullable().describe("Why it failed"),
+});
+export const rolloutWithMembers = z.object({
+  ...rollout.shape,
+  members: z.array(member),
+  nextCursor: count.nullable(),
+});
+export const rolloutPage = z.object({ rollouts: z.array(rollout), nextCursor: z.string().nullable() });
