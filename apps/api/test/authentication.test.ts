@@ -116,7 +116,7 @@ describe("each scope may do what it and those below it may", () => {
     const app = createApp(parts as unknown as AppParts);
     const open = ["GET /healthz", "GET /readyz"];
     expect(routesOf(app).sort()).toEqual([...open, ...ROUTES.map((r) => `${r.method} ${r.pattern}`)].sort());
-    await hints.close();
+    await hints.stop();
   });
 });
 

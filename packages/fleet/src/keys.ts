@@ -2,6 +2,7 @@
  * The fleet's keys have a hash tag of their own, `{<prefix>:fleet}`: one slot for what concerns workspaces of all shards.
  * Only this file knows how they are named.
  */
+import type { KeySpace } from "@restart-coordinator/debounce";
 
 /** Shared by all. */
 export type FleetKeyRole = "permits" | "waiting" | "turns" | "rollouts" | "active" | "events";
@@ -36,4 +37,10 @@ export function createFleetKeys(prefix: string): FleetKeys {
     of: (role) => `${tag}:${SHARED[role]}`,
     ofRollout: (role, rolloutId) => `${tag}:${OF_ROLLOUT[role]}:${rolloutId}`,
   };
+}
+
+/** The keys of all streams of events: every shard's by its number, then the fleet's. The same at every process. */
+export function eventStreams(keys: KeySpace, fleet: FleetKeys): readonly string[] {
+  const ofShards = Array.from({ length: keys.shards }, (_, shard) => keys.forShard("events", shard));
+  return [...ofShards, fleet.of("events")];
 }

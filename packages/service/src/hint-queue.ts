@@ -5,6 +5,7 @@
 import type { Hint, KeySpace } from "@restart-coordinator/debounce";
 import { type ConnectionOptions, type JobType, Queue, type Telemetry } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
+import { BackgroundService } from "./lifecycle/service.ts";
 
 export const HINT_QUEUE = "restarts";
 export const HINT_JOB = "restart";
@@ -16,6 +17,9 @@ export interface HintData {
 /** Finished hints are of no use; a failed one is kept for a look. A worker's notes on one are kept up to `keepLogs`. */
 const JOB_OPTIONS = { removeOnComplete: true, removeOnFail: { count: 100 }, keepLogs: 200 } as const;
 
+/** Redis may be away, ms. */
+const CLOSE_WITHIN_MS = 1_000;
+
 /** Two hints with one id are the same hint; BullMQ swallows the second. */
 export function jobIdOf(workspaceId: string, hintId: string): string {
   return `${workspaceId}@${hintId}`;
@@ -26,7 +30,8 @@ export function workspaceOfJob(jobId: string): string {
   return jobId.slice(0, Math.max(0, jobId.indexOf("@")));
 }
 
-export class HintQueues {
+/** The queues of hints, one per shard. */
+export class HintQueues extends BackgroundService {
   readonly #keys: KeySpace;
   readonly #queues: readonly Queue<HintData>[];
 
@@ -35,6 +40,7 @@ export class HintQueues {
    * a hint carries the trace of whoever gave it.
    */
   constructor(redis: Redis | Cluster, keys: KeySpace, telemetry?: Telemetry) {
+    super("the queue of hints", { stopWithinMs: CLOSE_WITHIN_MS });
     this.#keys = keys;
     this.#queues = Array.from({ length: keys.shards }, (_, shard) => {
       const queue = new Queue<HintData>(HINT_QUEUE, {
@@ -76,7 +82,7 @@ export class HintQueues {
     return Object.fromEntries(sums) as Record<State, number>;
   }
 
-  async close(): Promise<void> {
+  protected override async down(): Promise<void> {
     await Promise.all(this.#queues.map((queue) => queue.close()));
   }
 }

@@ -2,14 +2,14 @@
  * Delivers for one webhook as long as this process has its lease: each stream's events in their order, one at a time. The
  * place in the events moves only after an event was taken, so a process that dies costs a repetition and loses nothing.
  */
+import type { Bell } from "@restart-coordinator/service";
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 import { delayAfter } from "./backoff.ts";
-import type { Bell } from "./bell.ts";
+import { EventPages, type Item } from "./event-pages.ts";
 import type { Standing, WebhookLease } from "./lease.ts";
 import { eventNotice, gapNotice } from "./message.ts";
 import { type SendOptions, type Sent, send } from "./send.ts";
-import { type Item, StreamReader } from "./stream-reader.ts";
 import { isWanted, type Webhook } from "./webhook.ts";
 
 export interface DeliverySettings extends SendOptions {
@@ -45,7 +45,7 @@ type Look = "went-on" | "nothing" | "wait" | "over";
 
 export class Delivery {
   readonly #parts: DeliveryParts;
-  readonly #readers: readonly StreamReader[];
+  readonly #readers: readonly EventPages[];
   #webhook: Webhook;
   /** At the event that comes next. */
   #attempts = 0;
@@ -58,7 +58,7 @@ export class Delivery {
     this.#webhook = lease.first.webhook;
     this.#take(lease.first);
     const { cursors } = this.#webhook;
-    this.#readers = streams.map((key, n) => new StreamReader(redis, n, key, cursors[n] ?? "0-0"));
+    this.#readers = streams.map((key, n) => new EventPages(redis, n, key, cursors[n] ?? "0-0"));
   }
 
   /** Until the lease is lost, the webhook is disabled or removed, or the process stops. */
@@ -111,7 +111,7 @@ export class Delivery {
     return look;
   }
 
-  async #handle(reader: StreamReader, item: Item): Promise<Look> {
+  async #handle(reader: EventPages, item: Item): Promise<Look> {
     const { lease, settings, logger } = this.#parts;
     if (item.kind === "event" && !isWanted(this.#webhook, item.event)) return this.#moveOn(reader, false);
     const startedAt = performance.now();
@@ -129,7 +129,7 @@ export class Delivery {
     return "over";
   }
 
-  async #moveOn(reader: StreamReader, delivered: boolean): Promise<Look> {
+  async #moveOn(reader: EventPages, delivered: boolean): Promise<Look> {
     const isOurs = await this.#parts.lease.advance(reader.stream, reader.next, { delivered });
     if (!isOurs) return "over";
     reader.drop();

@@ -23,9 +23,6 @@ export interface Provisioner {
    * cannot tell, which fails the attempt.
    */
   preflight(cycle: PlannedCycle): Promise<Preflight>;
-
-  /** Finds side effects that no record knows (a leaked instance, say). Only where a provisioner can leak. */
-  reconcile?(): Promise<void>;
 }
 
 /** What the registry knows of a workspace. */

@@ -1,19 +1,10 @@
-import type { RestartCoordinator } from "@restart-coordinator/debounce";
-import type { Cluster, Redis } from "ioredis";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { HintQueues } from "../hint-queue.ts";
-import { RedisGauges } from "./redis-gauges.ts";
+import { RedisGauges, type RedisSide } from "./redis-gauges.ts";
 
 /** What a process exposes for Prometheus, and in which form. */
 export interface Exposition {
   readonly contentType: string;
   readonly text: string;
-}
-
-export interface RedisSide {
-  readonly redis: Redis | Cluster;
-  readonly coordinator: RestartCoordinator;
-  readonly hints: HintQueues;
 }
 
 const ROUND_TRIP_BUCKETS = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];

@@ -1,6 +1,15 @@
+import type { RestartCoordinator } from "@restart-coordinator/debounce";
+import type { Cluster, Redis } from "ioredis";
 import { Gauge, type Registry } from "prom-client";
+import type { HintQueues } from "../hint-queue.ts";
 import { within } from "../within.ts";
-import type { RedisSide } from "./process-metrics.ts";
+
+/** What the gauges ask. */
+export interface RedisSide {
+  readonly redis: Redis | Cluster;
+  readonly coordinator: RestartCoordinator;
+  readonly hints: HintQueues;
+}
 
 /** A scrape does not wait longer for Redis, ms. */
 const ANSWER_WITHIN_MS = 1_000;

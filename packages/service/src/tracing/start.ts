@@ -1,20 +1,5 @@
-import type { Telemetry } from "bullmq";
 import { ConfigurationError } from "../configuration-error.ts";
-
-/** Traces of this process, while it runs. */
-export interface Tracing {
-  /** For BullMQ's queues and workers: carries the trace of a request in the hint. */
-  readonly hints: Telemetry;
-  /** Of what runs now, as W3C writes it. */
-  traceparent(): string | undefined;
-  /** Sends what is left. */
-  stop(): Promise<void>;
-}
-
-/** What OpenTelemetry's own variables say (docs/tracing.md); undefined = no traces. */
-export interface TracingSettings {
-  readonly protocol: "http/json" | "http/protobuf";
-}
+import type { Tracing, TracingSettings } from "./tracing.ts";
 
 const PROTOCOLS = ["http/protobuf", "http/json"] as const;
 

@@ -73,7 +73,6 @@ export function useSituation({ shards = 1 } = {}) {
       const own = new Redis(inject("redisUrl"), { connectionName: `${prefix}-own` });
       const dispatcher = new WebhookDispatcher({
         redis: own,
-        connect: () => own.duplicate({ connectionName: `${prefix}-watch` }),
         prefix,
         streams,
         owner: "test",
@@ -81,7 +80,7 @@ export function useSituation({ shards = 1 } = {}) {
         settings: { ...SETTINGS, ...settings },
         logger: pino({ level: "silent" }),
       });
-      dispatcher.start();
+      void dispatcher.start();
       ending.push(async () => {
         await dispatcher.stop();
         own.disconnect();

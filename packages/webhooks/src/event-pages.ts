@@ -1,4 +1,3 @@
-/** Reads one stream of events from a webhook's place on, a page at a time. */
 import { isBefore, parseEventEntry, type RestartEvent } from "@restart-coordinator/debounce";
 import { recordOf } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
@@ -10,7 +9,8 @@ export type Item =
 
 const PAGE = 100;
 
-export class StreamReader {
+/** Reads one stream of events from a webhook's place on, a page at a time. */
+export class EventPages {
   /** Its number among the streams. */
   readonly stream: number;
   readonly #redis: Redis | Cluster;

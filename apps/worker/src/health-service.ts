@@ -1,8 +1,15 @@
 /** What the worker serves over HTTP: whether it lives, whether it takes restarts, and its metrics. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { ConfigurationError, type Exposition, isLoopback, type WorkerEnvironment } from "@restart-coordinator/service";
+import {
+  BackgroundService,
+  ConfigurationError,
+  type Exposition,
+  isLoopback,
+  listen,
+  type WorkerEnvironment,
+} from "@restart-coordinator/service";
+import type { Logger } from "pino";
 
 const MOST_CONNECTIONS = 100;
 
@@ -12,40 +19,50 @@ export interface HealthParts {
   readonly metrics: () => Promise<Exposition>;
 }
 
-export interface HealthServer {
-  readonly url: string;
-  stop(): Promise<void>;
-}
+/** The service that serves them where METRICS_PORT says; without one it does nothing. */
+export class HealthService extends BackgroundService {
+  readonly #config: WorkerEnvironment;
+  readonly #logger: Logger;
+  readonly #server: Server;
+  #url: string | undefined;
 
-/**
- * Serves where METRICS_PORT says; undefined without one.
- * @throws ConfigurationError when the port is taken, or when anybody could read the metrics
- */
-export async function serveHealth(config: WorkerEnvironment, parts: HealthParts): Promise<HealthServer | undefined> {
-  const { METRICS_PORT: port, METRICS_HOST: host, METRICS_TOKEN: token } = config;
-  if (port === undefined) return undefined;
-  if (token === undefined && !isLoopback(host)) {
-    throw new ConfigurationError([
-      `METRICS_HOST is ${host}, which others can reach, but there is no METRICS_TOKEN: set one, or listen on 127.0.0.1`,
-    ]);
-  }
-  const server = createServer((request, response) => {
-    answer(request, response, parts, token).catch((error: Error) => {
-      if (response.headersSent) response.destroy();
-      else sendJson(response, 500, { status: "error", reason: error.message });
+  constructor(config: WorkerEnvironment, parts: HealthParts, logger: Logger) {
+    super("health and metrics");
+    this.#config = config;
+    this.#logger = logger;
+    this.#server = createServer((request, response) => {
+      answer(request, response, parts, config.METRICS_TOKEN).catch((error: Error) => {
+        if (response.headersSent) response.destroy();
+        else sendJson(response, 500, { status: "error", reason: error.message });
+      });
     });
-  });
-  server.maxConnections = MOST_CONNECTIONS;
-  await listen(server, port, host);
-  const bound = (server.address() as AddressInfo).port;
-  return {
-    url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}`,
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+    this.#server.maxConnections = MOST_CONNECTIONS;
+  }
+
+  /** Where it listens; undefined when it does not. */
+  get url(): string | undefined {
+    return this.#url;
+  }
+
+  /** @throws ConfigurationError when the port is taken, or when anybody could read the metrics */
+  protected override async up(): Promise<void> {
+    const { METRICS_PORT: port, METRICS_HOST: host, METRICS_TOKEN: token } = this.#config;
+    if (port === undefined) return;
+    if (token === undefined && !isLoopback(host)) {
+      throw new ConfigurationError([
+        `METRICS_HOST is ${host}, which others can reach, but there is no METRICS_TOKEN: set one, or listen on 127.0.0.1`,
+      ]);
+    }
+    const { url } = await listen(this.#server, host, port, "METRICS_PORT");
+    this.#url = url;
+    this.#logger.info({ url }, `health and metrics on ${url}`);
+  }
+
+  protected override async down(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeAllConnections();
+    await closed;
+  }
 }
 
 async function answer(
@@ -88,14 +105,4 @@ function isAllowed(request: IncomingMessage, token: string): boolean {
 
 function digestOf(secret: string): Buffer {
   return createHash("sha256").update(secret).digest();
-}
-
-function listen(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      const isTaken = error.code === "EADDRINUSE";
-      reject(isTaken ? new ConfigurationError([`METRICS_PORT ${port} on ${host} is taken: choose another`]) : error);
-    });
-    server.listen(port, host, resolve);
-  });
 }
