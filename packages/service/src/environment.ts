@@ -7,8 +7,10 @@ import { distance } from "fastest-levenshtein";
 import { z } from "zod";
 import { ConfigurationError } from "./configuration-error.ts";
 
+/** Node's timers count to 2^31 - 1; one that is longer fires at once. */
+const LONGEST_TIMER_MS = 2_000_000_000;
 const milliseconds = (defaultMs: number, least = 0) =>
-  z.coerce.number().int().min(least).max(2_592_000_000).default(defaultMs);
+  z.coerce.number().int().min(least).max(LONGEST_TIMER_MS).default(defaultMs);
 const port = z.coerce.number().int().min(0).max(65_535);
 const flag = (usual: "true" | "false") =>
   z
@@ -54,7 +56,7 @@ const shared = {
   /** How often due work is looked for, ms. */
   RESTART_SWEEP_MS: milliseconds(1_000, 20),
   /** How long activity and an idle workspace's state are kept, ms. */
-  RESTART_ACTIVITY_TTL_MS: milliseconds(604_800_000, 1_000),
+  RESTART_ACTIVITY_TTL_MS: z.coerce.number().int().min(1_000).max(2_592_000_000).default(604_800_000),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
   /** One directory shared by all API replicas and all workers with the process provisioner. */
   WORKSPACES_DIR: z.string().default("workspaces"),
