@@ -6,8 +6,8 @@ import { type Address, type ApiEnvironment, BackgroundService, listen } from "@r
 const CUT_AFTER_MS = 10_000;
 
 /**
- * The HTTP server as a service. Its stop takes no new request, not even on a connection it already has, and resolves once
- * the answers under way are sent.
+ * The HTTP service listens for as long as it is up. Its stop takes no new request, not even on a connection it already
+ * has, and resolves once the answers under way are sent.
  */
 export class HttpService extends BackgroundService {
   readonly #server: Server;
@@ -26,13 +26,13 @@ export class HttpService extends BackgroundService {
     this.#keepTrack();
   }
 
-  /** Where it listens. @throws Error before it does */
+  /** Tells where it listens. @throws Error before it does */
   get address(): Address {
     if (this.#address === undefined) throw new Error("the server listens nowhere yet");
     return this.#address;
   }
 
-  /** @throws ConfigurationError when the port is taken */
+  /** Begins to listen. @throws ConfigurationError when the port is taken */
   protected override async up(): Promise<void> {
     this.#address = await listen(this.#server, this.#config.HOST, this.#config.PORT, "PORT");
   }

@@ -21,7 +21,7 @@ import { Templates, WorkspaceFiles } from "./files/index.ts";
 
 export type ApiParts = Awaited<ReturnType<typeof makeParts>>;
 
-/** @throws ConfigurationError on what cannot work; then nothing was opened */
+/** Makes them all. @throws ConfigurationError on what cannot work; then nothing was opened */
 export async function makeParts(config: ApiEnvironment, logger: Logger, tracing: Tracing | undefined) {
   const policies = new LivePolicies(config);
   const shadowPolicies = shadowPoliciesOf(config);
@@ -84,7 +84,10 @@ export async function makeParts(config: ApiEnvironment, logger: Logger, tracing:
   };
 }
 
-/** A second policy, evaluated without acting: the active one's settings, with what the shadow's change. */
+/**
+ * Reads the second policy, which is evaluated without acting: it has the active one's settings, with what the shadow's
+ * change.
+ */
 function shadowPoliciesOf(config: ApiEnvironment): LivePolicies | undefined {
   const { RESTART_SHADOW_PROFILE: profile, RESTART_SHADOW_POLICY_FILE: file } = config;
   if (profile === undefined && file === undefined) return undefined;

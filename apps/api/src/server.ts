@@ -19,7 +19,7 @@ import { type ApiParts, makeParts } from "./parts.ts";
 
 const CONNECT_WITHIN_MS = 1_000;
 
-/** @throws ConfigurationError on what cannot work */
+/** Starts an API. @throws ConfigurationError on what cannot work */
 export async function startApi(
   config: ApiEnvironment,
   tracing?: Tracing,
@@ -36,12 +36,12 @@ export async function startApi(
   return { service, logger, port };
 }
 
-/** Serves what the parts can do, once it is started. */
+/** Makes the server of what the parts can do. */
 export function httpOf(parts: ApiParts, config: ApiEnvironment): HttpService {
   return new HttpService(httpServer(createApp(parts)), config);
 }
 
-/** What an API is made of, in the order in which it starts; it stops the other way round. */
+/** Lists what an API is made of, in the order in which it starts; it stops the other way round. */
 export function apiServices(parts: ApiParts, http: Service): readonly Listed[] {
   const { redis, coordinator, logger, metrics, policies, shadow, shadowPolicies } = parts;
   return [

@@ -29,15 +29,15 @@ type OnStep = AttemptSettings["onStep"];
 /** Past its grace time a worker waits no longer than this for Redis to take note of its going, ms. */
 const HANDOVER_WITHIN_MS = 3_000;
 
-/** How long a worker waits at the stop for the cycles under way to end or to be handed over, ms. */
+/** Tells how long a worker waits at the stop for the cycles under way to end or to be handed over, ms. */
 export function drainedWithinMs(graceMs: number): number {
   return graceMs + HANDOVER_WITHIN_MS;
 }
 
 /**
- * The drainer carries out what is due in a workspace: cycle after cycle, each beginning anew from what Redis says. What led
- * here carries nothing but the workspace's id. Once told to stop it begins no further cycle; those under way end, and past
- * their grace time are handed over.
+ * The drainer carries out what is due in a workspace: cycle after cycle, each beginning anew from what Redis says. What
+ * led here carries nothing but the workspace's id. Once told to stop it begins no further cycle; those under way end,
+ * and past their grace time are handed over.
  */
 export class Drainer extends BackgroundService {
   readonly #parts: DrainerParts;
@@ -55,7 +55,10 @@ export class Drainer extends BackgroundService {
     setMaxListeners(0, this.#handover.signal);
   }
 
-  /** Drains one workspace. `onStep` is told of every step of its cycles. */
+  /**
+   * Drains one workspace. `onStep` is told of every step of its cycles.
+   * @throws CoordinatorUnavailableError when Redis does not take a step
+   */
   drain(workspaceId: string, onStep: OnStep = () => {}): Promise<void> {
     const drained: Promise<void> = this.#drain(workspaceId, onStep).finally(() => this.#underWay.delete(drained));
     this.#underWay.add(drained);

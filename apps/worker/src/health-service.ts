@@ -1,4 +1,4 @@
-/** What the worker serves over HTTP: whether it lives, whether it takes restarts, and its metrics. */
+/** The worker serves over HTTP whether it lives, whether it takes restarts, and its metrics. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import {
@@ -14,12 +14,12 @@ import type { Logger } from "pino";
 const MOST_CONNECTIONS = 100;
 
 export interface HealthParts {
-  /** Why it takes no restarts; undefined = it does. */
+  /** Says why the worker takes no restarts; undefined = it does. */
   readonly notReady: () => Promise<string | undefined>;
   readonly metrics: () => Promise<Exposition>;
 }
 
-/** The service that serves them where METRICS_PORT says; without one it does nothing. */
+/** The health service listens where METRICS_PORT says; without one it does nothing. */
 export class HealthService extends BackgroundService {
   readonly #config: WorkerEnvironment;
   readonly #logger: Logger;
@@ -39,12 +39,12 @@ export class HealthService extends BackgroundService {
     this.#server.maxConnections = MOST_CONNECTIONS;
   }
 
-  /** Where it listens; undefined when it does not. */
+  /** Tells where it listens; undefined when it does not. */
   get url(): string | undefined {
     return this.#url;
   }
 
-  /** @throws ConfigurationError when the port is taken, or when anybody could read the metrics */
+  /** Begins to listen. @throws ConfigurationError when the port is taken, or when anybody could read the metrics */
   protected override async up(): Promise<void> {
     const { METRICS_PORT: port, METRICS_HOST: host, METRICS_TOKEN: token } = this.#config;
     if (port === undefined) return;
@@ -97,7 +97,7 @@ function sendJson(response: ServerResponse, status: number, body: Readonly<Recor
   response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(body));
 }
 
-/** In constant time, whatever was sent. */
+/** Compares in constant time, whatever was sent. */
 function isAllowed(request: IncomingMessage, token: string): boolean {
   const [, given = ""] = /^bearer +(\S+)$/i.exec(request.headers.authorization ?? "") ?? [];
   return timingSafeEqual(digestOf(given), digestOf(token));

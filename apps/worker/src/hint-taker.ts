@@ -22,7 +22,10 @@ export interface HintTakerOptions {
 /** A job taken twice finds "busy" or "idle": there is no reason ever to fail it for having been taken before. */
 const MAX_STALLED = 1_000_000;
 
-/** The taker of hints: a BullMQ worker for each shard. Once stopped it takes no further one, and has followed those it took. */
+/**
+ * The hint taker is a BullMQ worker for each shard. Once stopped it takes no further one, and has followed those it
+ * took.
+ */
 export class HintTaker extends BackgroundService {
   readonly #options: HintTakerOptions;
   #workers: readonly Worker<HintData>[] = [];
@@ -32,6 +35,7 @@ export class HintTaker extends BackgroundService {
     this.#options = options;
   }
 
+  /** Tells whether hints are taken from every shard. */
   get isTaking(): boolean {
     return this.#workers.length > 0 && this.#workers.every((worker) => worker.isRunning());
   }

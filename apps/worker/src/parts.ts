@@ -24,7 +24,7 @@ import { TurnTaker } from "./turn-taker.ts";
 
 export type WorkerParts = ReturnType<typeof makeParts>;
 
-/** @throws ConfigurationError on what cannot work; then nothing was opened */
+/** Makes them all. @throws ConfigurationError on what cannot work; then nothing was opened */
 export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tracing | undefined) {
   const name = `${hostname()}:${process.pid}`;
   const policies = new LivePolicies(config);
@@ -83,7 +83,7 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
   };
 }
 
-/** All of them, unless told otherwise. @throws ConfigurationError */
+/** Takes all of them, unless told otherwise. @throws ConfigurationError on one that there is not */
 function shardsOf({ SHARDS, WORKER_SHARDS }: WorkerEnvironment): readonly number[] {
   const all = Array.from({ length: SHARDS }, (_, shard) => shard);
   const unknown = WORKER_SHARDS?.find((shard) => shard >= SHARDS);
@@ -96,7 +96,7 @@ interface Shared {
   readonly logger: Logger;
 }
 
-/** With a cap on running cycles hints only queue up; nothing of this without one. */
+/** Makes a taker of turns where there is a cap on running cycles: then hints only queue up. */
 function turnTakerOf(
   config: WorkerEnvironment,
   { redis, coordinator, drainer, logger }: Shared & { coordinator: RestartCoordinator; drainer: Drainer },

@@ -34,7 +34,7 @@ export class TurnTaker extends BackgroundService {
     this.#options = options;
   }
 
-  /** Queues a workspace up. */
+  /** Queues a workspace up. @throws CoordinatorUnavailableError when Redis does not take it */
   async enter(workspaceId: string): Promise<void> {
     const { turns, tenantOf } = this.#options;
     if (await turns.isWaiting(workspaceId)) return;

@@ -18,7 +18,7 @@ import { reconcileLoop } from "./reconcile-loop.ts";
 import { rolloutLoop } from "./rollout-loop.ts";
 import { sweepLoop } from "./sweep-loop.ts";
 
-/** @throws ConfigurationError on what cannot work */
+/** Starts a worker. @throws ConfigurationError on what cannot work */
 export async function startWorker(
   config: WorkerEnvironment,
   tracing?: Tracing,
@@ -40,7 +40,7 @@ export async function startWorker(
   return { service, logger };
 }
 
-/** What a worker is made of, in the order in which it starts; it stops the other way round. */
+/** Lists what a worker is made of, in the order in which it starts; it stops the other way round. */
 export function workerServices(parts: WorkerParts): readonly Listed[] {
   const { config, logger, metrics, redis, keys, cycles, coordinator, created, turnTaker } = parts;
   const intervalMs = config.RESTART_SWEEP_MS;

@@ -1,7 +1,7 @@
 /**
- * Advances rollouts: builds the list of members, asks for their restarts and notes how they ended. Any process may do so
- * at any time; the one with the rollout's lease does, and another one once that has run out. Every step is one script,
- * and can be taken again: a trigger carries a key by which Redis knows it, a member is settled once.
+ * Advances rollouts: builds the list of members, asks for their restarts and notes how they ended. Any process may do
+ * so at any time; the one with the rollout's lease does, and another one once that has run out. Every step is one
+ * script, and can be taken again: a trigger carries a key by which Redis knows it, a member is settled once.
  */
 import { randomBytes } from "node:crypto";
 import {
@@ -26,10 +26,11 @@ export interface RolloutDriverOptions {
   readonly observer?: RolloutObserver;
 }
 
+/** Whoever is told what a driver does. */
 export interface RolloutObserver {
-  /** What was decided on a trigger of the rollout. */
+  /** Tells what was decided on a trigger of the rollout. */
   decided(rollout: Rollout, receipt: Receipt): void;
-  /** A member has ended. */
+  /** Tells that a member has ended. */
   settled(rollout: Rollout, workspaceId: string, member: MemberRecord): void;
 }
 
@@ -43,8 +44,9 @@ interface Driven extends Driving {
   readonly rollout: Rollout;
 }
 
+/** A driver advances rollouts, as long as it has their leases. */
 export class RolloutDriver {
-  /** Of this process and no other. */
+  /** The owner is this process and no other. */
   readonly owner: string;
   readonly #rollouts: Rollouts;
   readonly #coordinator: RestartCoordinator;
@@ -59,8 +61,8 @@ export class RolloutDriver {
   }
 
   /**
-   * Advances all that are active as far as they go now. One command when there are none. Once the signal has fired it begins
-   * nothing more, and ends soon.
+   * Advances all that are active as far as they go now. One command when there are none. Once the signal has fired it
+   * begins nothing more, and ends soon.
    * @throws the first failure, once all have had their turn: one that cannot go on keeps no other from going on
    */
   async pass(stopping?: AbortSignal): Promise<void> {
@@ -72,7 +74,7 @@ export class RolloutDriver {
     if (failures.length > 0) throw failures[0];
   }
 
-  /** Builds the list of members now, if nobody else does. */
+  /** Builds the list of members now, if nobody else does. @throws CoordinatorUnavailableError */
   async prepare(id: string): Promise<void> {
     const driven = await this.#claim(id);
     if (driven === undefined) return;
@@ -81,7 +83,7 @@ export class RolloutDriver {
     this.#driving.delete(id);
   }
 
-  /** Lets others go on at once. */
+  /** Lets others go on at once. @throws CoordinatorUnavailableError */
   async leave(): Promise<void> {
     await Promise.all([...this.#driving.values()].map((driving) => this.#rollouts.transitions.leave(driving)));
     this.#driving.clear();
@@ -111,7 +113,7 @@ export class RolloutDriver {
     }
   }
 
-  /** Page by page, from where it was left. Tells whether the list is whole. */
+  /** Builds the list page by page, from where it was left. Tells whether the list is whole. */
   async #freeze(driven: Driven & { cursor: string; isPrepared: boolean }, stopping?: AbortSignal): Promise<boolean> {
     const { id, fence, rollout } = driven;
     let { cursor, isPrepared } = driven;

@@ -1,6 +1,6 @@
 /**
- * Every variable of ours, once: its form, its default, what it means. The API and the worker pick theirs; both know all
- * names, so that a misspelt one is rejected wherever it turns up. docs/configuration.md lists the same.
+ * Every variable of ours is here once: its form, its default, what it means. The API and the worker pick theirs; both
+ * know all names, so that a misspelt one is rejected wherever it turns up. docs/configuration.md lists the same.
  */
 import { PROFILES } from "@restart-coordinator/debounce";
 import { distance } from "fastest-levenshtein";
@@ -184,7 +184,10 @@ export type SharedEnvironment = z.infer<z.ZodObject<typeof shared>>;
 export type ApiEnvironment = z.infer<typeof apiEnvironment>;
 export type WorkerEnvironment = z.infer<typeof workerEnvironment>;
 
-/** Reads and checks the environment. An empty or blank variable counts as not set. @throws ConfigurationError */
+/**
+ * Reads and checks the environment. An empty or blank variable counts as not set.
+ * @throws ConfigurationError naming every slip
+ */
 export function readEnvironment<Schema extends z.ZodObject>(schema: Schema, env: NodeJS.ProcessEnv): z.infer<Schema> {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim() !== ""));
   const problems = misspelt(Object.keys(given));
@@ -219,6 +222,7 @@ function misspelt(names: readonly string[]): string[] {
   return problems;
 }
 
+/** Finds the name that takes the fewest edits. */
 export function nearestTo(name: string, known: readonly string[]): [nearest: string, edits: number] {
   let best: [string, number] = ["", Number.POSITIVE_INFINITY];
   for (const candidate of known) {

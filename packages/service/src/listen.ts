@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ConfigurationError } from "./configuration-error.ts";
 
+/** An address that somebody listens on. */
 export interface Address {
   readonly port: number;
   readonly url: string;

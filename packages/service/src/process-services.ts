@@ -1,4 +1,4 @@
-/** What both processes have in their lists of services. */
+/** Both processes have these in their lists of services. */
 import { once } from "node:events";
 import type { KeySpace } from "@restart-coordinator/debounce";
 import type { Cluster, Redis } from "ioredis";
@@ -11,8 +11,8 @@ import { within } from "./within.ts";
 const QUIT_WITHIN_MS = 1_000;
 
 /**
- * The connection to Redis, which opens itself when it is made. The start waits so long for it, and goes on without it; the
- * stop closes it, and with it ends whatever still waits for an answer.
+ * Makes a service of the connection to Redis, which opens itself when it is made. The start waits so long for it, and
+ * goes on without it; the stop closes it, and with it ends whatever still waits for an answer.
  */
 export function redisConnection(redis: Redis | Cluster, { startsWithinMs = 0 } = {}): Service {
   return serviceOf("the connection to Redis", {
@@ -26,12 +26,12 @@ export function redisConnection(redis: Redis | Cluster, { startsWithinMs = 0 } =
   });
 }
 
-/** The check that this process and the installation mean the same number of shards. */
+/** Makes a service of the check that this process and the installation mean the same number of shards. */
 export function shardCountCheck(redis: Redis | Cluster, keys: KeySpace, logger: Logger): Service {
   return serviceOf("the check of the shards", { start: () => assertShardCount(redis, keys, logger) });
 }
 
-/** The watch over the policy file. */
+/** Makes a service of the watch over the policy file. */
 export function policyWatch(policies: LivePolicies, logger: Logger, onReload?: (isLoaded: boolean) => void): Service {
   return serviceOf("the watch over the policy file", {
     start: () => policies.watch(logger, onReload),

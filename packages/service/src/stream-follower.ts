@@ -17,8 +17,8 @@ export interface StreamFollowerOptions {
   /** Told of every entry from the place on, in each stream's order, with the stream's number in the list. */
   readonly onEntry: (stream: number, entry: StreamEntry) => void;
   /**
-   * Told when the place is known, and again after an outage, in which a server may have come back without what it had: what
-   * was there before is to be looked for.
+   * Told when the place is known, and again after an outage, in which a server may have come back without what it had:
+   * what was there before is to be looked for.
    */
   readonly onPlace?: () => void;
   readonly logger: Logger;
@@ -33,9 +33,9 @@ const AFTER_FAILURE_MS = 500;
 
 /**
  * A follower reads streams as they grow, from its start until its stop: it blocks on connections of its own, finds the
- * place where each stream ends when it starts, and goes on from where it stood after an outage, also after one in which the
- * other side says nothing at all. One connection blocks for all streams of a server; on a Cluster each of them may live on
- * another node. `start` resolves once no entry can be missed any more.
+ * place where each stream ends when it starts, and goes on from where it stood after an outage, also after one in which
+ * the other side says nothing at all. One connection blocks for all streams of a server; on a Cluster each of them may
+ * live on another node. `start` resolves once no entry can be missed any more.
  */
 export class StreamFollower extends BackgroundService {
   readonly #options: StreamFollowerOptions;
@@ -111,7 +111,10 @@ export class StreamFollower extends BackgroundService {
     }
   }
 
-  /** A line whose other end vanished without a word would be waited on for many minutes. */
+  /**
+   * Waits for an answer no longer than it may take: a line whose other end vanished without a word would be waited on
+   * for many minutes.
+   */
   #answered<Answer>(answer: Promise<Answer>, afterMs = 0): Promise<Answer> {
     const { silentMs = 5_000 } = this.#options;
     return inTime(afterMs + silentMs, answer, () => new Error(`no answer within ${afterMs + silentMs} ms`));

@@ -1,6 +1,7 @@
 /**
- * Delivers for one webhook as long as this process has its lease: each stream's events in their order, one at a time. The
- * place in the events moves only after an event was taken, so a process that dies costs a repetition and loses nothing.
+ * Delivers for one webhook as long as this process has its lease: each stream's events in their order, one at a time.
+ * The place in the events moves only after an event was taken, so a process that dies costs a repetition and loses
+ * nothing.
  */
 import type { Bell } from "@restart-coordinator/service";
 import type { Cluster, Redis } from "ioredis";
@@ -21,6 +22,7 @@ export interface DeliverySettings extends SendOptions {
   readonly observe?: ((attempt: Attempt) => void) | undefined;
 }
 
+/** An attempt at a delivery. */
 export interface Attempt {
   readonly outcome: "taken" | "retry" | "disabled";
   readonly tookMs: number;
@@ -40,9 +42,10 @@ export interface DeliveryParts {
   readonly stopping: AbortSignal;
 }
 
-/** What a look at the events came to; "wait" = until the next attempt, "over" = this process delivers no more. */
+/** The outcome of a look at the events; "wait" = until the next attempt, "over" = this process delivers no more. */
 type Look = "went-on" | "nothing" | "wait" | "over";
 
+/** A delivery is this process serving one webhook. */
 export class Delivery {
   readonly #parts: DeliveryParts;
   readonly #readers: readonly EventPages[];
@@ -61,7 +64,7 @@ export class Delivery {
     this.#readers = streams.map((key, n) => new EventPages(redis, n, key, cursors[n] ?? "0-0"));
   }
 
-  /** Until the lease is lost, the webhook is disabled or removed, or the process stops. */
+  /** Delivers until the lease is lost, the webhook is disabled or removed, or the process stops. */
   async run(): Promise<void> {
     const { news, lease, stopping } = this.#parts;
     while (!stopping.aborted) {
@@ -88,14 +91,14 @@ export class Delivery {
     this.#renewAt = performance.now() + this.#parts.renewMs;
   }
 
-  /** Until the next sign of life, or the next attempt, ms. */
+  /** Tells how long until the next sign of life, or the next attempt, ms. */
   #patience(look: Look): number {
     const { renewMs } = this.#parts;
     if (look === "nothing") return renewMs;
     return Math.min(renewMs, Math.max(1, Math.ceil(this.#retryAt - performance.now())));
   }
 
-  /** At most one event of every stream, so that none holds up another. */
+  /** Takes at most one event of every stream, so that none holds up another. */
   async #round(): Promise<Look> {
     if (performance.now() < this.#retryAt) return "wait";
     let look: Look = "nothing";

@@ -1,6 +1,6 @@
 /**
- * Delivers to webhooks from this process. Any number of processes may: each webhook is served by the one that has its lease,
- * and by another once that one is silent for too long. What they must know is in Redis.
+ * Delivers to webhooks from this process. Any number of processes may: each webhook is served by the one that has its
+ * lease, and by another once that one is silent for too long. What they must know is in Redis.
  */
 import { BackgroundService, Bell, IntervalLoop, type Service, StreamFollower } from "@restart-coordinator/service";
 import type { Cluster, Redis } from "ioredis";
@@ -32,8 +32,8 @@ const CLUSTER_LOOK_MS = 1_000;
 const RELEASE_WITHIN_MS = 3_000;
 
 /**
- * The dispatcher costs one blocking connection, on which it waits for changes of the registry; while webhooks are
- * registered, it follows the events, too.
+ * A dispatcher delivers, and costs one blocking connection, on which it waits for changes of the registry; while
+ * webhooks are registered, it follows the events, too.
  */
 export class WebhookDispatcher extends BackgroundService {
   readonly #options: DispatcherOptions;

@@ -22,7 +22,7 @@ export type Listener = (event: StreamedEvent) => void;
 /** The follower itself waits for Redis to come back; who asks for it is answered. */
 const ANSWER_WITHIN_MS = 900;
 
-/** The feed of this process. When `stopping` fires, streams end, and their readers resume elsewhere. */
+/** The event feed is one per process. When `stopping` fires, streams end, and their readers resume elsewhere. */
 export class EventFeed extends BackgroundService {
   readonly #options: FeedOptions;
   readonly #listeners = new Set<Listener>();
@@ -38,7 +38,7 @@ export class EventFeed extends BackgroundService {
   }
 
   /**
-   * Every event from now on, until the returned function is called. Resolves once none can be missed any more.
+   * Tells every event from now on, until the returned function is called. Resolves once none can be missed any more.
    * @throws CoordinatorUnavailableError when Redis does not answer in time
    */
   async listen(listener: Listener): Promise<() => void> {
@@ -58,25 +58,25 @@ export class EventFeed extends BackgroundService {
     return close;
   }
 
-  /** The number of shards, and of the fleet's stream after theirs. */
+  /** Tells the number of shards, which is also that of the fleet's stream after theirs. */
   get shards(): number {
     return this.#options.streams.length - 1;
   }
 
-  /** The last entry of every stream now. */
+  /** Finds the last entry of every stream now. @throws CoordinatorUnavailableError */
   async end(): Promise<Position> {
     const last = await this.#eachShard((key, redis) => redis.xrevrange(key, "+", "-", "COUNT", 1));
     return last.map((entries) => entries[0]?.[0] ?? "0-0");
   }
 
-  /** What a shard's stream still holds after an entry, in its order, at most `count`. */
+  /** Reads what a shard's stream still holds after an entry, at most `count`. @throws CoordinatorUnavailableError */
   async after(shard: number, id: string, count: number): Promise<StreamedEvent[]> {
     const key = this.#options.streams[shard] as string;
     const entries = await this.#ask((redis) => redis.xrange(key, `(${id}`, "+", "COUNT", count));
     return entries.map((entry) => parseEntry(shard, entry));
   }
 
-  /** Whether entries after the position may have been trimmed already, by shard. */
+  /** Tells by shard whether entries after the position may have been trimmed. @throws CoordinatorUnavailableError */
   async gaps(position: Position): Promise<boolean[]> {
     const first = await this.#eachShard((key, redis) => redis.xrange(key, "-", "+", "COUNT", 1));
     return first.map((entries, shard) => {

@@ -32,7 +32,7 @@ export interface CreatedProvisioner {
 /** More than the longest time that a spec may give a command from SIGTERM to SIGKILL, ms. */
 const KILLED_WITHIN_MS = 605_000;
 
-/** The provisioner that PROVISIONER names, with its own options. @throws Error naming an option that cannot work */
+/** Makes the provisioner that PROVISIONER names. @throws ConfigurationError naming an option that cannot work */
 export function createProvisioner(
   config: WorkerEnvironment,
   metrics: WorkerMetrics,

@@ -3,7 +3,7 @@ export class Bell {
   #rung = 0;
   readonly #waiting = new Set<() => void>();
 
-  /** How often it was rung; take it before looking for work. */
+  /** The mark is how often it was rung; take it before looking for work. */
   get mark(): number {
     return this.#rung;
   }

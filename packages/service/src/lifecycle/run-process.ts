@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import { ConfigurationError } from "../configuration-error.ts";
 import type { Service } from "./service.ts";
 
-/** What a process has once it runs. */
+/** A process that runs. */
 export interface Started {
   readonly service: Pick<Service, "stop">;
   readonly logger: Logger;

@@ -1,13 +1,13 @@
 import type { Logger } from "pino";
 import { BackgroundService, type Service, StillUnderWayError } from "./service.ts";
 
-/** What a process is made of, in order. A list within the list starts and stops side by side; undefined is left out. */
+/** A place in the list. A list within the list starts and stops side by side; undefined is left out. */
 export type Listed = Service | undefined | readonly (Service | undefined)[];
 
 /**
- * The services of a process as one. They start in order, each once the one before is up, and stop in the reverse order,
- * each once the one after is down. When one cannot start, all are stopped: those, too, whose turn to start never came,
- * for they may have opened something when they were made.
+ * A service list is all services of a process as one. They start in order, each once the one before is up, and stop in
+ * the reverse order, each once the one after is down. When one cannot start, all are stopped: those, too, whose turn to
+ * start never came, for they may have opened something when they were made.
  */
 export class ServiceList extends BackgroundService {
   readonly #groups: readonly (readonly Service[])[];
@@ -20,7 +20,7 @@ export class ServiceList extends BackgroundService {
     this.#logger = logger;
   }
 
-  /** Every service, in the order of the list. */
+  /** Lists every service, in order. */
   get services(): readonly Service[] {
     return this.#groups.flat();
   }
@@ -42,7 +42,10 @@ export class ServiceList extends BackgroundService {
     return this.#stopAll();
   }
 
-  /** What cannot be stopped keeps no other from it, and is told; the first failure is thrown once all have had their turn. */
+  /**
+   * What cannot be stopped keeps no other from it, and is told; the first failure is thrown once all have had their
+   * turn.
+   */
   #stopAll(): Promise<void> {
     this.#ending ??= this.#stopInReverse();
     return this.#ending;

@@ -49,13 +49,14 @@ export abstract class BackgroundService implements Service {
     return this.#stopping.signal;
   }
 
+  /** Starts it. @throws whatever keeps it from coming up */
   async start(): Promise<void> {
     if (this.#stopped !== undefined) return;
     this.#started ??= this.up();
     await this.#started;
   }
 
-  /** @throws StillUnderWayError when something goes on past the time there is */
+  /** Stops it. @throws StillUnderWayError when something goes on past the time there is */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;

@@ -1,4 +1,4 @@
-/** OpenTelemetry's SDK, put together. Imported only when tracing is configured. */
+/** Puts OpenTelemetry's SDK together. It is imported only when tracing is configured. */
 import { register } from "node:module";
 import { hostname } from "node:os";
 import { TraceFlags, trace } from "@opentelemetry/api";
@@ -21,6 +21,7 @@ const STOP_WITHIN_MS = 3_000;
 /** Asked every few seconds, by machines. */
 const NOT_TRACED = /^\/(healthz|readyz|metrics)\b/;
 
+/** Starts the SDK of this process. */
 export function startSdk(service: string, { protocol }: TracingSettings): Tracing {
   // Only these two are imported by ES modules and patched: everything else loads as it always does.
   register("@opentelemetry/instrumentation/hook.mjs", import.meta.url, { data: { include: ["express", "ioredis"] } });

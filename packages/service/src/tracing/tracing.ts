@@ -1,7 +1,7 @@
 import type { Telemetry } from "bullmq";
 import type { Service } from "../lifecycle/service.ts";
 
-/** The traces of this process. It starts them before all else; the stop sends what is left. */
+/** The traces of this process, which were started before all else. The stop sends what is left. */
 export interface Tracing extends Service {
   /** For BullMQ's queues and workers: it carries the trace of a request in the hint. */
   readonly hints: Telemetry;
@@ -9,7 +9,7 @@ export interface Tracing extends Service {
   traceparent(): string | undefined;
 }
 
-/** What OpenTelemetry's own variables say (docs/tracing.md); undefined = no traces. */
+/** Settings of OpenTelemetry's own variables (docs/tracing.md). */
 export interface TracingSettings {
   readonly protocol: "http/json" | "http/protobuf";
 }
