@@ -16,7 +16,7 @@ function findFiles(folder: string): string[] {
 }
 
 function importsOf(text: string): string[] {
-  return [...text.matchAll(/(?:from\s+|import\()"([^"]+)"/g)].map(([, name]) => name as string);
+  return [...text.matchAll(/(?:from|import\()\s*"([^"]+)"/g)].map(([, name]) => name as string);
 }
 
 /** What each part may import, besides Node and its own files. Arrows go one way, so that a part can be read by itself. */
@@ -33,13 +33,13 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
   ],
   "packages/webhooks": [
     /^(ioredis|pino|standardwebhooks|ipaddr\.js)$/,
-    /^@restart-coordinator\/(debounce|redis-scripts)$/,
+    /^@restart-coordinator\/(debounce|redis-scripts|service)$/,
   ],
   "packages/simulator": [/^(commander|csv-parse\/sync|zod)$/, /^@restart-coordinator\/(debounce|service)$/],
   // What both processes check a spec by knows neither a worker nor AWS.
   "packages/provisioner-specs": [/^zod$/],
   "apps/api": [
-    /^(ioredis|bullmq|pino|zod|zod-openapi|express)$/,
+    /^(ioredis|bullmq|pino|zod|express)$/,
     /^@bull-board\//,
     /^@restart-coordinator\/(debounce|fleet|provisioner-specs|service|service\/boot|webhooks)$/,
   ],

@@ -1,183 +1,60 @@
 /** The API process: HTTP in, triggers to Redis, hints to the queue. Any number of them run side by side. */
-import { once } from "node:events";
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { hostname } from "node:os";
-import { type Observer, RestartCoordinator, Shadow } from "@restart-coordinator/debounce";
-import { RolloutDriver, Rollouts } from "@restart-coordinator/fleet";
-import { noSpecCheck, type SpecCheck, specCheckFor } from "@restart-coordinator/provisioner-specs";
 import {
   type ApiEnvironment,
-  ApiMetrics,
-  assertShardCount,
-  ConfigurationError,
-  connectRedis,
   createLogger,
-  HintQueues,
-  installationOf,
-  isLoopback,
-  LivePolicies,
+  type Listed,
+  policyWatch,
+  redisConnection,
   type Service,
+  ServiceList,
+  serviceOf,
+  shardCountCheck,
   type Tracing,
 } from "@restart-coordinator/service";
-import { WebhookRegistry } from "@restart-coordinator/webhooks";
-import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 import { createApp } from "./app.ts";
-import { Tokens } from "./authentication.ts";
-import { closing } from "./closing.ts";
-import { EventFeed } from "./events/feed.ts";
-import { Templates, WorkspaceFiles } from "./files/index.ts";
 import { httpServer } from "./http-server.ts";
+import { HttpService } from "./http-service.ts";
+import { type ApiParts, makeParts } from "./parts.ts";
 
 const CONNECT_WITHIN_MS = 1_000;
 
+/** Starts an API. @throws ConfigurationError on what cannot work */
 export async function startApi(
   config: ApiEnvironment,
   tracing?: Tracing,
 ): Promise<{ service: Service; logger: Logger; port: number }> {
   const logger = createLogger("api", config.LOG_LEVEL);
-  const policies = new LivePolicies(config);
-  const { tokens, secret } = tokensFor(config);
-  const checkSpec = specCheck(config);
-  const limits = { maxFileBytes: config.MAX_FILE_BYTES };
-  const files = await WorkspaceFiles.open({ directory: config.WORKSPACES_DIR, ...limits });
-  const templates = new Templates({
-    ...limits,
-    ...(config.TEMPLATES_DIR !== undefined && { directory: config.TEMPLATES_DIR }),
-  });
-
-  const metrics = new ApiMetrics();
-  const redis = connectRedis(config.REDIS_URL, "fail-fast", logger);
-  const judged: Observer["judged"] = (one) => {
-    metrics.observer.judged?.(one);
-    shadow?.observe(one);
-  };
-  const observer = { ...metrics.observer, judged };
-  const installation = installationOf(config, { redis, policy: policies, observer });
-  const coordinator = new RestartCoordinator(installation, {
-    onDue: (hint) =>
-      hints.enqueue(hint).catch((error: Error) => {
-        logger.warn(
-          { err: { message: error.message }, workspaceId: hint.workspaceId },
-          "a hint was lost; the sweep finds it",
-        );
-      }),
-    traceparent: tracing && (() => tracing.traceparent()),
-  });
-  const shadowPolicies = shadowPoliciesOf(config);
-  const shadow = shadowPolicies && new Shadow(installation, { policies: shadowPolicies, ...metrics.shadow });
-  const hints = new HintQueues(redis, installation.keys, tracing?.hints);
-  metrics.watch({ redis, coordinator, hints });
-  const rollouts = new Rollouts(installation);
-  const rolloutDriver = new RolloutDriver({ rollouts, coordinator, owner: `api ${hostname()}:${process.pid}` });
-  const { keys } = installation;
-  const shardStreams = Array.from({ length: keys.shards }, (_, shard) => keys.forShard("events", shard));
-  const streams = [...shardStreams, rollouts.keys.of("events")];
-  const feed = new EventFeed({ redis, streams, logger });
-
-  const webhooks = {
-    registry: new WebhookRegistry(installation, { streams }),
-    sending: { timeoutMs: config.WEBHOOK_TIMEOUT_MS, allowPrivate: config.WEBHOOK_ALLOW_PRIVATE },
-  };
-  const parts = {
-    coordinator,
-    policies,
-    shadow,
-    rollouts,
-    rolloutDriver,
-    files,
-    templates,
-    checkSpec,
-    redis,
-    hints,
-    tokens,
-    feed,
-    webhooks,
-    metrics,
-    logger,
-  };
-  const server = httpServer(createApp(parts));
-  const close = closing(server);
-  const disconnect = async (): Promise<void> => {
-    await hints.close();
-    redis.disconnect();
-  };
-  await untilConnected(redis);
-  const started = async (): Promise<number> => {
-    await assertShardCount(redis, keys, logger);
-    return listen(server, config);
-  };
-  const port = await started().catch(async (error: unknown) => {
-    await disconnect();
-    throw error;
-  });
-  const url = `http://${config.HOST.includes(":") ? `[${config.HOST}]` : config.HOST}:${port}`;
-  shadowPolicies?.watch(logger);
-  policies.watch(logger, (isLoaded) => metrics.policyReloaded(isLoaded));
+  const parts = await makeParts(config, logger, tracing);
+  const http = httpOf(parts, config);
+  const service = new ServiceList(apiServices(parts, http), logger);
+  await service.start();
+  const { port, url } = http.address;
   logger.info({ url, shards: config.SHARDS }, `listening on ${url}`);
   // Told to the person who started it, not to the log.
-  if (secret !== undefined) process.stderr.write(`No API_TOKENS: use this token until I stop: ${secret}\n`);
-
-  let stopping: Promise<void> | undefined;
-  const stop = async (): Promise<void> => {
-    policies.stop();
-    shadowPolicies?.stop();
-    feed.stop();
-    await close();
-    await shadow?.settled();
-    await disconnect();
-    await tracing?.stop();
-  };
-  return { service: { stop: () => (stopping ??= stop()) }, logger, port };
+  if (parts.secret !== undefined) process.stderr.write(`No API_TOKENS: use this token until I stop: ${parts.secret}\n`);
+  return { service, logger, port };
 }
 
-/** A second policy, evaluated without acting: the active one's settings, with what the shadow's change. */
-function shadowPoliciesOf(config: ApiEnvironment): LivePolicies | undefined {
-  const { RESTART_SHADOW_PROFILE: profile, RESTART_SHADOW_POLICY_FILE: file } = config;
-  if (profile === undefined && file === undefined) return undefined;
-  return new LivePolicies({
-    RESTART_PROFILE: profile ?? (file === undefined ? config.RESTART_PROFILE : undefined),
-    RESTART_POLICY_FILE: file ?? config.RESTART_POLICY_FILE,
-    RESTART_COOLDOWN_MS: config.RESTART_COOLDOWN_MS,
-  });
+/** Makes the server of what the parts can do. */
+export function httpOf(parts: ApiParts, config: ApiEnvironment): HttpService {
+  return new HttpService(httpServer(createApp(parts)), config);
 }
 
-/** Listens once it can acknowledge; when Redis is away it listens all the same, and readyz says so. */
-async function untilConnected(redis: Redis | Cluster): Promise<void> {
-  if (redis.status === "ready") return;
-  await once(redis, "ready", { signal: AbortSignal.timeout(CONNECT_WITHIN_MS) }).catch(() => {});
-}
-
-/** Only with PROVISIONER is it known here what a worker makes of a spec. */
-function specCheck(config: ApiEnvironment): SpecCheck {
-  if (config.PROVISIONER === undefined) return noSpecCheck;
-  try {
-    return specCheckFor(config.PROVISIONER, config);
-  } catch (error) {
-    throw new ConfigurationError([(error as Error).message]);
-  }
-}
-
-function tokensFor(config: ApiEnvironment): { tokens: Tokens; secret?: string } {
-  if (config.API_TOKENS !== undefined) return { tokens: Tokens.parse(config.API_TOKENS) };
-  if (!isLoopback(config.HOST)) {
-    throw new ConfigurationError([
-      `HOST is ${config.HOST}, which others can reach, but there are no API_TOKENS: set name:scope:token, or listen on 127.0.0.1`,
-    ]);
-  }
-  return Tokens.generate();
-}
-
-function listen(server: Server, { HOST, PORT }: ApiEnvironment): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === "EADDRINUSE"
-          ? new ConfigurationError([`PORT ${PORT} on ${HOST} is taken: choose another`])
-          : error,
-      );
-    });
-    server.listen(PORT, HOST, () => resolve((server.address() as AddressInfo).port));
-  });
+/** Lists what an API is made of, in the order in which it starts; it stops the other way round. */
+export function apiServices(parts: ApiParts, http: Service): readonly Listed[] {
+  const { redis, coordinator, logger, metrics, policies, shadow, shadowPolicies } = parts;
+  return [
+    parts.tracing,
+    // It listens once it can acknowledge; when Redis is away it listens all the same, and readyz says so.
+    redisConnection(redis, { startsWithinMs: CONNECT_WITHIN_MS }),
+    shardCountCheck(redis, coordinator.installation.keys, logger),
+    parts.hints,
+    shadow && serviceOf("the shadow policy", { stop: () => shadow.settled() }),
+    http,
+    // The streams of events end first: the server waits for its answers.
+    parts.feed,
+    policyWatch(policies, logger, (isLoaded) => metrics.policyReloaded(isLoaded)),
+    shadowPolicies && policyWatch(shadowPolicies, logger),
+  ];
 }

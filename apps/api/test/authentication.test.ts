@@ -118,7 +118,7 @@ describe("each scope may do what it and those below it may", () => {
     expect(routesOf(app).sort()).toEqual([...open, ...ROUTES.map((r) => `${r.method} ${r.path}`)].sort());
     const ids = ROUTES.map(({ id }) => id);
     expect(EXEMPLIFIED.filter((id) => !ids.includes(id))).toEqual([]);
-    await hints.close();
+    await hints.stop();
   });
 });
 

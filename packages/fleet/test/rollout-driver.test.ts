@@ -85,7 +85,6 @@ describe("a driver", () => {
     await rollouts.create("r-1", { ...REQUEST, ids: ["w0000"] }, "body");
     const first = driverOf("first");
     await first.pass();
-    first.stop();
     await first.leave();
     expect((await rollouts.transitions.claim({ id: "r-1", owner: "second" })).kind).toBe("claimed");
   });

@@ -1,14 +1,16 @@
 /**
- * Every variable of ours, once: its form, its default, what it means. The API and the worker pick theirs; both know all
- * names, so that a misspelt one is rejected wherever it turns up. docs/configuration.md lists the same.
+ * Every variable of ours is here once: its form, its default, what it means. The API and the worker pick theirs; both
+ * know all names, so that a misspelt one is rejected wherever it turns up. docs/configuration.md lists the same.
  */
 import { PROFILES } from "@restart-coordinator/debounce";
 import { distance } from "fastest-levenshtein";
 import { z } from "zod";
 import { ConfigurationError } from "./configuration-error.ts";
 
+/** Node's timers count to 2^31 - 1; one that is longer fires at once. */
+const LONGEST_TIMER_MS = 2_000_000_000;
 const milliseconds = (defaultMs: number, least = 0) =>
-  z.coerce.number().int().min(least).max(2_592_000_000).default(defaultMs);
+  z.coerce.number().int().min(least).max(LONGEST_TIMER_MS).default(defaultMs);
 const port = z.coerce.number().int().min(0).max(65_535);
 const flag = (usual: "true" | "false") =>
   z
@@ -54,7 +56,7 @@ const shared = {
   /** How often due work is looked for, ms. */
   RESTART_SWEEP_MS: milliseconds(1_000, 20),
   /** How long activity and an idle workspace's state are kept, ms. */
-  RESTART_ACTIVITY_TTL_MS: milliseconds(604_800_000, 1_000),
+  RESTART_ACTIVITY_TTL_MS: z.coerce.number().int().min(1_000).max(2_592_000_000).default(604_800_000),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
   /** One directory shared by all API replicas and all workers with the process provisioner. */
   WORKSPACES_DIR: z.string().default("workspaces"),
@@ -182,7 +184,10 @@ export type SharedEnvironment = z.infer<z.ZodObject<typeof shared>>;
 export type ApiEnvironment = z.infer<typeof apiEnvironment>;
 export type WorkerEnvironment = z.infer<typeof workerEnvironment>;
 
-/** Reads and checks the environment. An empty or blank variable counts as not set. @throws ConfigurationError */
+/**
+ * Reads and checks the environment. An empty or blank variable counts as not set.
+ * @throws ConfigurationError naming every slip
+ */
 export function readEnvironment<Schema extends z.ZodObject>(schema: Schema, env: NodeJS.ProcessEnv): z.infer<Schema> {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim() !== ""));
   const problems = misspelt(Object.keys(given));
@@ -217,6 +222,7 @@ function misspelt(names: readonly string[]): string[] {
   return problems;
 }
 
+/** Finds the name that takes the fewest edits. */
 export function nearestTo(name: string, known: readonly string[]): [nearest: string, edits: number] {
   let best: [string, number] = ["", Number.POSITIVE_INFINITY];
   for (const candidate of known) {

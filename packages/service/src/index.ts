@@ -12,7 +12,11 @@ export {
 } from "./environment.ts";
 export { HINT_JOB, HINT_QUEUE, type HintData, HintQueues, jobIdOf, workspaceOfJob } from "./hint-queue.ts";
 export { installationOf } from "./installation.ts";
-export type { Service } from "./lifecycle.ts";
+export { Bell } from "./lifecycle/bell.ts";
+export { IntervalLoop, type IntervalLoopOptions } from "./lifecycle/interval-loop.ts";
+export { BackgroundService, type Service, StillUnderWayError, serviceOf } from "./lifecycle/service.ts";
+export { type Listed, ServiceList } from "./lifecycle/service-list.ts";
+export { type Address, listen } from "./listen.ts";
 export { createLogger } from "./logger.ts";
 export { isLoopback } from "./loopback.ts";
 export { ApiMetrics } from "./metrics/api-metrics.ts";
@@ -26,7 +30,8 @@ export {
   type PolicyFileStatus,
   type PolicySettings,
 } from "./policy-file/index.ts";
-export { blockingConnection, connectRedis, type Patience } from "./redis.ts";
-export { assertShardCount } from "./shard-count.ts";
-export type { Tracing } from "./tracing/start.ts";
-export { within } from "./within.ts";
+export { policyWatch, redisConnection, shardCountCheck } from "./process-services.ts";
+export { connectRedis, type Patience } from "./redis.ts";
+export { type StreamEntry, StreamFollower, type StreamFollowerOptions } from "./stream-follower.ts";
+export type { Tracing } from "./tracing/tracing.ts";
+export { inTime, within } from "./within.ts";

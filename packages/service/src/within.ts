@@ -1,12 +1,16 @@
-import { setTimeout as sleep } from "node:timers/promises";
+/**
+ * Resolves or rejects as the answer does, and rejects with what `late` makes when it does not come in time. The answer that
+ * comes later is nobody's.
+ */
+export async function inTime<Answer>(ms: number, answer: Promise<Answer>, late: () => Error): Promise<Answer> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late()), ms);
+  });
+  return Promise.race([answer, patience]).finally(() => clearTimeout(timer));
+}
 
-/** Undefined when it was not answered in time, or with an error. The answer that comes later is nobody's. */
+/** Resolves to undefined when it was not answered in time, or with an error. */
 export async function within<Answer>(ms: number, answer: Promise<Answer>): Promise<Answer | undefined> {
-  const patience = new AbortController();
-  const giveUp = sleep(ms, undefined, { signal: patience.signal }).catch(() => undefined);
-  try {
-    return await Promise.race([answer.catch(() => undefined), giveUp]);
-  } finally {
-    patience.abort();
-  }
+  return inTime(ms, answer, () => new Error("late")).catch(() => undefined);
 }

@@ -57,6 +57,11 @@ describe("values", () => {
   test.each([
     ["PORT", "http", 'PORT: Invalid input: expected number, received NaN, got "http"'],
     ["PORT", "65536", 'PORT: Too big: expected number to be <=65535, got "65536"'],
+    [
+      "RESTART_SWEEP_MS",
+      "2147483648",
+      'RESTART_SWEEP_MS: Too big: expected number to be <=2000000000, got "2147483648"',
+    ],
     ["PORT", "-1", 'PORT: Too small: expected number to be >=0, got "-1"'],
     ["SHARDS", "0", 'SHARDS: Too small: expected number to be >=1, got "0"'],
     ["SHARDS", "1.5", 'SHARDS: Invalid input: expected int, received number, got "1.5"'],

@@ -1,15 +1,16 @@
 /**
- * Delivers for one webhook as long as this process has its lease: each stream's events in their order, one at a time. The
- * place in the events moves only after an event was taken, so a process that dies costs a repetition and loses nothing.
+ * Delivers for one webhook as long as this process has its lease: each stream's events in their order, one at a time.
+ * The place in the events moves only after an event was taken, so a process that dies costs a repetition and loses
+ * nothing.
  */
+import type { Bell } from "@restart-coordinator/service";
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 import { delayAfter } from "./backoff.ts";
-import type { Bell } from "./bell.ts";
+import { EventPages, type Item } from "./event-pages.ts";
 import type { Standing, WebhookLease } from "./lease.ts";
 import { eventNotice, gapNotice } from "./message.ts";
 import { type SendOptions, type Sent, send } from "./send.ts";
-import { type Item, StreamReader } from "./stream-reader.ts";
 import { isWanted, type Webhook } from "./webhook.ts";
 
 export interface DeliverySettings extends SendOptions {
@@ -21,6 +22,7 @@ export interface DeliverySettings extends SendOptions {
   readonly observe?: ((attempt: Attempt) => void) | undefined;
 }
 
+/** An attempt at a delivery. */
 export interface Attempt {
   readonly outcome: "taken" | "retry" | "disabled";
   readonly tookMs: number;
@@ -40,12 +42,13 @@ export interface DeliveryParts {
   readonly stopping: AbortSignal;
 }
 
-/** What a look at the events came to; "wait" = until the next attempt, "over" = this process delivers no more. */
+/** The outcome of a look at the events; "wait" = until the next attempt, "over" = this process delivers no more. */
 type Look = "went-on" | "nothing" | "wait" | "over";
 
+/** A delivery is this process serving one webhook. */
 export class Delivery {
   readonly #parts: DeliveryParts;
-  readonly #readers: readonly StreamReader[];
+  readonly #readers: readonly EventPages[];
   #webhook: Webhook;
   /** At the event that comes next. */
   #attempts = 0;
@@ -58,10 +61,10 @@ export class Delivery {
     this.#webhook = lease.first.webhook;
     this.#take(lease.first);
     const { cursors } = this.#webhook;
-    this.#readers = streams.map((key, n) => new StreamReader(redis, n, key, cursors[n] ?? "0-0"));
+    this.#readers = streams.map((key, n) => new EventPages(redis, n, key, cursors[n] ?? "0-0"));
   }
 
-  /** Until the lease is lost, the webhook is disabled or removed, or the process stops. */
+  /** Delivers until the lease is lost, the webhook is disabled or removed, or the process stops. */
   async run(): Promise<void> {
     const { news, lease, stopping } = this.#parts;
     while (!stopping.aborted) {
@@ -88,14 +91,14 @@ export class Delivery {
     this.#renewAt = performance.now() + this.#parts.renewMs;
   }
 
-  /** Until the next sign of life, or the next attempt, ms. */
+  /** Tells how long until the next sign of life, or the next attempt, ms. */
   #patience(look: Look): number {
     const { renewMs } = this.#parts;
     if (look === "nothing") return renewMs;
     return Math.min(renewMs, Math.max(1, Math.ceil(this.#retryAt - performance.now())));
   }
 
-  /** At most one event of every stream, so that none holds up another. */
+  /** Takes at most one event of every stream, so that none holds up another. */
   async #round(): Promise<Look> {
     if (performance.now() < this.#retryAt) return "wait";
     let look: Look = "nothing";
@@ -111,7 +114,7 @@ export class Delivery {
     return look;
   }
 
-  async #handle(reader: StreamReader, item: Item): Promise<Look> {
+  async #handle(reader: EventPages, item: Item): Promise<Look> {
     const { lease, settings, logger } = this.#parts;
     if (item.kind === "event" && !isWanted(this.#webhook, item.event)) return this.#moveOn(reader, false);
     const startedAt = performance.now();
@@ -129,7 +132,7 @@ export class Delivery {
     return "over";
   }
 
-  async #moveOn(reader: StreamReader, delivered: boolean): Promise<Look> {
+  async #moveOn(reader: EventPages, delivered: boolean): Promise<Look> {
     const isOurs = await this.#parts.lease.advance(reader.stream, reader.next, { delivered });
     if (!isOurs) return "over";
     reader.drop();

@@ -1,4 +1,5 @@
 /** The right to deliver for a webhook for a while. Every write carries its fence: who was taken over writes nothing. */
+import type { Installation } from "@restart-coordinator/debounce";
 import type { ScriptReply } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
 import { createWebhookKeys, type WebhookKeyRole, type WebhookKeys } from "./keys.ts";
@@ -24,8 +25,6 @@ export type Failed =
   | { readonly kind: "disabled"; readonly reason: string };
 
 export interface LeaseOptions {
-  readonly redis: Redis | Cluster;
-  readonly prefix: string;
   /** Who delivers, for people who look. */
   readonly owner: string;
   /** How long a process may be silent before another takes over, ms; longer than a delivery may take. */
@@ -33,19 +32,21 @@ export interface LeaseOptions {
 }
 
 export class WebhookLeases {
+  readonly #redis: Redis | Cluster;
   readonly #options: LeaseOptions;
   readonly #keys: WebhookKeys;
   readonly #scripts: WebhookScripts;
 
-  constructor(options: LeaseOptions) {
+  constructor({ redis, prefix }: Installation, options: LeaseOptions) {
+    this.#redis = redis;
     this.#options = options;
-    this.#keys = createWebhookKeys(options.prefix);
-    this.#scripts = bindWebhookScripts(options.redis);
+    this.#keys = createWebhookKeys(prefix);
+    this.#scripts = bindWebhookScripts(redis);
   }
 
   /** Of every webhook there is. */
   ids(): Promise<string[]> {
-    return this.#options.redis.smembers(this.#keys.of("webhooks"));
+    return this.#redis.smembers(this.#keys.of("webhooks"));
   }
 
   async claim(id: string): Promise<Claim> {

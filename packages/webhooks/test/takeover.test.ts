@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { justBefore } from "../src/stream-reader.ts";
+import { justBefore } from "../src/event-pages.ts";
 import { useSituation } from "./support/situation.ts";
 
 const situation = useSituation({ shards: 3 });

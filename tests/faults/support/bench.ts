@@ -115,7 +115,7 @@ export class Bench {
   async clear(): Promise<void> {
     await Promise.all([...this.#children, ...this.#workers].map((part) => part.stop()));
     await rm(join(tmpdir(), this.prefix), { recursive: true, force: true });
-    await this.hints.close();
+    await this.hints.stop();
     await this.ledger.clear();
     if (this.redis === this.#world) await deleteAll(this.#world, `{${this.prefix}:*`);
     this.redis.disconnect();

@@ -105,7 +105,7 @@ const removeWorkspace = route({
   },
   problems: { 409: "It has children" },
   async handle(context, { params: { id }, query, caller }) {
-    const { registry, sources } = context.coordinator;
+    const { registry } = context.coordinator;
     await assertRegistered(context, id);
     const children = await registry.children(id);
     if (children.length > 0)
@@ -118,7 +118,7 @@ const removeWorkspace = route({
     assertMay(caller, "admin");
     // Leaves whatever runs to itself. A write may come between: the files are looked at again once it is forgotten.
     await context.files.removeAll(id);
-    await registry.forget(id, { actor }, sources);
+    await registry.forget(id, { actor });
     await context.files.removeAll(id);
     return reply(202, { id, status: "removed" });
   },

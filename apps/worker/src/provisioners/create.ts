@@ -4,8 +4,14 @@ import {
   processDefaults,
   simulatedDefaults,
 } from "@restart-coordinator/provisioner-specs";
-import type { WorkerEnvironment, WorkerMetrics } from "@restart-coordinator/service";
-import { ConfigurationError, connectRedis } from "@restart-coordinator/service";
+import {
+  ConfigurationError,
+  connectRedis,
+  type Service,
+  serviceOf,
+  type WorkerEnvironment,
+  type WorkerMetrics,
+} from "@restart-coordinator/service";
 import type { Logger } from "pino";
 import { CommandProvisioner } from "./command/index.ts";
 import { Ec2Provisioner, SdkEc2Api } from "./ec2/index.ts";
@@ -19,11 +25,14 @@ export interface CreatedProvisioner {
   readonly provisioner: Provisioner;
   /** Looks for what leaked, once; only where that can happen. */
   readonly reconcile?: (records: () => Promise<readonly WorkspaceRecord[]>) => Promise<void>;
-  /** Closes what it opened of its own. */
-  close(): Promise<void>;
+  /** What it opened of its own, to be closed. */
+  readonly service?: Service;
 }
 
-/** The provisioner that PROVISIONER names, with its own options. @throws Error naming an option that cannot work */
+/** More than the longest time that a spec may give a command from SIGTERM to SIGKILL, ms. */
+const KILLED_WITHIN_MS = 605_000;
+
+/** Makes the provisioner that PROVISIONER names. @throws ConfigurationError naming an option that cannot work */
 export function createProvisioner(
   config: WorkerEnvironment,
   metrics: WorkerMetrics,
@@ -36,7 +45,7 @@ export function createProvisioner(
     workspacesDir: config.WORKSPACES_DIR,
     defaults: processDefaults(config),
   });
-  return { provisioner, close: async () => {} };
+  return { provisioner };
 }
 
 /** Calls to EC2 are merged across workspaces, and wait for their turn in buckets that all workers share. */
@@ -73,10 +82,12 @@ function createEc2(config: WorkerEnvironment, metrics: WorkerMetrics, logger: Lo
       const parts = { api, owner, records, now: () => Date.now(), sightings, report };
       await reconcile(parts, { terminate: config.EC2_TERMINATE_ORPHANS });
     },
-    close: async () => {
-      sdk.close();
-      redis.disconnect();
-    },
+    service: serviceOf("the connections to EC2 and to its buckets", {
+      stop: () => {
+        sdk.close();
+        redis.disconnect();
+      },
+    }),
   };
 }
 
@@ -85,24 +96,20 @@ function createCommand(config: WorkerEnvironment): CreatedProvisioner {
     workspacesDir: config.WORKSPACES_DIR,
     defaults: commandDefaults(config),
   });
-  return { provisioner, close: () => provisioner.close() };
+  const stop = () => provisioner.close();
+  return { provisioner, service: serviceOf("the commands under way", { stop, stopWithinMs: KILLED_WITHIN_MS }) };
 }
 
 /** Its ledger is no part of the coordinator's state, and may live on a server of its own. */
 function createSimulated(config: WorkerEnvironment, logger: Logger): CreatedProvisioner {
   const name = config.SIMULATED_LEDGER;
   const settings = simulatedDefaults(config);
-  if (name === undefined) {
-    return {
-      provisioner: new SimulatedProvisioner({ ...settings, ledger: new MemoryLedger() }),
-      close: async () => {},
-    };
-  }
+  if (name === undefined) return { provisioner: new SimulatedProvisioner({ ...settings, ledger: new MemoryLedger() }) };
   const redis = connectRedis(config.SIMULATED_LEDGER_URL ?? config.REDIS_URL, "wait", logger);
   const ledger = new RedisLedger(redis, name);
   return {
     provisioner: new SimulatedProvisioner({ ...settings, ledger }),
-    close: async () => redis.disconnect(),
+    service: serviceOf("the connection to the ledger", { stop: () => redis.disconnect() }),
   };
 }
 

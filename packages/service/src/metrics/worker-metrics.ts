@@ -14,7 +14,7 @@ const ATTEMPT_ENDS = [...ENDS, "handover", "lost"] as const;
 
 type Begun = Pick<BegunReply, "how" | "action" | "askedAt" | "startedAt" | "covers">;
 
-/** What a worker counts: attempts at cycles, each once Redis has taken note of it. */
+/** The metrics of a worker count attempts at cycles, each once Redis has taken note of it. */
 export class WorkerMetrics extends ProcessMetrics {
   readonly #cycles = this.#counter("restart_cycles_total", "Restart cycles that are over, by outcome.", ["outcome"]);
   readonly #attempts = this.#counter(
@@ -73,7 +73,7 @@ export class WorkerMetrics extends ProcessMetrics {
     WEBHOOK_BUCKETS,
   );
 
-  /** For the coordinator's worker side. */
+  /** This is for the coordinator's worker side. */
   readonly observer: Observer = {
     answered: (script, tookMs) => this.answered(script, tookMs),
     fenced: () => this.#fencingRejections.inc(),
@@ -95,7 +95,7 @@ export class WorkerMetrics extends ProcessMetrics {
     this.#triggersPerCycle.observe(covers.reduce((sum, { count }) => sum + count, 0));
   }
 
-  /** Redis has taken the end of an attempt. */
+  /** Counts an attempt whose end Redis has taken. */
   attemptEnded({ action }: Pick<Begun, "action">, { what, durationMs }: EndReply & { readonly kind: "ended" }): void {
     const outcome = what === "retry" ? "failed" : what === "removed" ? "ok" : what;
     if (action !== "restart") {

@@ -71,23 +71,19 @@ export function useSituation({ shards = 1 } = {}) {
     /** A process that delivers. */
     dispatcher(settings: Partial<DeliverySettings> = {}, leaseMs = 15_000): WebhookDispatcher {
       const own = new Redis(inject("redisUrl"), { connectionName: `${prefix}-own` });
-      const dispatcher = new WebhookDispatcher({
-        redis: own,
-        connect: () => own.duplicate({ connectionName: `${prefix}-watch` }),
-        prefix,
+      const dispatcher = new WebhookDispatcher(new Installation({ redis: own, prefix, leaseMs }), {
         streams,
         owner: "test",
-        leaseMs,
         settings: { ...SETTINGS, ...settings },
         logger: pino({ level: "silent" }),
       });
-      dispatcher.start();
+      void dispatcher.start();
       ending.push(async () => {
         await dispatcher.stop();
         own.disconnect();
       });
       return dispatcher;
     },
-    leases: (leaseMs: number) => new WebhookLeases({ redis, prefix, owner: "another", leaseMs }),
+    leases: (leaseMs: number) => new WebhookLeases(coordinator.installation, { owner: "another", leaseMs }),
   };
 }

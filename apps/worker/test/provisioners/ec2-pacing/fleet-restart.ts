@@ -3,6 +3,7 @@ import type { Cluster, Redis } from "ioredis";
 import { Ec2Provisioner, SdkEc2Api } from "../../../src/provisioners/ec2/index.ts";
 import { AWS_LIMITS, BatchedEc2Api, ownLimits, PacedEc2Api } from "../../../src/provisioners/ec2/pacing/index.ts";
 import type { Cycle } from "../../../src/provisioners/provisioner.ts";
+import { testCycle } from "../test-cycle.ts";
 
 export const OWNER = "pace";
 
@@ -109,17 +110,6 @@ export function explain({ elapsedMs, instances, waits }: FleetReport): string {
 }
 
 function cycleOf(id: string, instanceId: string | undefined): Cycle {
-  return {
-    workspace: { id, spec: {}, instance: instanceId === undefined ? undefined : { instanceId } },
-    id: `${id}-${instanceId ?? "first"}`,
-    fencingToken: 1,
-    attempt: 1,
-    signal: new AbortController().signal,
-    journal: undefined,
-    action: "restart",
-    leftover: undefined,
-    record: async () => {},
-    step: () => {},
-    safePoint: () => {},
-  };
+  const instance = instanceId === undefined ? undefined : { instanceId };
+  return testCycle({ id: `${id}-${instanceId ?? "first"}`, workspace: { id, spec: {}, instance } });
 }

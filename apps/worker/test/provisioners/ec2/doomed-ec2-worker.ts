@@ -4,6 +4,7 @@ import { writeSync } from "node:fs";
 import { Ec2Provisioner, SdkEc2Api } from "../../../src/provisioners/ec2/index.ts";
 import { BatchedEc2Api } from "../../../src/provisioners/ec2/pacing/index.ts";
 import type { Journal, Workspace } from "../../../src/provisioners/provisioner.ts";
+import { testCycle } from "../test-cycle.ts";
 import { Mortal } from "./mortal.ts";
 import { FAST, OWNER } from "./test-settings.ts";
 
@@ -38,16 +39,6 @@ const provisioner = new Ec2Provisioner({
   defaults: options.defaults,
   timing: FAST,
 });
-await provisioner.restart({
-  workspace: options.workspace,
-  id: options.cycleId,
-  fencingToken: options.fencingToken,
-  attempt: 1,
-  signal: worker.signal,
-  journal: undefined,
-  action: "restart",
-  leftover: undefined,
-  record: worker.record(async (journal) => print({ journal })),
-  step: () => {},
-  safePoint: () => {},
-});
+const { workspace, cycleId: id, fencingToken } = options;
+const record = worker.record(async (journal) => print({ journal }));
+await provisioner.restart(testCycle({ workspace, id, fencingToken, signal: worker.signal, record }));

@@ -14,7 +14,8 @@ import { afterAll } from "vitest";
 import type { Ec2Api } from "../../../src/provisioners/ec2/api.ts";
 import { type Ec2Options, Ec2Provisioner, SdkEc2Api } from "../../../src/provisioners/ec2/index.ts";
 import { identityTags, TAG } from "../../../src/provisioners/ec2/tags.ts";
-import type { Cycle, Journal, Workspace } from "../../../src/provisioners/provisioner.ts";
+import type { Cycle, Workspace } from "../../../src/provisioners/provisioner.ts";
+import { type TestCycle, testCycle } from "../test-cycle.ts";
 import { idempotent } from "./idempotent-api.ts";
 import { describeOn, motoForTests } from "./moto.ts";
 import { AWS_ENVIRONMENT, FAST, OWNER } from "./test-settings.ts";
@@ -24,11 +25,6 @@ const LIVE = ["pending", "running", "stopping", "stopped"];
 export interface Subnet {
   readonly id: string;
   readonly zone: string;
-}
-
-export interface TestCycle extends Cycle {
-  readonly journals: Journal[];
-  readonly steps: Array<{ name: string; detail: unknown }>;
 }
 
 /** One moto, filled with what instances need; every test takes workspaces of its own. */
@@ -112,24 +108,7 @@ export class Ec2Harness {
   }
 
   cycle(workspace: Workspace, id: string, fencingToken: number, given: Partial<Cycle> = {}): TestCycle {
-    const journals: Journal[] = [];
-    const steps: TestCycle["steps"] = [];
-    return {
-      workspace,
-      id,
-      fencingToken,
-      attempt: 1,
-      signal: new AbortController().signal,
-      journal: undefined,
-      action: "restart",
-      leftover: undefined,
-      record: async (journal) => void journals.push(JSON.parse(JSON.stringify(journal))),
-      step: (name, detail) => void steps.push({ name, detail }),
-      safePoint: () => {},
-      ...given,
-      journals,
-      steps,
-    };
+    return testCycle({ workspace, id, fencingToken, ...given });
   }
 
   /** A workspace whose instance was launched by a cycle. */

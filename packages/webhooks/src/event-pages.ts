@@ -1,8 +1,8 @@
-/** Reads one stream of events from a webhook's place on, a page at a time. */
 import { isBefore, parseEventEntry, type RestartEvent } from "@restart-coordinator/debounce";
 import { recordOf } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
 
+/** An event, or the gap before one. */
 export type Item =
   | { readonly kind: "event"; readonly event: RestartEvent }
   /** Older events were trimmed: what is left begins at `oldest`. */
@@ -10,7 +10,8 @@ export type Item =
 
 const PAGE = 100;
 
-export class StreamReader {
+/** Event pages are one stream of events from a webhook's place on, read a page at a time. */
+export class EventPages {
   /** Its number among the streams. */
   readonly stream: number;
   readonly #redis: Redis | Cluster;
@@ -27,19 +28,20 @@ export class StreamReader {
     this.#cursor = cursor;
   }
 
-  /** What comes next; undefined when there is nothing yet. */
+  /** Reads what comes next; undefined when there is nothing yet. */
   async peek(): Promise<Item | undefined> {
     if (this.#page.length === 0) this.#page = await this.#read();
     return this.#page[0];
   }
 
-  /** Where the webhook stands once what `peek` gave is done with. */
+  /** Tells where the webhook stands once what `peek` gave is done with. */
   get next(): string {
     const [item] = this.#page;
     if (item === undefined) return this.#cursor;
     return item.kind === "event" ? item.event.id : justBefore(item.oldest.id);
   }
 
+  /** Is done with what `peek` gave. */
   drop(): void {
     this.#cursor = this.next;
     this.#page.shift();
@@ -59,7 +61,10 @@ export class StreamReader {
       : items;
   }
 
-  /** The stream begins right here and has lost entries: those between the cursor and here may be among them. */
+  /**
+   * Tells whether the stream begins right here and has lost entries: those between the cursor and here may be among
+   * them.
+   */
   async #isTrimmedBefore(id: string): Promise<boolean> {
     const info = recordOf<unknown>((await this.#redis.xinfo("STREAM", this.#key)) as unknown[]);
     const [oldest = id] = (info["first-entry"] as [string] | null) ?? [];
@@ -67,7 +72,7 @@ export class StreamReader {
   }
 }
 
-/** The largest id below an entry's. */
+/** Finds the largest id below an entry's. */
 export function justBefore(id: string): string {
   const [ms = "0", sequence = "0"] = id.split("-");
   return sequence === "0" ? `${BigInt(ms) - 1n}-18446744073709551615` : `${ms}-${BigInt(sequence) - 1n}`;

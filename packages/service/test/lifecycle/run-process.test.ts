@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { runService, type Service } from "../src/boot.ts";
-import { ConfigurationError } from "../src/index.ts";
+import { runProcess } from "../../src/boot.ts";
+import { ConfigurationError } from "../../src/index.ts";
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 let exit: ReturnType<typeof vi.fn>;
@@ -33,8 +33,7 @@ async function running() {
   );
   const messages: string[] = [];
   const logger = pino({}, { write: (line: string) => void messages.push(JSON.parse(line).msg) });
-  const service: Service = { stop };
-  await runService(async () => ({ service, logger }));
+  await runProcess(async () => ({ service: { stop }, logger }));
   return { stop, messages, finish: (error?: Error) => finish(error) };
 }
 
@@ -65,13 +64,13 @@ test("a service that cannot stop cleanly ends with code 1 and says why", async (
 });
 
 test("a configuration that cannot work is told in plain words, without a stack trace", async () => {
-  await runService(() => Promise.reject(new ConfigurationError(["PORT: no", "SHARDS: no"])));
+  await runProcess(() => Promise.reject(new ConfigurationError(["PORT: no", "SHARDS: no"])));
   expect(exit).toHaveBeenCalledExactlyOnceWith(1);
   expect(stderr.join("")).toBe("the configuration cannot work:\n  - PORT: no\n  - SHARDS: no\n");
 });
 
 test("any other failure to start is told with its stack trace", async () => {
-  await runService(() => Promise.reject(new Error("disk on fire")));
+  await runProcess(() => Promise.reject(new Error("disk on fire")));
   expect(exit).toHaveBeenCalledExactlyOnceWith(1);
-  expect(stderr.join("")).toMatch(/^Error: disk on fire\n +at .*lifecycle\.test\.ts/);
+  expect(stderr.join("")).toMatch(/^Error: disk on fire\n +at .*run-process\.test\.ts/);
 });

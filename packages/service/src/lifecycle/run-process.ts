@@ -1,16 +1,18 @@
 import type { Logger } from "pino";
-import { ConfigurationError } from "./configuration-error.ts";
+import { ConfigurationError } from "../configuration-error.ts";
+import type { Service } from "./service.ts";
 
-/** A part of a process. `stop` may be called before `start` has finished, and twice. */
-export interface Service {
-  stop(): Promise<void>;
+/** A process that runs. */
+export interface Started {
+  readonly service: Pick<Service, "stop">;
+  readonly logger: Logger;
 }
 
 /**
  * Runs a process from start to signal: SIGTERM or SIGINT stops it cleanly and ends with code 0; a second one ends it at
  * once. A configuration that cannot work is told in plain words.
  */
-export async function runService(start: () => Promise<{ service: Service; logger: Logger }>): Promise<void> {
+export async function runProcess(start: () => Promise<Started>): Promise<void> {
   try {
     const { service, logger } = await start();
     let stopping = false;

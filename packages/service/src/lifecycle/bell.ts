@@ -1,9 +1,9 @@
-/** Wakes who waits. What was rung since a mark was taken is not missed. */
+/** A bell wakes who waits. What was rung since a mark was taken is not missed. */
 export class Bell {
   #rung = 0;
   readonly #waiting = new Set<() => void>();
 
-  /** Take it before looking for work. */
+  /** The mark is how often it was rung; take it before looking for work. */
   get mark(): number {
     return this.#rung;
   }
