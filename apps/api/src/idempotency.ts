@@ -1,17 +1,12 @@
 import { hash } from "node:crypto";
 import type { Request } from "express";
-import type { z } from "zod";
-import type { Caller } from "./authentication.ts";
 import type { idempotencyHeaders } from "./input.ts";
+import type { Input } from "./route.ts";
 
-interface Keyed {
-  readonly headers: z.output<typeof idempotencyHeaders>;
-  readonly caller: Caller;
-  readonly request: Request;
-}
+type WithKey = Input<unknown, unknown, typeof idempotencyHeaders>;
 
 /** The key counts per caller; the body is compared by its hash. */
-export function idempotencyOf({ headers, caller, request }: Keyed): { key: string; body: string } | undefined {
+export function idempotencyOf({ headers, caller, request }: WithKey): { key: string; body: string } | undefined {
   const key = headers["Idempotency-Key"];
   return key === undefined ? undefined : { key: digest(`${caller.name}\n${key}`), body: bodyDigestOf(request) };
 }

@@ -7,7 +7,7 @@ import type { z } from "zod";
 import type { Caller, Scope } from "./authentication.ts";
 import type { ApiContext } from "./context.ts";
 
-/** A body that is no JSON, such as `text/event-stream`: the handler reads or writes it itself. */
+/** The type of a body that is not JSON, such as `text/event-stream`: the handler reads or writes it itself. */
 export type MediaType = `${string}/${string}`;
 
 /** A good answer: what is sent, and what it means. */
@@ -15,7 +15,7 @@ export interface Answer {
   readonly description: string;
   readonly content: z.ZodType | MediaType;
 }
-export type Answers = Readonly<Record<number, Answer>>;
+type Answers = Readonly<Record<number, Answer>>;
 
 type Fields = z.ZodObject | undefined;
 type Body = z.ZodType | MediaType | undefined;
@@ -68,12 +68,12 @@ export interface Input<P = unknown, Q = unknown, H = unknown, B = unknown> {
 type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : Schema extends undefined ? undefined : unknown;
 
 /** One of the answers a route may give. Where its content is a media type, the handler has sent it itself: SENT. */
-export type Reply<A extends Answers> = {
+type Reply<A extends Answers> = {
   [Status in keyof A & number]: A[Status]["content"] extends z.ZodType
-    ? JsonReply<Status, Sent<z.output<A[Status]["content"]>>>
+    ? JsonReply<Status, DeepReadonly<z.output<A[Status]["content"]>>>
     : typeof SENT;
 }[keyof A & number];
-type Sent<Value> = Value extends object ? { readonly [Key in keyof Value]: Sent<Value[Key]> } : Value;
+type DeepReadonly<Value> = Value extends object ? { readonly [Key in keyof Value]: DeepReadonly<Value[Key]> } : Value;
 
 export const SENT = undefined;
 

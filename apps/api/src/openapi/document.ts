@@ -11,7 +11,7 @@ import {
 import { problem } from "../answers.ts";
 import type { Answer, MediaType, Route } from "../route.ts";
 
-export function openApiDocument(routes: readonly Route[]) {
+export function openApiDocument(routes: readonly Route[]): ReturnType<typeof createDocument> {
   const paths: ZodOpenApiPathsObject = {};
   for (const route of routes) {
     const path = templateOf(route);

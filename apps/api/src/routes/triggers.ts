@@ -2,13 +2,13 @@
 import type { Receipt } from "@restart-coordinator/debounce";
 import { z } from "zod";
 import { receipt } from "../answers.ts";
-import { actorOf, assertRegistered } from "../context.ts";
+import { type ApiContext, actorOf, assertRegistered } from "../context.ts";
 import { logDecision } from "../decision-log.ts";
 import { idempotencyOf } from "../idempotency.ts";
 import { actor, idempotencyHeaders, ofWorkspace, oneLine, reason } from "../input.ts";
 import { Problem } from "../problem.ts";
 import { showReceipt } from "../representation.ts";
-import { type Route, reply, route } from "../route.ts";
+import { type Input, type Route, reply, route } from "../route.ts";
 
 const usedBefore = { 422: "The Idempotency-Key was used for another body" };
 
@@ -25,14 +25,8 @@ const trigger = route({
   answers: { 202: { description: "Recorded, whatever the decision", content: receipt } },
   problems: usedBefore,
   async handle(context, input) {
-    const { id } = input.params;
     const { source, reason } = input.body;
-    const actor = actorOf(input.caller, input.body.actor);
-    const asked = { source, reason, actor, idempotency: idempotencyOf(input) };
-    const receipt = await context.coordinator.trigger(id, asked);
-    if (mayBeUnknown(receipt)) await assertRegistered(context, id);
-    logDecision(input, receipt, { reason, actor });
-    return reply(202, showReceipt(receipt));
+    return reply(202, showReceipt(await ask(context, input, { source, reason })));
   },
 });
 
@@ -50,32 +44,30 @@ const restart = route({
   answers: { 202: { description: "Recorded", content: receipt } },
   problems: { 409: "It may not be restarted; `rule` says why", ...usedBefore },
   async handle(context, input) {
-    const { id } = input.params;
-    const { reason = "asked for by hand", force = false } = input.body;
-    const actor = actorOf(input.caller, input.body.actor);
-    const onHold = force ? "override" : "refuse";
-    const asked = { source: "manual", reason, actor, onHold, idempotency: idempotencyOf(input) } as const;
-    const receipt = await context.coordinator.trigger(id, asked);
-    if (mayBeUnknown(receipt)) await assertRegistered(context, id);
-    logDecision(input, receipt, { reason, actor });
-    if (receipt.decision === "refused") {
-      const hint = receipt.rule === "held" ? "; release it, or send force" : "";
-      throw new Problem({
-        type: "refused",
-        status: 409,
-        title: "Refused",
-        detail: `workspace ${id} may not be restarted: ${receipt.rule}${hint}`,
-        rule: receipt.rule,
-        receipt: showReceipt(receipt),
-      });
-    }
-    return reply(202, showReceipt(receipt));
+    const { reason = "asked for by hand", force } = input.body;
+    const asked = { source: "manual", reason, onHold: force ? "override" : "refuse" } as const;
+    const recorded = await ask(context, input, asked);
+    if (recorded.decision !== "refused") return reply(202, showReceipt(recorded));
+    const { workspaceId, rule } = recorded;
+    const hint = rule === "held" ? "; release it, or send force" : "";
+    const detail = `workspace ${workspaceId} may not be restarted: ${rule}${hint}`;
+    throw new Problem({ type: "refused", status: 409, title: "Refused", detail, rule, receipt: showReceipt(recorded) });
   },
 });
 
 export const triggerRoutes: readonly Route[] = [trigger, restart];
 
-/** Only then it is asked whether there is such a workspace: the trigger itself is one round trip. */
-function mayBeUnknown({ rule }: Receipt): boolean {
-  return rule === "removed";
+async function ask(
+  context: ApiContext,
+  input: Input<typeof ofWorkspace, unknown, typeof idempotencyHeaders, z.ZodType<{ actor?: string | undefined }>>,
+  asked: { source: string; reason?: string | undefined; onHold?: "refuse" | "override" },
+): Promise<Receipt> {
+  const { id } = input.params;
+  const actor = actorOf(input.caller, input.body.actor);
+  const request = { ...asked, actor, idempotency: idempotencyOf(input) };
+  const recorded = await context.coordinator.trigger(id, request);
+  // Only then it is asked whether there is such a workspace: the trigger itself is one round trip.
+  if (recorded.rule === "removed") await assertRegistered(context, id);
+  logDecision(input, recorded, { reason: asked.reason, actor });
+  return recorded;
 }

@@ -1,5 +1,5 @@
 /** Workspaces: registered, listed, looked at and removed. */
-import { isBefore, PHASES } from "@restart-coordinator/debounce";
+import { isBefore, PHASES, type WorkspaceState } from "@restart-coordinator/debounce";
 import { z } from "zod";
 import { event, time, workspace } from "../answers.ts";
 import { assertMay, type Caller, may } from "../authentication.ts";
@@ -189,7 +189,7 @@ export const workspaceRoutes: readonly Route[] = [
   getActivity,
 ];
 
-function shownTo(caller: Caller, state: Parameters<typeof showWorkspace>[0]) {
+function shownTo(caller: Caller, state: WorkspaceState) {
   return showWorkspace(state, { withSpec: may(caller, "admin") });
 }
 
