@@ -30,7 +30,7 @@ export { isBefore, parseEventEntry, type RestartEvent } from "./event.ts";
 export { createKeySpace, type KeySpace } from "./installation/keys.ts";
 export { claimShardCount } from "./installation/shard-count.ts";
 export { assertWorkspaceId, isWorkspaceId, WORKSPACE_ID } from "./installation/workspace-id.ts";
-export { checkPolicy, ImpossiblePolicyError } from "./policy/check-policy.ts";
+export { checkPolicy, ImpossiblePolicyError, impossibilitiesOf } from "./policy/check-policy.ts";
 export { BECAUSE, type Because, dueOf, type Owed } from "./policy/due.ts";
 export { type Facts, type Judgement, judge } from "./policy/judge.ts";
 export {
