@@ -30,6 +30,7 @@ import { Templates, WorkspaceFiles } from "./files/index.ts";
 import { httpServer } from "./http-server.ts";
 
 const CONNECT_WITHIN_MS = 1_000;
+const NOT_ASKED = "what is owed could not be scheduled by the new policies: it keeps its times";
 
 export async function startApi(
   config: ApiEnvironment,
@@ -127,7 +128,10 @@ export async function startApi(
   });
   const url = `http://${config.HOST.includes(":") ? `[${config.HOST}]` : config.HOST}:${port}`;
   shadowPolicies?.watch(logger);
-  policies.watch(logger, (isLoaded) => metrics.policyReloaded(isLoaded));
+  policies.watch(logger, (isLoaded) => {
+    metrics.policyReloaded(isLoaded);
+    if (isLoaded) coordinator.policiesChanged().catch((error: Error) => logger.warn({ err: error }, NOT_ASKED));
+  });
   logger.info({ url, shards: config.SHARDS }, `listening on ${url}`);
   // Told to the person who started it, not to the log.
   if (secret !== undefined) process.stderr.write(`No API_TOKENS: use this token until I stop: ${secret}\n`);

@@ -8,6 +8,8 @@ export interface SweeperOptions {
   /** Between two passes, ms. */
   readonly intervalMs: number;
   readonly wake: (hint: Hint) => Promise<void>;
+  /** Gives a hint for what was scheduled anew, because policies were exchanged. */
+  readonly moved: (hint: Hint) => Promise<void>;
   /** Told at the end of every pass. */
   readonly onPass?: (() => void) | undefined;
   /** Told of every hint that was given. */
@@ -18,9 +20,12 @@ export interface SweeperOptions {
 /** What was hinted and not begun within this many passes is hinted again. */
 const PASSES_UNTIL_HINTED_AGAIN = 5;
 
+/** Processes that look at one file have read it within so long. */
+const POLICIES_SETTLE_MS = 2_000;
+
 /**
  * Finds work that no hint led to: a hint was lost, a worker died, a process stopped between a trigger and its hint.
- * Every worker sweeps; two at once do no harm.
+ * Every worker sweeps; two at once do no harm. It also moves what is owed when policies were exchanged.
  */
 export class Sweeper {
   readonly #options: SweeperOptions;
@@ -47,10 +52,14 @@ export class Sweeper {
   }
 
   async #sweep(): Promise<void> {
-    const { cycles, shards, intervalMs, wake, onHinted, logger } = this.#options;
+    const { cycles, shards, intervalMs, wake, moved, onHinted, logger } = this.#options;
     try {
       for (const shard of shards) {
         if (this.#stopped) return;
+        for await (const hint of cycles.reschedule(shard, POLICIES_SETTLE_MS)) {
+          if (this.#stopped) return;
+          await moved(hint);
+        }
         for await (const { id, dueAt, hintId } of cycles.sweep(shard, intervalMs * PASSES_UNTIL_HINTED_AGAIN)) {
           if (this.#stopped) return;
           await wake({ workspaceId: id, dueAt, delayMs: 0, hintId });

@@ -40,6 +40,8 @@ const MAX_STALLED = 1_000_000;
 /** Redis counts as away when it does not answer this soon, ms. */
 const ANSWER_WITHIN_MS = 1_000;
 
+const NOT_ASKED = "what is owed could not be scheduled by the new policies: it keeps its times";
+
 /** Past its grace time a worker waits no longer than this for Redis to take note of its going, ms. */
 const HANDOVER_WITHIN_MS = 3_000;
 
@@ -124,12 +126,20 @@ export async function startWorker(
     shards,
     intervalMs: config.RESTART_SWEEP_MS,
     wake: turnTaker === undefined ? wake : ({ workspaceId }) => turnTaker.enter(workspaceId),
+    moved: wake,
     onPass: () => turnTaker?.look(),
     onHinted: () => metrics.sweepHinted(),
     logger,
   });
   sweeper.start();
-  policies.watch(logger, (isLoaded) => metrics.policyReloaded(isLoaded));
+  // What is owed may have been scheduled by the policies that were in force before this process was.
+  const policiesChanged = () =>
+    cycles.policiesChanged().catch((error: Error) => logger.warn({ err: error }, NOT_ASKED));
+  void policiesChanged();
+  policies.watch(logger, (isLoaded) => {
+    metrics.policyReloaded(isLoaded);
+    if (isLoaded) void policiesChanged();
+  });
   const rolloutLoop = new RolloutLoop({
     driver: rolloutDriverFor(config, { redis, coordinator, owner: name, observer: rolloutLog(logger) }),
     intervalMs: config.RESTART_SWEEP_MS,

@@ -116,6 +116,15 @@ export class RestartCoordinator {
     return receipt as Receipt;
   }
 
+  /**
+   * To be called when the policies have been exchanged: workers then schedule anew what is owed.
+   *
+   * @throws CoordinatorUnavailableError
+   */
+  policiesChanged(): Promise<void> {
+    return this.transitions.policiesChanged();
+  }
+
   /** Undefined when the workspace is not registered. */
   async workspace(workspaceId: string): Promise<WorkspaceState | undefined> {
     assertWorkspaceId(workspaceId);

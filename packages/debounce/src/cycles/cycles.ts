@@ -2,11 +2,12 @@
  * What a worker needs: it takes the lease of a workspace that is owed a restart, keeps it while a provisioner works, and
  * ends it. At most one worker holds the lease of a workspace; one that lost it can write no state.
  */
-import { CallNames, type Replication } from "@restart-coordinator/redis-scripts";
+import { asked, CallNames, type Replication } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
 import { createKeySpace, type KeySpace } from "../installation/keys.ts";
 import { POLICIES, type Policy } from "../policy/policy.ts";
 import { choiceFor, factsOf, type PolicyProvider, policyFor, providerOf } from "../policy/policy-set.ts";
+import { type Hint, hintOf } from "../transitions/hint.ts";
 import type { Observer } from "../transitions/observer.ts";
 import { Transitions } from "../transitions/transitions.ts";
 import type { BeginReply, BegunReply, DueWorkspace } from "../transitions/types.ts";
@@ -41,6 +42,7 @@ export type Begun =
 
 const SEVEN_DAYS_MS = 7 * 24 * 60 * 60 * 1_000;
 const SWEEP_BATCH = 100;
+const RESCHEDULE_BATCH = 100;
 /** Replicas that are away seldom come back sooner; a workspace that waits for them costs one look per pause. */
 const NOT_REPLICATED_PAUSE_MS = 1_000;
 
@@ -100,5 +102,42 @@ export class Cycles {
       yield* due;
       if (looked < SWEEP_BATCH) return;
     }
+  }
+
+  /** To be called when the policies have been exchanged: workers then schedule anew what is owed. */
+  policiesChanged(): Promise<void> {
+    return this.transitions.policiesChanged();
+  }
+
+  /**
+   * Schedules anew what is owed on a shard, in bounded batches, if some process has other policies than before and none
+   * has asked for `settleMs`. One worker does it. Yields the hints for what somebody must look at sooner.
+   */
+  async *reschedule(shard: number, settleMs: number): AsyncGenerator<Hint> {
+    const { redis, worker: owner } = this.#options;
+    const due = this.keys.forShard("due", shard);
+    const taken = await this.transitions.takeRescheduling({ shard, owner, settleMs });
+    let turn = taken;
+    let cursor = "0";
+    while (turn.kind === "yours") {
+      const [next, found] = await asked(() => redis.zscan(due, cursor, "COUNT", RESCHEDULE_BATCH));
+      yield* await this.#rescheduled(found.filter((_, index) => index % 2 === 0));
+      if (next === "0") break;
+      cursor = next;
+      turn = await this.transitions.takeRescheduling({ shard, owner, settleMs });
+    }
+    // What was asked for meanwhile is done again: some of it may have been scheduled by what others had before.
+    if (turn.kind === "yours" && taken.kind === "yours") {
+      await this.transitions.endRescheduling({ shard, owner, askedAt: taken.askedAt });
+    }
+  }
+
+  async #rescheduled(ids: readonly string[]): Promise<Hint[]> {
+    const { policies } = this.#provider;
+    const moved = ids.map(async (id) => {
+      const woken = await this.transitions.reschedule({ id, choice: choiceFor(policies, id) });
+      return hintOf(id, woken) ?? [];
+    });
+    return (await Promise.all(moved)).flat();
   }
 }

@@ -23,6 +23,7 @@ export type KeyRole =
   | "phases"
   | "events"
   | "recent"
+  | "rescheduling"
   | "workspaces";
 
 const OF_WORKSPACE: Readonly<Partial<Record<KeyRole, string>>> = {
@@ -58,7 +59,10 @@ export interface KeySpace {
   /** The debounce window of one source. */
   window(source: string, workspaceId: string): string;
   /** A key that all workspaces of a shard share. */
-  forShard(role: "due" | "hinted" | "phases" | "events" | "recent" | "workspaces", shard: number): string;
+  forShard(
+    role: "due" | "hinted" | "phases" | "events" | "recent" | "rescheduling" | "workspaces",
+    shard: number,
+  ): string;
 }
 
 export function createKeySpace(prefix: string, shards: number): KeySpace {

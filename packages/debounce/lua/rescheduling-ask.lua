@@ -1,0 +1,8 @@
+-- Asks that what is owed on a shard be scheduled anew: the caller has other policies than before.
+-- Uses: clock digits
+-- KEYS: rescheduling
+-- ARGV: now
+-- Reply: asked
+
+redis.call('HSET', K.rescheduling, 'askedAt', digits(clock()))
+return R.asked()
