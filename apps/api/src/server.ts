@@ -11,6 +11,7 @@ import {
   ApiMetrics,
   assertShardCount,
   ConfigurationError,
+  compareZoneRules,
   connectRedis,
   createLogger,
   HintQueues,
@@ -18,6 +19,7 @@ import {
   LivePolicies,
   type Service,
   type Tracing,
+  ZONE_RULES,
 } from "@restart-coordinator/service";
 import { WebhookRegistry } from "@restart-coordinator/webhooks";
 import type { Cluster, Redis } from "ioredis";
@@ -132,13 +134,19 @@ export async function startApi(
     metrics.policyReloaded(isLoaded);
     if (isLoaded) coordinator.policiesChanged().catch((error: Error) => logger.warn({ err: error }, NOT_ASKED));
   });
-  logger.info({ url, shards: config.SHARDS }, `listening on ${url}`);
+  const stopComparing = compareZoneRules({
+    note: (call) => coordinator.transitions.noteZoneRules(call),
+    matters: () => policies.hasQuietHours || shadowPolicies?.hasQuietHours === true,
+    logger,
+  });
+  logger.info({ url, shards: config.SHARDS, zoneRules: ZONE_RULES }, `listening on ${url}`);
   // Told to the person who started it, not to the log.
   if (secret !== undefined) process.stderr.write(`No API_TOKENS: use this token until I stop: ${secret}\n`);
 
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     policies.stop();
+    stopComparing();
     shadowPolicies?.stop();
     feed.stop();
     await close();

@@ -8,6 +8,7 @@ import {
   assertShardCount,
   blockingConnection,
   ConfigurationError,
+  compareZoneRules,
   connectRedis,
   createLogger,
   HINT_QUEUE,
@@ -19,6 +20,7 @@ import {
   type WorkerEnvironment,
   WorkerMetrics,
   within,
+  ZONE_RULES,
 } from "@restart-coordinator/service";
 import { WebhookDispatcher } from "@restart-coordinator/webhooks";
 import { type ConnectionOptions, type Job, Worker } from "bullmq";
@@ -140,6 +142,11 @@ export async function startWorker(
     metrics.policyReloaded(isLoaded);
     if (isLoaded) void policiesChanged();
   });
+  const stopComparing = compareZoneRules({
+    note: (call) => cycles.transitions.noteZoneRules(call),
+    matters: () => policies.hasQuietHours,
+    logger,
+  });
   const rolloutLoop = new RolloutLoop({
     driver: rolloutDriverFor(config, { redis, coordinator, owner: name, observer: rolloutLog(logger) }),
     intervalMs: config.RESTART_SWEEP_MS,
@@ -155,6 +162,7 @@ export async function startWorker(
       concurrency: config.CONCURRENCY,
       shards: shards.length === config.SHARDS ? config.SHARDS : shards,
       maxRunning: config.RESTART_MAX_RUNNING,
+      zoneRules: ZONE_RULES,
     },
     `worker ${name} takes restarts`,
   );
@@ -195,6 +203,7 @@ export async function startWorker(
   };
   const stop = async (): Promise<void> => {
     policies.stop();
+    stopComparing();
     closing.abort();
     reconciler?.stop();
     const patience = new AbortController();

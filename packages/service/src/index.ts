@@ -29,3 +29,4 @@ export { blockingConnection, connectRedis, type Patience } from "./redis.ts";
 export { assertShardCount } from "./shard-count.ts";
 export type { Tracing } from "./tracing/start.ts";
 export { within } from "./within.ts";
+export { compareZoneRules, ZONE_RULES } from "./zone-rules.ts";

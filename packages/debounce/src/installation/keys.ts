@@ -24,7 +24,8 @@ export type KeyRole =
   | "events"
   | "recent"
   | "rescheduling"
-  | "workspaces";
+  | "workspaces"
+  | "zoneRules";
 
 const OF_WORKSPACE: Readonly<Partial<Record<KeyRole, string>>> = {
   workspace: "registry",
@@ -46,6 +47,8 @@ export interface KeySpace {
   readonly shards: number;
   /** Where the number of shards is written down. */
   readonly shardCount: string;
+  /** Where processes note the rules of time zones that they have. */
+  readonly zoneRules: string;
   /** The shard a workspace lives on, 0 … shards-1. */
   shardOf(workspaceId: string): number;
   /** The hash tag of a shard; also the prefix of its BullMQ queue. */
@@ -83,6 +86,7 @@ export function createKeySpace(prefix: string, shards: number): KeySpace {
   return {
     shards,
     shardCount: `{${prefix}:installation}:shards`,
+    zoneRules: `{${prefix}:installation}:zone-rules`,
     shardOf,
     tagOf,
     tagFor: (workspaceId) => tagOf(shardOf(workspaceId)),

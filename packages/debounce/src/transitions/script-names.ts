@@ -21,5 +21,6 @@ export const SCRIPT_NAMES = [
   "parent",
   "census",
   "shadow",
+  "zone-rules",
 ] as const;
 export type ScriptName = (typeof SCRIPT_NAMES)[number];

@@ -125,6 +125,13 @@ export class Transitions {
     return { registered, oldestDueAgeMs, phases: phases as Record<Phase, number> };
   }
 
+  /** Notes which rules of time zones a process has; returns those that were noted within `keptMs`. */
+  async noteZoneRules(call: { rules: string; keptMs: number; now?: number }): Promise<string[]> {
+    const args = { ...call, now: call.now ?? "" };
+    const reply = await this.#scripts.run("zone-rules", () => this.keys.zoneRules, args);
+    return reply.list("rules").map(String);
+  }
+
   async register(call: {
     id: string;
     fields: Readonly<Record<string, string>>;

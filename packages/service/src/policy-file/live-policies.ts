@@ -53,6 +53,12 @@ export class LivePolicies implements PolicyProvider {
     return this.#current;
   }
 
+  /** Whether anything goes by a time zone. */
+  get hasQuietHours(): boolean {
+    const { common, overrides } = this.#current;
+    return [common, ...overrides.map(({ policy }) => policy)].some(({ quietHours }) => quietHours !== undefined);
+  }
+
   get revision(): string {
     return this.#status.revision;
   }
