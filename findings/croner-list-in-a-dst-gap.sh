@@ -2,7 +2,8 @@
 # croner 11.0.1: a second hour in the list costs the first one its run on the day on which clocks change.
 #
 # Behaviour: "0 2 * * *" in Berlin runs on 28 March 2027, at 03:00, for 02:00 is left out. "0 2,14 * * *" does not run that
-# night at all: with a list among its hours, minutes or seconds an expression counts as an interval, whose times within a gap are skipped.
+# night at all: with a list among its hours, minutes or seconds an expression counts as an interval, whose times within a
+# gap are skipped.
 # (The option fixedTimeRule: "no-wildcard" makes a list run, too; it is not the default.)
 # Who is hurt: whoever adds a second run of a day to a nightly job, a backup or a billing run, and loses one night a year.
 # Here: lists of hours are looked up on the wall clock; a list of ends within a gap ends quiet hours as that gap begins

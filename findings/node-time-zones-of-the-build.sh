@@ -4,7 +4,7 @@
 # Behaviour: Node takes time zones from the ICU it was built with, not from the system: tzdata brought up to date by apt, or
 # TZDIR, changes nothing. British Columbia keeps summer time from 2026 on and Morocco has gone back to GMT; the last
 # release of Node 20 has the rules of 2025c, which know of neither, and Node 20 is out of support.
-# Who is hurt: whoever runs replicas on two versions, or one on the older: opening times, quotas per day, maintenance windows.
+# Who is hurt: whoever runs replicas on two versions, or one on the older: opening times, quotas per day, quiet hours.
 # Here: processes say which rules they have (zoneRules) and warn while they differ; the image is made of a Node with those
 # of 2026. ICU_TIMEZONE_FILES_DIR brings newer ones to an older Node: docs/policies.md.
 #

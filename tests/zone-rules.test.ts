@@ -1,7 +1,7 @@
 /** Zones change their rules, and every build of Node has those of its day. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import { test } from "./faults/support/bench.ts";
 
@@ -14,6 +14,15 @@ function policyFile(content: object): string {
 }
 
 const NIGHT = { quietHours: { timeZone: "Europe/Berlin", windows: [{ from: "0 22 * * *", until: "0 6 * * *" }] } };
+
+test("files with rules that cannot be read are told as what they are", async ({ useBench }) => {
+  const RESTART_POLICY_FILE = policyFile(NIGHT);
+  const ICU_TIMEZONE_FILES_DIR = dirname(RESTART_POLICY_FILE);
+  writeFileSync(join(ICU_TIMEZONE_FILES_DIR, "zoneinfo64.res"), "half of one");
+  const api = useBench().apiProcess({ RESTART_POLICY_FILE, ICU_TIMEZONE_FILES_DIR });
+  await expect(api.logged(/listening/)).rejects.toThrow(/timeZone: .*no time zone.*ICU_TIMEZONE_FILES_DIR/);
+  expect(await api.ended).toBe(1);
+});
 
 test("a process says which rules it has, and warns where another has others and something goes by them", async ({
   useBench,

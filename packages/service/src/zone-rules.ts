@@ -5,7 +5,7 @@
 import type { Logger } from "pino";
 
 /** Such as 2026c, a release of the IANA time zone database. */
-export const ZONE_RULES = process.versions.tz ?? "unknown";
+export const ZONE_RULES = process.versions.tz || "unknown";
 
 const NOTE_EVERY_MS = 300_000;
 /** A process that has just ended is still counted for a while. */

@@ -19,11 +19,18 @@ const MOST_WITHOUT_GAP = 2_000;
 
 /** Undefined when it is one. */
 export function notATimeZone(name: string): string | undefined {
+  if (isTimeZone(name)) return undefined;
+  return isTimeZone("UTC")
+    ? `expected an IANA time zone such as Europe/Berlin, got "${name}"`
+    : "this Node knows no time zone at all, not even UTC: the files in ICU_TIMEZONE_FILES_DIR cannot be used";
+}
+
+function isTimeZone(name: string): boolean {
   try {
     new WallClock(name);
-    return undefined;
+    return true;
   } catch {
-    return `expected an IANA time zone such as Europe/Berlin, got "${name}"`;
+    return false;
   }
 }
 
