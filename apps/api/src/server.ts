@@ -10,6 +10,8 @@ import {
   serviceOf,
   shardCountCheck,
   type Tracing,
+  ZONE_RULES,
+  zoneRulesWatch,
 } from "@restart-coordinator/service";
 import type { Logger } from "pino";
 import { createApp } from "./app.ts";
@@ -30,7 +32,7 @@ export async function startApi(
   const service = new ServiceList(apiServices(parts, http), logger);
   await service.start();
   const { port, url } = http.address;
-  logger.info({ url, shards: config.SHARDS }, `listening on ${url}`);
+  logger.info({ url, shards: config.SHARDS, zoneRules: ZONE_RULES }, `listening on ${url}`);
   // Told to the person who started it, not to the log.
   if (parts.secret !== undefined) process.stderr.write(`No API_TOKENS: use this token until I stop: ${parts.secret}\n`);
   return { service, logger, port };
@@ -54,7 +56,15 @@ export function apiServices(parts: ApiParts, http: Service): readonly Listed[] {
     http,
     // The streams of events end first: the server waits for its answers.
     parts.feed,
-    policyWatch(policies, logger, (isLoaded) => metrics.policyReloaded(isLoaded)),
+    policyWatch(policies, logger, {
+      onReload: (isLoaded) => metrics.policyReloaded(isLoaded),
+      policiesChanged: () => coordinator.policiesChanged(),
+    }),
     shadowPolicies && policyWatch(shadowPolicies, logger),
+    zoneRulesWatch({
+      note: (call) => coordinator.installation.transitions.noteZoneRules(call),
+      matters: () => policies.hasQuietHours || shadowPolicies?.hasQuietHours === true,
+      logger,
+    }),
   ];
 }

@@ -6,10 +6,13 @@ import {
   redisConnection,
   type Service,
   ServiceList,
+  serviceOf,
   shardCountCheck,
   type Tracing,
   type WorkerEnvironment,
   within,
+  ZONE_RULES,
+  zoneRulesWatch,
 } from "@restart-coordinator/service";
 import type { Logger } from "pino";
 import { HealthService } from "./health-service.ts";
@@ -34,6 +37,7 @@ export async function startWorker(
       concurrency: config.CONCURRENCY,
       shards: shards.length === config.SHARDS ? config.SHARDS : shards,
       maxRunning: config.RESTART_MAX_RUNNING,
+      zoneRules: ZONE_RULES,
     },
     `worker ${name} takes restarts`,
   );
@@ -51,7 +55,19 @@ export function workerServices(parts: WorkerParts): readonly Listed[] {
     redisConnection(redis),
     shardCountCheck(redis, keys, logger),
     parts.hints,
-    policyWatch(parts.policies, logger, (isLoaded) => metrics.policyReloaded(isLoaded)),
+    policyWatch(parts.policies, logger, {
+      onReload: (isLoaded) => metrics.policyReloaded(isLoaded),
+      policiesChanged: () => cycles.policiesChanged(),
+    }),
+    // What is owed may have been scheduled by the policies that were in force before this process was.
+    serviceOf("the wish to schedule anew what is owed", {
+      start: () => void cycles.policiesChanged().catch((error: Error) => logger.warn({ err: error }, NOT_SCHEDULED)),
+    }),
+    zoneRulesWatch({
+      note: (call) => cycles.installation.transitions.noteZoneRules(call),
+      matters: () => parts.policies.hasQuietHours,
+      logger,
+    }),
     // Each of these begins nothing more at the stop, and ends what it is at.
     [
       parts.drainer,
@@ -62,6 +78,7 @@ export function workerServices(parts: WorkerParts): readonly Listed[] {
         shards: parts.shards,
         intervalMs,
         wake: turnTaker === undefined ? parts.wake : ({ workspaceId }) => turnTaker.enter(workspaceId),
+        moved: parts.wake,
         onPass: () => turnTaker?.look(),
         onHinted: () => metrics.sweepHinted(),
         logger,
@@ -72,6 +89,8 @@ export function workerServices(parts: WorkerParts): readonly Listed[] {
     ],
   ];
 }
+
+const NOT_SCHEDULED = "what is owed keeps the times that earlier policies gave it";
 
 /** Redis counts as away when it does not answer this soon, ms. */
 const ANSWER_WITHIN_MS = 1_000;

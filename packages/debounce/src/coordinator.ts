@@ -84,6 +84,15 @@ export class RestartCoordinator {
     return receipt as Receipt;
   }
 
+  /**
+   * To be called when the policies have been exchanged: workers then schedule anew what is owed.
+   *
+   * @throws CoordinatorUnavailableError
+   */
+  policiesChanged(): Promise<void> {
+    return this.installation.transitions.policiesChanged();
+  }
+
   /** Undefined when the workspace is not registered. @throws InvalidWorkspaceIdError, CoordinatorUnavailableError */
   workspace(workspaceId: string): Promise<WorkspaceState | undefined> {
     return this.registry.get(workspaceId);

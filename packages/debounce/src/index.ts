@@ -31,7 +31,7 @@ export { isBefore, parseEventEntry, type RestartEvent } from "./event.ts";
 export { Installation, type InstallationOptions } from "./installation/installation.ts";
 export { claimShardCount } from "./installation/shard-count.ts";
 export { createKeySpace, type KeySpace } from "./keys.ts";
-export { checkPolicy, ImpossiblePolicyError } from "./policy/check-policy.ts";
+export { checkPolicy, ImpossiblePolicyError, impossibilitiesOf } from "./policy/check-policy.ts";
 export { BECAUSE, type Because, dueOf, type Owed } from "./policy/due.ts";
 export { type Facts, type Judgement, judge } from "./policy/judge.ts";
 export {

@@ -23,7 +23,9 @@ export type KeyRole =
   | "phases"
   | "events"
   | "recent"
-  | "workspaces";
+  | "rescheduling"
+  | "workspaces"
+  | "zoneRules";
 
 const OF_WORKSPACE: Readonly<Partial<Record<KeyRole, string>>> = {
   workspace: "registry",
@@ -45,6 +47,8 @@ export interface KeySpace {
   readonly shards: number;
   /** Where the number of shards is written down. */
   readonly shardCount: string;
+  /** Where processes note the rules of time zones that they have. */
+  readonly zoneRules: string;
   /** The shard a workspace lives on, 0 … shards-1. */
   shardOf(workspaceId: string): number;
   /** The hash tag of a shard; also the prefix of its BullMQ queue. */
@@ -58,7 +62,10 @@ export interface KeySpace {
   /** The debounce window of one source. */
   window(source: string, workspaceId: string): string;
   /** A key that all workspaces of a shard share. */
-  forShard(role: "due" | "hinted" | "phases" | "events" | "recent" | "workspaces", shard: number): string;
+  forShard(
+    role: "due" | "hinted" | "phases" | "events" | "recent" | "rescheduling" | "workspaces",
+    shard: number,
+  ): string;
 }
 
 export function createKeySpace(prefix: string, shards: number): KeySpace {
@@ -79,6 +86,7 @@ export function createKeySpace(prefix: string, shards: number): KeySpace {
   return {
     shards,
     shardCount: `{${prefix}:installation}:shards`,
+    zoneRules: `{${prefix}:installation}:zone-rules`,
     shardOf,
     tagOf,
     tagFor: (workspaceId) => tagOf(shardOf(workspaceId)),

@@ -6,11 +6,12 @@ import { PROFILES } from "@restart-coordinator/debounce";
 import { distance } from "fastest-levenshtein";
 import { z } from "zod";
 import { ConfigurationError } from "./configuration-error.ts";
+import { notMilliseconds } from "./milliseconds.ts";
 
 /** Node's timers count to 2^31 - 1; one that is longer fires at once. */
 const LONGEST_TIMER_MS = 2_000_000_000;
-const milliseconds = (defaultMs: number, least = 0) =>
-  z.coerce.number().int().min(least).max(LONGEST_TIMER_MS).default(defaultMs);
+const wholeMs = () => z.coerce.number({ error: notMilliseconds }).int();
+const milliseconds = (defaultMs: number, least = 0) => wholeMs().min(least).max(LONGEST_TIMER_MS).default(defaultMs);
 const port = z.coerce.number().int().min(0).max(65_535);
 const flag = (usual: "true" | "false") =>
   z
@@ -46,7 +47,7 @@ const shared = {
   /** YAML or JSON; see docs/policies.md. */
   RESTART_POLICY_FILE: z.string().optional(),
   /** Overrides the profile's and the file's cooldown, ms. */
-  RESTART_COOLDOWN_MS: z.coerce.number().int().min(0).max(86_400_000).optional(),
+  RESTART_COOLDOWN_MS: wholeMs().min(0).max(86_400_000).optional(),
   /** How long a worker may act without a word before another takes over, ms. */
   RESTART_LEASE_MS: milliseconds(15_000, 300),
   /** A trigger is acknowledged, and a cycle begins, only once as many replicas have it; 0 = once Redis has it. */
@@ -63,7 +64,7 @@ const shared = {
   /** "true": webhooks may lead to this machine and its network. */
   WEBHOOK_ALLOW_PRIVATE: flag("false"),
   /** How long an endpoint may take to answer, ms. */
-  WEBHOOK_TIMEOUT_MS: z.coerce.number().int().min(1).max(60_000).default(10_000),
+  WEBHOOK_TIMEOUT_MS: wholeMs().min(1).max(60_000).default(10_000),
 };
 
 const PROVISIONERS = ["process", "ec2", "command", "simulated"] as const;
@@ -87,13 +88,13 @@ const specDefaults = {
   /** Their variables: a JSON object of strings. */
   COMMAND_ENV: json(z.record(z.string(), z.string())).default({}),
   /** How long stop, start and restart may take each, ms. */
-  COMMAND_TIMEOUT_MS: z.coerce.number().int().min(1).max(3_600_000).default(300_000),
+  COMMAND_TIMEOUT_MS: wholeMs().min(1).max(3_600_000).default(300_000),
   /** How long status may go on saying no after a start, ms. */
-  COMMAND_ONLINE_TIMEOUT_MS: z.coerce.number().int().min(1).max(3_600_000).default(60_000),
+  COMMAND_ONLINE_TIMEOUT_MS: wholeMs().min(1).max(3_600_000).default(60_000),
   /** How long one status or pre-flight may take, ms. */
-  COMMAND_PROBE_TIMEOUT_MS: z.coerce.number().int().min(1).max(3_600_000).default(30_000),
+  COMMAND_PROBE_TIMEOUT_MS: wholeMs().min(1).max(3_600_000).default(30_000),
   /** From SIGTERM to SIGKILL of a command, ms. */
-  COMMAND_KILL_AFTER_MS: z.coerce.number().int().min(0).max(600_000).default(5_000),
+  COMMAND_KILL_AFTER_MS: wholeMs().min(0).max(600_000).default(5_000),
   /** What a workspace's instance is like unless its spec says otherwise: JSON; see docs/ec2.md. */
   EC2_DEFAULTS: json(z.record(z.string(), z.unknown())).default({}),
   /** How long a simulated cycle takes, ms. */

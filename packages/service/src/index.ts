@@ -35,3 +35,4 @@ export { connectRedis, type Patience } from "./redis.ts";
 export { type StreamEntry, StreamFollower, type StreamFollowerOptions } from "./stream-follower.ts";
 export type { Tracing } from "./tracing/tracing.ts";
 export { inTime, within } from "./within.ts";
+export { ZONE_RULES, zoneRulesWatch } from "./zone-rules.ts";

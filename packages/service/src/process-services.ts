@@ -31,10 +31,24 @@ export function shardCountCheck(redis: Redis | Cluster, keys: KeySpace, logger: 
   return serviceOf("the check of the shards", { start: () => assertShardCount(redis, keys, logger) });
 }
 
+export interface PolicyWatchOptions {
+  /** Told of every attempt to read a changed file. */
+  readonly onReload?: (isLoaded: boolean) => void;
+  /** Has what is owed scheduled anew, by the policies that are in force now. */
+  readonly policiesChanged?: () => Promise<void>;
+}
+
 /** Makes a service of the watch over the policy file. */
-export function policyWatch(policies: LivePolicies, logger: Logger, onReload?: (isLoaded: boolean) => void): Service {
+export function policyWatch(policies: LivePolicies, logger: Logger, options: PolicyWatchOptions = {}): Service {
+  const { onReload, policiesChanged } = options;
   return serviceOf("the watch over the policy file", {
-    start: () => policies.watch(logger, onReload),
+    start: () =>
+      policies.watch(logger, (isLoaded) => {
+        onReload?.(isLoaded);
+        if (isLoaded) void policiesChanged?.().catch((error: Error) => logger.warn({ err: error }, NOT_SCHEDULED));
+      }),
     stop: () => policies.stop(),
   });
 }
+
+const NOT_SCHEDULED = "what is owed could not be scheduled by the new policies: it keeps its times";

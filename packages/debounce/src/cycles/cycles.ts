@@ -2,11 +2,12 @@
  * What a worker needs: it takes the lease of a workspace that is owed a restart, keeps it while a provisioner works, and
  * ends it. At most one worker holds the lease of a workspace; one that lost it can write no state.
  */
-import { CallNames } from "@restart-coordinator/redis-scripts";
+import { asked, CallNames } from "@restart-coordinator/redis-scripts";
 import { needFields, needMs, needText, needWhole } from "../checks.ts";
 import type { Installation } from "../installation/installation.ts";
 import type { Policy } from "../policy/policy.ts";
 import { choiceFor, factsOf, policyFor } from "../policy/policy-set.ts";
+import { type Hint, hintOf } from "../transitions/hint.ts";
 import type { BeginReply, BegunReply, DueWorkspace } from "../transitions/types.ts";
 import { assertWorkspaceId } from "../workspace-id.ts";
 import { CycleLease } from "./cycle-lease.ts";
@@ -23,6 +24,7 @@ export type Begun =
   | { readonly kind: "not-replicated"; readonly dueAt: number };
 
 const SWEEP_BATCH = 100;
+const RESCHEDULE_BATCH = 100;
 /** Replicas that are away seldom come back sooner; a workspace that waits for them costs one look per pause. */
 const NOT_REPLICATED_PAUSE_MS = 1_000;
 
@@ -91,5 +93,47 @@ export class Cycles {
       yield* due;
       if (looked < SWEEP_BATCH) return;
     }
+  }
+
+  /** To be called when the policies have been exchanged: workers then schedule anew what is owed. */
+  policiesChanged(): Promise<void> {
+    return this.installation.transitions.policiesChanged();
+  }
+
+  /**
+   * Schedules anew what is owed on a shard, in bounded batches, if some process has other policies than before and none
+   * has asked for `settleMs`. One worker does it. Yields the hints for what somebody must look at sooner.
+   *
+   * @throws InvalidArgumentError, CoordinatorUnavailableError
+   */
+  async *reschedule(shard: number, settleMs: number): AsyncGenerator<Hint> {
+    const { redis, keys, transitions } = this.installation;
+    needWhole("shard", shard, 0, keys.shards - 1);
+    needMs("settleMs", settleMs, 0);
+    const owner = this.#worker;
+    const due = keys.forShard("due", shard);
+    const taken = await transitions.takeRescheduling({ shard, owner, settleMs });
+    let turn = taken;
+    let cursor = "0";
+    while (turn.kind === "yours") {
+      const [next, found] = await asked(() => redis.zscan(due, cursor, "COUNT", RESCHEDULE_BATCH));
+      yield* await this.#rescheduled(found.filter((_, index) => index % 2 === 0));
+      if (next === "0") break;
+      cursor = next;
+      turn = await transitions.takeRescheduling({ shard, owner, settleMs });
+    }
+    // What was asked for meanwhile is done again: some of it may have been scheduled by what others had before.
+    if (turn.kind === "yours" && taken.kind === "yours") {
+      await transitions.endRescheduling({ shard, owner, askedAt: taken.askedAt });
+    }
+  }
+
+  async #rescheduled(ids: readonly string[]): Promise<Hint[]> {
+    const { policies, transitions } = this.installation;
+    const moved = ids.map(async (id) => {
+      const woken = await transitions.reschedule({ id, choice: choiceFor(policies, id) });
+      return hintOf(id, woken) ?? [];
+    });
+    return (await Promise.all(moved)).flat();
   }
 }
