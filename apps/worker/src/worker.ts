@@ -56,7 +56,7 @@ export async function startWorker(
   const health = await serveHealth(config, { metrics: () => metrics.expose(), notReady: () => notReady() });
   if (health !== undefined) logger.info({ url: health.url }, `health and metrics on ${health.url}`);
   const redis = connectRedis(config.REDIS_URL, "wait", logger);
-  const { provisioner, reconcile, close: closeProvisioner } = createProvisioner(config, metrics, logger);
+  const { provisioner, reconcile, trouble, close: closeProvisioner } = createProvisioner(config, metrics, logger);
   const shared = {
     redis,
     prefix: config.RESTART_PREFIX,
@@ -117,7 +117,7 @@ export async function startWorker(
     if (closing.signal.aborted) return "it is going down";
     if (!workers.every((worker) => worker.isRunning())) return "it takes no hints";
     const pong = redis.status === "ready" && (await within(ANSWER_WITHIN_MS, redis.ping()));
-    return pong === "PONG" ? undefined : "Redis is away";
+    return pong === "PONG" ? trouble?.() : "Redis is away";
   };
   const sweeper = new Sweeper({
     cycles,

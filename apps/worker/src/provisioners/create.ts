@@ -8,8 +8,8 @@ import type { WorkerEnvironment, WorkerMetrics } from "@restart-coordinator/serv
 import { ConfigurationError, connectRedis } from "@restart-coordinator/service";
 import type { Logger } from "pino";
 import { CommandProvisioner } from "./command/index.ts";
-import { Ec2Provisioner, SdkEc2Api } from "./ec2/index.ts";
-import { AWS_LIMITS, BatchedEc2Api, ownLimits, PacedEc2Api } from "./ec2/pacing/index.ts";
+import { connectEc2, Ec2Provisioner } from "./ec2/index.ts";
+import { AWS_LIMITS, batched, ownLimits, Pacer } from "./ec2/pacing/index.ts";
 import { type Report, reconcile, type WorkspaceRecord } from "./ec2/reconcile.ts";
 import { ProcessProvisioner } from "./process/index.ts";
 import type { Provisioner } from "./provisioner.ts";
@@ -19,6 +19,8 @@ export interface CreatedProvisioner {
   readonly provisioner: Provisioner;
   /** Looks for what leaked, once; only where that can happen. */
   readonly reconcile?: (records: () => Promise<readonly WorkspaceRecord[]>) => Promise<void>;
+  /** Why no restart would work now, whatever the workspace; undefined while nothing is known to be in the way. */
+  readonly trouble?: () => string | undefined;
   /** Closes what it opened of its own. */
   close(): Promise<void>;
 }
@@ -49,8 +51,7 @@ function createEc2(config: WorkerEnvironment, metrics: WorkerMetrics, logger: Lo
   }
   const defaults = checked(() => ec2Defaults(config));
   const redis = connectRedis(config.REDIS_URL, "wait", logger);
-  const sdk = new SdkEc2Api({ endpoint });
-  const paced = new PacedEc2Api(sdk, {
+  const pacer = new Pacer({
     redis,
     prefix: config.RESTART_PREFIX,
     limits: ownLimits(AWS_LIMITS, { share: config.EC2_SHARE }),
@@ -64,7 +65,15 @@ function createEc2(config: WorkerEnvironment, metrics: WorkerMetrics, logger: Lo
     },
     onTrouble: (error) => logger.warn({ err: error }, "the pacing of EC2 calls has trouble"),
   });
-  const api = new BatchedEc2Api(paced);
+  const ec2 = connectEc2({
+    endpoint,
+    pace: (request, make) => pacer.inTurn(request, make),
+    onSilence: (trouble) => {
+      if (trouble === undefined) logger.info("EC2 answers again");
+      else logger.error(trouble);
+    },
+  });
+  const api = batched(ec2);
   const sightings = new Map<string, number>();
   const report = (found: Report): void => logger.warn(found, "EC2 and the records do not agree");
   return {
@@ -73,8 +82,9 @@ function createEc2(config: WorkerEnvironment, metrics: WorkerMetrics, logger: Lo
       const parts = { api, owner, records, now: () => Date.now(), sightings, report };
       await reconcile(parts, { terminate: config.EC2_TERMINATE_ORPHANS });
     },
+    trouble: () => ec2.trouble(),
     close: async () => {
-      sdk.close();
+      ec2.close();
       redis.disconnect();
     },
   };
