@@ -11,5 +11,6 @@ if hook.leaseEndsAt and tonumber(hook.leaseEndsAt) > now then return { 'busy', t
 -- Rises also when a failover forgot the last one, or the webhook was removed and came back.
 local fence = string.format('%d', math.max((tonumber(hook.fence) or 0) + 1, now))
 redis.call('HSET', K.webhook, 'owner', A.owner, 'fence', fence)
+dropPreviousSecret(hook, now)
 extend(now)
 return { 'claimed', fence, now, unpack(redis.call('HGETALL', K.webhook)) }

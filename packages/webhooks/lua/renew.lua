@@ -7,5 +7,6 @@ local now = clock()
 local hook = readHash(K.webhook)
 if not isOwner(hook) then return { 'lost' } end
 if hook.disabledAt then return { 'disabled' } end
+dropPreviousSecret(hook, now)
 extend(now)
 return { 'kept', now, unpack(redis.call('HGETALL', K.webhook)) }

@@ -2,6 +2,7 @@
 import type { Cluster, Redis } from "ioredis";
 import { createWebhookKeys, type WebhookKeyRole, type WebhookKeys } from "./keys.ts";
 import { bindWebhookScripts, fieldsOf, type RunWebhookScript } from "./scripts.ts";
+import { MOST_SET_ASIDE, type SetAsideEntry } from "./set-aside.ts";
 import { readWebhook, type Webhook } from "./webhook.ts";
 
 export type Claim =
@@ -14,6 +15,8 @@ export interface Standing {
   readonly webhook: Webhook;
   /** Until the next attempt at what was not taken, ms. */
   readonly retryInMs: number;
+  /** By stream: for how long its next event is not taken, ms. */
+  readonly stuckForMs: readonly (number | undefined)[];
 }
 
 export type Kept = { readonly kind: "lost" | "disabled" } | ({ readonly kind: "kept" } & Standing);
@@ -60,7 +63,7 @@ export class WebhookLeases {
 }
 
 type RunOwn = (
-  name: "renew" | "advance" | "fail" | "release",
+  name: "renew" | "advance" | "fail" | "set-aside" | "release",
   args?: Readonly<Record<string, string | number>>,
 ) => Promise<unknown[]>;
 
@@ -83,13 +86,35 @@ export class WebhookLease {
 
   /** False when the lease is lost. */
   async advance(stream: number, cursor: string, { delivered }: { delivered: boolean }): Promise<boolean> {
-    const [kind] = await this.#run("advance", { stream, cursor, delivered: String(delivered) });
+    const [kind] = await this.#run("advance", { stream, cursor, delivered: delivered ? 1 : 0 });
     return kind === "kept";
   }
 
-  async fail(failure: { error: string; delayMs: number; giveUpMs: number; isGone: boolean }): Promise<Failed> {
-    const { isGone, ...rest } = failure;
-    const [kind, reason] = await this.#run("fail", { ...rest, isGone: String(isGone) });
+  /** As `advance`, over events that were not taken, and some that were. False when the lease is lost. */
+  async setAside(passed: {
+    stream: number;
+    cursor: string;
+    events: readonly SetAsideEntry[];
+    delivered: number;
+  }): Promise<boolean> {
+    const { stream, cursor, delivered } = passed;
+    const events = JSON.stringify(passed.events.map((event) => JSON.stringify(event)));
+    const args = { stream, cursor, events, delivered, most: MOST_SET_ASIDE };
+    const [kind] = await this.#run("set-aside", args);
+    return kind === "kept";
+  }
+
+  /** `streams`: those whose next event was not taken. */
+  async fail(failure: {
+    streams: readonly number[];
+    error: string;
+    delayMs: number;
+    giveUpMs: number;
+    isGone: boolean;
+  }): Promise<Failed> {
+    const { isGone, streams, ...rest } = failure;
+    const args = { ...rest, streams: JSON.stringify(streams), isGone: String(isGone) };
+    const [kind, reason] = await this.#run("fail", args);
     return kind === "disabled" ? { kind, reason: String(reason) } : { kind: kind === "retry" ? "retry" : "lost" };
   }
 
@@ -100,5 +125,9 @@ export class WebhookLease {
 
 function standing(id: string, now: number, flat: readonly unknown[]): Standing {
   const webhook = readWebhook(id, fieldsOf(flat)) as Webhook;
-  return { webhook, retryInMs: Math.max(0, (webhook.failure?.retryAt ?? 0) - now) };
+  return {
+    webhook,
+    retryInMs: Math.max(0, (webhook.failure?.retryAt ?? 0) - now),
+    stuckForMs: webhook.stuckSince.map((since) => since && Math.max(0, now - since)),
+  };
 }

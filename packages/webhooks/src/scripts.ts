@@ -2,7 +2,7 @@ import { bindScriptSet, type RunScriptOf } from "@restart-coordinator/debounce";
 import type { Cluster, Redis } from "ioredis";
 import type { WebhookKeyRole } from "./keys.ts";
 
-const SCRIPTS = ["register", "remove", "claim", "renew", "advance", "fail", "release"] as const;
+const SCRIPTS = ["register", "remove", "claim", "renew", "advance", "fail", "set-aside", "release"] as const;
 export type RunWebhookScript = RunScriptOf<(typeof SCRIPTS)[number], WebhookKeyRole>;
 
 export function bindWebhookScripts(redis: Redis | Cluster): RunWebhookScript {
