@@ -16,7 +16,7 @@ function findFiles(folder: string): string[] {
 }
 
 function importsOf(text: string): string[] {
-  return [...text.matchAll(/(?:from|import\()\s*"([^"]+)"/g)].map(([, name]) => name as string);
+  return [...text.matchAll(/(?:from |import\()"([^"]+)"/g)].map(([, name]) => name as string);
 }
 
 /** What each part may import, besides Node and its own files. Arrows go one way, so that a part can be read by itself. */
@@ -39,7 +39,7 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
   // What both processes check a spec by knows neither a worker nor AWS.
   "packages/provisioner-specs": [/^zod$/],
   "apps/api": [
-    /^(ioredis|bullmq|pino|zod|express)$/,
+    /^(ioredis|bullmq|pino|zod|zod-openapi|express)$/,
     /^@bull-board\//,
     /^@restart-coordinator\/(debounce|fleet|provisioner-specs|service|service\/boot|webhooks)$/,
   ],

@@ -69,6 +69,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "the check of the shards",
     "the queue of hints",
     "the watch over the policy file",
+    ...["the wish to schedule anew what is owed", "the comparison of rules of time zones"],
     ...["the cycles under way", "the turns under way", "the hints under way"],
     ...["the sweep", "the look at the rollouts", "the webhooks"],
   ],
@@ -79,6 +80,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "the check of the shards",
     "the queue of hints",
     "the watch over the policy file",
+    ...["the wish to schedule anew what is owed", "the comparison of rules of time zones"],
     ...["the cycles under way", "the turns under way", "the hints under way", "the sweep", "the look at the rollouts"],
     ...["the comparison of what runs with what is recorded", "the webhooks"],
   ],
@@ -91,6 +93,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "the event feed",
     "the watch over the policy file",
     "the watch over the policy file",
+    "the comparison of rules of time zones",
   ],
 };
 

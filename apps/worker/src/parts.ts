@@ -118,8 +118,10 @@ function webhooksOf(
       timeoutMs: config.WEBHOOK_TIMEOUT_MS,
       allowPrivate: config.WEBHOOK_ALLOW_PRIVATE,
       firstRetryMs: config.WEBHOOK_RETRY_MS,
+      setAsideMs: config.WEBHOOK_SET_ASIDE_MS,
       giveUpMs: config.WEBHOOK_GIVE_UP_MS,
       observe: (attempt) => metrics.webhookAttempted(attempt),
+      onSetAside: (count) => metrics.webhookSetAside(count),
     },
     logger,
   });

@@ -95,9 +95,9 @@ const NOT_SCHEDULED = "what is owed keeps the times that earlier policies gave i
 /** Redis counts as away when it does not answer this soon, ms. */
 const ANSWER_WITHIN_MS = 1_000;
 
-async function whyNotReady({ drainer, hintTaker, redis }: WorkerParts): Promise<string | undefined> {
+async function whyNotReady({ created, drainer, hintTaker, redis }: WorkerParts): Promise<string | undefined> {
   if (drainer.stopping.aborted) return "it is going down";
   if (!hintTaker.isTaking) return "it takes no hints";
   const pong = redis.status === "ready" && (await within(ANSWER_WITHIN_MS, redis.ping()));
-  return pong === "PONG" ? undefined : "Redis is away";
+  return pong === "PONG" ? created.trouble?.() : "Redis is away";
 }

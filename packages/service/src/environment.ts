@@ -146,8 +146,10 @@ const worker = {
     .optional(),
   /** How long a worker that was told to stop may finish its cycles before it hands them over, ms. */
   SHUTDOWN_GRACE_MS: milliseconds(10_000),
-  /** The pause after a webhook's first failed attempt, ms; it doubles up to an hour. */
+  /** The pause after a webhook's first failed attempt, ms; it doubles up to WEBHOOK_SET_ASIDE_MS. */
   WEBHOOK_RETRY_MS: milliseconds(5_000, 1),
+  /** An event that a webhook does not take for this long, although it takes others, is set aside, ms. */
+  WEBHOOK_SET_ASIDE_MS: milliseconds(900_000, 1),
   /** A webhook that takes nothing for this long is disabled, ms. */
   WEBHOOK_GIVE_UP_MS: milliseconds(86_400_000, 1),
   /** Names this coordinator in an AWS account that several may share. */

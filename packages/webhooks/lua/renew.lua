@@ -11,5 +11,6 @@ local now = clock()
 local hook = readHash(K.webhook)
 if not isOwner(hook) then return R.lost() end
 if hook.disabledAt then return R.disabled() end
+dropPreviousSecret(hook, now)
 extend(now)
 return R.kept { now = now, webhook = redis.call('HGETALL', K.webhook) }

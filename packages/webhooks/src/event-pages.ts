@@ -41,6 +41,25 @@ export class EventPages {
     return item.kind === "event" ? item.event.id : justBefore(item.oldest.id);
   }
 
+  /** What comes after what `peek` gave, however far; none of it is done with by being looked at. */
+  async *beyond(): AsyncGenerator<Item> {
+    yield* this.#page.slice(1);
+    let after = this.#page.at(-1);
+    while (after !== undefined) {
+      const from = after.kind === "event" ? after.event.id : justBefore(after.oldest.id);
+      const entries = await this.#redis.xrange(this.#key, `(${from}`, "+", "COUNT", PAGE);
+      const items = entries.map((entry): Item => ({ kind: "event", event: parseEventEntry(entry) }));
+      yield* items;
+      after = items.at(-1);
+    }
+  }
+
+  /** Everything up to an event is done with. */
+  skipTo(id: string): void {
+    this.#cursor = id;
+    this.#page = this.#page.filter((item) => item.kind === "event" && isBefore(id, item.event.id));
+  }
+
   /** Is done with what `peek` gave. */
   drop(): void {
     this.#cursor = this.next;

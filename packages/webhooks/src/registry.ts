@@ -1,10 +1,12 @@
 /** The list of webhooks, for the API: what operators register, and how each one fares. */
 import { randomBytes } from "node:crypto";
 import type { Installation } from "@restart-coordinator/debounce";
-import { asked } from "@restart-coordinator/redis-scripts";
+import { asked, recordOf } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
 import { createWebhookKeys, type WebhookKeys } from "./keys.ts";
 import { bindWebhookScripts, type WebhookScripts } from "./scripts.ts";
+import { type SendOptions, type Sent, send } from "./send.ts";
+import { noticeBehind, type SetAside, type SetAsideEntry } from "./set-aside.ts";
 import { readWebhook, type Webhook, type WebhookEntry } from "./webhook.ts";
 
 export interface WebhookRegistryOptions {
@@ -15,8 +17,12 @@ export interface WebhookRegistryOptions {
 export interface WebhookChange extends WebhookEntry {
   /** `whsec_` and base64; undefined = keep it, or make one up for a new webhook. */
   readonly secret?: string | undefined;
+  /** For how long the secret that is replaced signs beside the new one, ms; 0 = no longer. Default 24 h. */
+  readonly secretOverlapMs?: number | undefined;
   readonly enabled: boolean;
 }
+
+const SECRET_OVERLAP_MS = 86_400_000;
 
 export type PutResult =
   | { readonly kind: "created"; readonly secret: string }
@@ -40,7 +46,8 @@ export class WebhookRegistry {
   }
 
   /** A new webhook hears of what happens from now on; a changed one goes on where it stands. */
-  async put(id: string, { secret, events, workspaces, url, format, enabled }: WebhookChange): Promise<PutResult> {
+  async put(id: string, change: WebhookChange): Promise<PutResult> {
+    const { secret, events, workspaces, url, format, enabled, secretOverlapMs = SECRET_OVERLAP_MS } = change;
     const reply = await this.#scripts.run("register", (role) => this.#keys.of(role, id), {
       id,
       url,
@@ -49,6 +56,7 @@ export class WebhookRegistry {
       format,
       secret: secret ?? "",
       newSecret: `whsec_${randomBytes(32).toString("base64")}`,
+      overlapMs: secretOverlapMs,
       enabled: String(enabled),
       cursors: JSON.stringify(await this.#ends()),
       most: MOST_WEBHOOKS,
@@ -73,6 +81,42 @@ export class WebhookRegistry {
   async remove(id: string): Promise<boolean> {
     const { kind } = await this.#scripts.run("remove", (role) => this.#keys.of(role, id), { id });
     return kind === "removed";
+  }
+
+  /** What was set aside, the latest first. */
+  async setAside(id: string): Promise<SetAside[]> {
+    const flat = await asked(() => this.#redis.zrevrange(this.#keys.of("aside", id), 0, -1, "WITHSCORES"));
+    return Object.entries(recordOf(flat)).map(([json, at]) => ({
+      ...(JSON.parse(json) as SetAsideEntry),
+      at: Number(at),
+    }));
+  }
+
+  /**
+   * Sends one event that was set aside once more, from here and at once; what is taken is off the list. Undefined when the
+   * webhook or the event is unknown. "trimmed": the events stream no longer has it.
+   */
+  async sendAgain(id: string, eventId: string, sending: SendOptions): Promise<Sent | "trimmed" | undefined> {
+    const [webhook, entry] = await Promise.all([this.get(id), this.#entry(id, eventId)]);
+    if (webhook === undefined || entry === undefined) return undefined;
+    const notice = await asked(() => noticeBehind(this.#redis, this.#streams, eventId));
+    if (notice === undefined) return "trimmed";
+    const sent = await send(webhook, notice, sending);
+    if (sent.kind === "taken") await this.forget(id, eventId);
+    return sent;
+  }
+
+  /** Takes one event off the list of those that were set aside. False when it is not there. */
+  async forget(id: string, eventId: string): Promise<boolean> {
+    const entry = await this.#entry(id, eventId);
+    if (entry === undefined) return false;
+    return (await asked(() => this.#redis.zrem(this.#keys.of("aside", id), entry))) > 0;
+  }
+
+  /** As it is kept. */
+  async #entry(id: string, eventId: string): Promise<string | undefined> {
+    const kept = await asked(() => this.#redis.zrange(this.#keys.of("aside", id), "0", "-1"));
+    return kept.find((json) => (JSON.parse(json) as SetAsideEntry).id === eventId);
   }
 
   async #ends(): Promise<string[]> {

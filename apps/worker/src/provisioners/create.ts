@@ -14,8 +14,8 @@ import {
 } from "@restart-coordinator/service";
 import type { Logger } from "pino";
 import { CommandProvisioner } from "./command/index.ts";
-import { Ec2Provisioner, SdkEc2Api } from "./ec2/index.ts";
-import { AWS_LIMITS, BatchedEc2Api, ownLimits, PacedEc2Api } from "./ec2/pacing/index.ts";
+import { connectEc2, Ec2Provisioner } from "./ec2/index.ts";
+import { AWS_LIMITS, batched, ownLimits, Pacer } from "./ec2/pacing/index.ts";
 import { type Report, reconcile, type WorkspaceRecord } from "./ec2/reconcile.ts";
 import { ProcessProvisioner } from "./process/index.ts";
 import type { Provisioner } from "./provisioner.ts";
@@ -27,6 +27,8 @@ export interface CreatedProvisioner {
   readonly reconcile?: (records: () => Promise<readonly WorkspaceRecord[]>) => Promise<void>;
   /** What it opened of its own, to be closed. */
   readonly service?: Service;
+  /** Why no restart would work now, whatever the workspace; undefined while nothing is known to be in the way. */
+  readonly trouble?: () => string | undefined;
 }
 
 /** More than the longest time that a spec may give a command from SIGTERM to SIGKILL, ms. */
@@ -58,8 +60,7 @@ function createEc2(config: WorkerEnvironment, metrics: WorkerMetrics, logger: Lo
   }
   const defaults = checked(() => ec2Defaults(config));
   const redis = connectRedis(config.REDIS_URL, "wait", logger);
-  const sdk = new SdkEc2Api({ endpoint });
-  const paced = new PacedEc2Api(sdk, {
+  const pacer = new Pacer({
     redis,
     prefix: config.RESTART_PREFIX,
     limits: ownLimits(AWS_LIMITS, { share: config.EC2_SHARE }),
@@ -73,7 +74,15 @@ function createEc2(config: WorkerEnvironment, metrics: WorkerMetrics, logger: Lo
     },
     onTrouble: (error) => logger.warn({ err: error }, "the pacing of EC2 calls has trouble"),
   });
-  const api = new BatchedEc2Api(paced);
+  const ec2 = connectEc2({
+    endpoint,
+    pace: (request, make) => pacer.inTurn(request, make),
+    onSilence: (trouble) => {
+      if (trouble === undefined) logger.info("EC2 answers again");
+      else logger.error(trouble);
+    },
+  });
+  const api = batched(ec2);
   const sightings = new Map<string, number>();
   const report = (found: Report): void => logger.warn(found, "EC2 and the records do not agree");
   return {
@@ -84,10 +93,11 @@ function createEc2(config: WorkerEnvironment, metrics: WorkerMetrics, logger: Lo
     },
     service: serviceOf("the connections to EC2 and to its buckets", {
       stop: () => {
-        sdk.close();
+        ec2.close();
         redis.disconnect();
       },
     }),
+    trouble: () => ec2.trouble(),
   };
 }
 

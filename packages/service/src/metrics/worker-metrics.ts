@@ -9,7 +9,7 @@ const WEBHOOK_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const EC2_WAIT_BUCKETS = [0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
 
 const ENDS = ["ok", "failed", "declined", "canceled"] as const;
-const WEBHOOK_OUTCOMES = ["taken", "retry", "disabled"] as const;
+const WEBHOOK_OUTCOMES = ["taken", "not-taken"] as const;
 const ATTEMPT_ENDS = [...ENDS, "handover", "lost"] as const;
 
 type Begun = Pick<BegunReply, "how" | "action" | "askedAt" | "startedAt" | "covers">;
@@ -66,6 +66,10 @@ export class WorkerMetrics extends ProcessMetrics {
     "restart_webhook_attempts_total",
     "Attempts to deliver an event to a webhook, by what came of them.",
     ["outcome"],
+  );
+  readonly #webhookSetAside = this.#counter(
+    "restart_webhook_set_aside_total",
+    "Events that a webhook did not take although it took others.",
   );
   readonly #webhookDuration = this.#histogram(
     "restart_webhook_duration_seconds",
@@ -129,6 +133,10 @@ export class WorkerMetrics extends ProcessMetrics {
   webhookAttempted(attempt: { outcome: (typeof WEBHOOK_OUTCOMES)[number]; tookMs: number }): void {
     this.#webhookAttempts.inc({ outcome: attempt.outcome });
     this.#webhookDuration.observe(attempt.tookMs / 1_000);
+  }
+
+  webhookSetAside(count: number): void {
+    this.#webhookSetAside.inc(count);
   }
 
   #counter<Label extends string>(name: string, help: string, labelNames: readonly Label[] = []): Counter<Label> {

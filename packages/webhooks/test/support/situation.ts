@@ -14,6 +14,7 @@ export const SETTINGS: DeliverySettings = {
   timeoutMs: 5_000,
   allowPrivate: true,
   firstRetryMs: 10,
+  setAsideMs: 60_000,
   giveUpMs: 60_000,
 };
 

@@ -12,7 +12,12 @@ import {
 import type { Ec2Spec } from "@restart-coordinator/provisioner-specs";
 import { afterAll } from "vitest";
 import type { Ec2Api } from "../../../src/provisioners/ec2/api.ts";
-import { type Ec2Options, Ec2Provisioner, SdkEc2Api } from "../../../src/provisioners/ec2/index.ts";
+import {
+  connectEc2,
+  type Ec2Connection,
+  type Ec2Options,
+  Ec2Provisioner,
+} from "../../../src/provisioners/ec2/index.ts";
 import { identityTags, TAG } from "../../../src/provisioners/ec2/tags.ts";
 import type { Cycle, Workspace } from "../../../src/provisioners/provisioner.ts";
 import { type TestCycle, testCycle } from "../test-cycle.ts";
@@ -56,8 +61,8 @@ export class Ec2Harness {
   /** What moto lacks in front of it. */
   readonly api: ReturnType<typeof idempotent>;
   /** Through the proxy that was given, else moto as it is. */
-  readonly throughProxy: SdkEc2Api;
-  readonly #sdk: SdkEc2Api;
+  readonly throughProxy: Ec2Connection;
+  readonly #sdk: Ec2Connection;
   #workspaces = 0;
 
   constructor(
@@ -73,9 +78,9 @@ export class Ec2Harness {
     this.subnets = subnets;
     this.imageId = imageId;
     this.templateId = templateId;
-    this.#sdk = new SdkEc2Api({ endpoint });
+    this.#sdk = connectEc2({ endpoint });
     this.api = idempotent(this.#sdk);
-    this.throughProxy = new SdkEc2Api({ endpoint: proxy });
+    this.throughProxy = connectEc2({ endpoint: proxy });
   }
 
   close(): void {
