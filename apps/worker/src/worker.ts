@@ -45,7 +45,7 @@ export function workerServices(parts: WorkerParts): readonly Listed[] {
   const { config, logger, metrics, redis, keys, cycles, coordinator, created, turnTaker } = parts;
   const intervalMs = config.RESTART_SWEEP_MS;
   return [
-    parts.tracing,
+    parts.tracing?.service,
     new HealthService(config, { metrics: () => metrics.expose(), notReady: () => whyNotReady(parts) }, logger),
     created.service,
     redisConnection(redis),
