@@ -1,13 +1,13 @@
 /** The API process: HTTP in, triggers to Redis, hints to the queue. Any number of them run side by side. */
 import {
   type ApiEnvironment,
+  BackgroundService,
   createLogger,
   type Listed,
   policyWatch,
   redisConnection,
   type Service,
   ServiceList,
-  serviceOf,
   shardCountCheck,
   type Tracing,
   ZONE_RULES,
@@ -47,12 +47,12 @@ export function httpOf(parts: ApiParts, config: ApiEnvironment): HttpService {
 export function apiServices(parts: ApiParts, http: Service): readonly Listed[] {
   const { redis, coordinator, logger, metrics, policies, shadow, shadowPolicies } = parts;
   return [
-    parts.tracing,
+    parts.tracing?.service,
     // It listens once it can acknowledge; when Redis is away it listens all the same, and readyz says so.
     redisConnection(redis, { startsWithinMs: CONNECT_WITHIN_MS }),
     shardCountCheck(redis, coordinator.installation.keys, logger),
     parts.hints,
-    shadow && serviceOf("the shadow policy", { stop: () => shadow.settled() }),
+    shadow && new BackgroundService("the shadow policy", { stop: () => shadow.settled() }),
     http,
     // The streams of events end first: the server waits for its answers.
     parts.feed,

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { KeySpace } from "@restart-coordinator/debounce";
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
-import { type Service, serviceOf } from "./lifecycle/service.ts";
+import { BackgroundService, type Service } from "./lifecycle/service.ts";
 import type { LivePolicies } from "./policy-file/index.ts";
 import { assertShardCount } from "./shard-count.ts";
 import { within } from "./within.ts";
@@ -15,7 +15,7 @@ const QUIT_WITHIN_MS = 1_000;
  * goes on without it; the stop closes it, and with it ends whatever still waits for an answer.
  */
 export function redisConnection(redis: Redis | Cluster, { startsWithinMs = 0 } = {}): Service {
-  return serviceOf("the connection to Redis", {
+  return new BackgroundService("the connection to Redis", {
     start: async () => {
       if (startsWithinMs > 0 && redis.status !== "ready") await within(startsWithinMs, once(redis, "ready"));
     },
@@ -28,7 +28,7 @@ export function redisConnection(redis: Redis | Cluster, { startsWithinMs = 0 } =
 
 /** Makes a service of the check that this process and the installation mean the same number of shards. */
 export function shardCountCheck(redis: Redis | Cluster, keys: KeySpace, logger: Logger): Service {
-  return serviceOf("the check of the shards", { start: () => assertShardCount(redis, keys, logger) });
+  return new BackgroundService("the check of the shards", { start: () => assertShardCount(redis, keys, logger) });
 }
 
 export interface PolicyWatchOptions {
@@ -41,7 +41,7 @@ export interface PolicyWatchOptions {
 /** Makes a service of the watch over the policy file. */
 export function policyWatch(policies: LivePolicies, logger: Logger, options: PolicyWatchOptions = {}): Service {
   const { onReload, policiesChanged } = options;
-  return serviceOf("the watch over the policy file", {
+  return new BackgroundService("the watch over the policy file", {
     start: () =>
       policies.watch(logger, (isLoaded) => {
         onReload?.(isLoaded);

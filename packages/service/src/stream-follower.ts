@@ -14,8 +14,8 @@ export interface StreamFollowerOptions {
   readonly redis: Redis | Cluster;
   /** The keys of the streams. */
   readonly streams: readonly string[];
-  /** Told of every entry from the place on, in each stream's order, with the stream's number in the list. */
-  readonly onEntry: (stream: number, entry: StreamEntry) => void;
+  /** Told of every entry from the place on, in each stream's order. */
+  readonly onEntry: (stream: string, entry: StreamEntry) => void;
   /**
    * Told when the place is known, and again after an outage, in which a server may have come back without what it had:
    * what was there before is to be looked for.
@@ -48,15 +48,11 @@ export class StreamFollower extends BackgroundService {
 
   protected override async up(): Promise<void> {
     const { redis, streams } = this.#options;
-    const all = [...streams.keys()];
-    const groups = redis.isCluster ? all.map((stream) => [stream]) : [all];
+    const groups = redis.isCluster ? streams.map((stream) => [stream]) : [streams];
     const following: Promise<void>[] = [];
     const placed = groups.map(
-      (group) =>
-        new Promise<void>((resolve) => {
-          // A stop ends the start, too.
-          following.push(this.#follow(group, resolve).then(resolve));
-        }),
+      // A stop ends the start, too.
+      (group) => new Promise<void>((resolve) => following.push(this.#follow(group, resolve).then(resolve))),
     );
     this.#following = Promise.all(following);
     await Promise.all(placed);
@@ -66,9 +62,9 @@ export class StreamFollower extends BackgroundService {
     await this.#following;
   }
 
-  async #follow(streams: readonly number[], placed: () => void): Promise<void> {
+  async #follow(streams: readonly string[], placed: () => void): Promise<void> {
     const { redis, logger, name, onPlace } = this.#options;
-    const places = new Map<number, string>();
+    const places = new Map<string, string>();
     while (!this.stopping.aborted) {
       const connection = blockingConnection(redis);
       // The process' own connection reports that Redis is away.
@@ -92,18 +88,16 @@ export class StreamFollower extends BackgroundService {
     }
   }
 
-  async #endOf(stream: number, connection: Redis | Cluster): Promise<string> {
-    const [last] = await this.#answered(connection.xrevrange(this.#keyOf(stream), "+", "-", "COUNT", 1));
+  async #endOf(stream: string, connection: Redis | Cluster): Promise<string> {
+    const [last] = await this.#answered(connection.xrevrange(stream, "+", "-", "COUNT", 1));
     return last?.[0] ?? "0-0";
   }
 
-  async #read(places: Map<number, string>, connection: Redis | Cluster): Promise<void> {
+  async #read(places: Map<string, string>, connection: Redis | Cluster): Promise<void> {
     const { blockMs = 30_000, onEntry } = this.#options;
-    const numbers = [...places.keys()];
-    const keys = numbers.map((stream) => this.#keyOf(stream));
-    const reading = connection.xread("COUNT", PER_READ, "BLOCK", blockMs, "STREAMS", ...keys, ...places.values());
-    for (const [key, entries] of (await this.#answered(reading, blockMs)) ?? []) {
-      const stream = numbers[keys.indexOf(key)] as number;
+    const from = ["STREAMS", ...places.keys(), ...places.values()] as const;
+    const reading = connection.xread("COUNT", PER_READ, "BLOCK", blockMs, ...from);
+    for (const [stream, entries] of (await this.#answered(reading, blockMs)) ?? []) {
       for (const entry of entries) {
         places.set(stream, entry[0]);
         onEntry(stream, entry);
@@ -111,16 +105,9 @@ export class StreamFollower extends BackgroundService {
     }
   }
 
-  /**
-   * Waits for an answer no longer than it may take: a line whose other end vanished without a word would be waited on
-   * for many minutes.
-   */
+  /** Waits no longer than an answer may take: a line whose other end vanished would be waited on for many minutes. */
   #answered<Answer>(answer: Promise<Answer>, afterMs = 0): Promise<Answer> {
     const { silentMs = 5_000 } = this.#options;
     return inTime(afterMs + silentMs, answer, () => new Error(`no answer within ${afterMs + silentMs} ms`));
-  }
-
-  #keyOf(stream: number): string {
-    return this.#options.streams[stream] as string;
   }
 }

@@ -93,8 +93,8 @@ export class EventFeed extends BackgroundService {
   }
 
   #newFollower(): StreamFollower {
-    const publish = (shard: number, entry: StreamEntry): void => {
-      const event = parseEntry(shard, entry);
+    const publish = (stream: string, entry: StreamEntry): void => {
+      const event = parseEntry(this.#options.streams.indexOf(stream), entry);
       for (const listener of this.#listeners) listener(event);
     };
     return new StreamFollower({ ...this.#options, name: "the event feed", onEntry: publish });
