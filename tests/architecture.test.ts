@@ -16,7 +16,7 @@ function findFiles(folder: string): string[] {
 }
 
 function importsOf(text: string): string[] {
-  return [...text.matchAll(/(?:from|import\()\s*"([^"]+)"/g)].map(([, name]) => name as string);
+  return [...text.matchAll(/(?:(?<!")from|import\()\s*"([^"]+)"/g)].map(([, name]) => name as string);
 }
 
 /** What each part may import, besides Node and its own files. Arrows go one way, so that a part can be read by itself. */
