@@ -122,7 +122,7 @@ export class RestartCoordinator {
    * @throws CoordinatorUnavailableError
    */
   policiesChanged(): Promise<void> {
-    return this.transitions.policiesChanged();
+    return this.transitions.rescheduling.askEverywhere();
   }
 
   /** Undefined when the workspace is not registered. */

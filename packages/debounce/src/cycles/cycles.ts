@@ -106,7 +106,7 @@ export class Cycles {
 
   /** To be called when the policies have been exchanged: workers then schedule anew what is owed. */
   policiesChanged(): Promise<void> {
-    return this.transitions.policiesChanged();
+    return this.transitions.rescheduling.askEverywhere();
   }
 
   /**
@@ -116,7 +116,7 @@ export class Cycles {
   async *reschedule(shard: number, settleMs: number): AsyncGenerator<Hint> {
     const { redis, worker: owner } = this.#options;
     const due = this.keys.forShard("due", shard);
-    const taken = await this.transitions.takeRescheduling({ shard, owner, settleMs });
+    const taken = await this.transitions.rescheduling.take({ shard, owner, settleMs });
     let turn = taken;
     let cursor = "0";
     while (turn.kind === "yours") {
@@ -124,18 +124,18 @@ export class Cycles {
       yield* await this.#rescheduled(found.filter((_, index) => index % 2 === 0));
       if (next === "0") break;
       cursor = next;
-      turn = await this.transitions.takeRescheduling({ shard, owner, settleMs });
+      turn = await this.transitions.rescheduling.take({ shard, owner, settleMs });
     }
     // What was asked for meanwhile is done again: some of it may have been scheduled by what others had before.
     if (turn.kind === "yours" && taken.kind === "yours") {
-      await this.transitions.endRescheduling({ shard, owner, askedAt: taken.askedAt });
+      await this.transitions.rescheduling.end({ shard, owner, askedAt: taken.askedAt });
     }
   }
 
   async #rescheduled(ids: readonly string[]): Promise<Hint[]> {
     const { policies } = this.#provider;
     const moved = ids.map(async (id) => {
-      const woken = await this.transitions.reschedule({ id, choice: choiceFor(policies, id) });
+      const woken = await this.transitions.rescheduling.reschedule({ id, choice: choiceFor(policies, id) });
       return hintOf(id, woken) ?? [];
     });
     return (await Promise.all(moved)).flat();
