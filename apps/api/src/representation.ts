@@ -89,6 +89,7 @@ export function showWorkspace(workspace: WorkspaceState, { withSpec }: { withSpe
     restart: {
       ...restart,
       dueAt: iso(restart.dueAt),
+      because: restart.because ?? null,
       startedAt: iso(restart.startedAt),
       cooldownEndsAt: iso(restart.cooldownEndsAt),
       heldUntil: iso(restart.heldUntil),

@@ -10,6 +10,7 @@ const IDLE = {
   generation: 0,
   observedGeneration: 0,
   dueAt: null,
+  because: null,
   startedAt: null,
   cooldownEndsAt: null,
   heldUntil: null,
