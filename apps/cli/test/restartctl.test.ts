@@ -4,19 +4,15 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { TestApi, TOKENS, useApi } from "../../api/test/support/api.ts";
-import { build, type Ran, start } from "./restartctl.ts";
+import { type Ran, start } from "./restartctl.ts";
 
 const api = useApi();
 const env = (token: string = TOKENS.admin) => ({
   RESTARTCTL_URL: `http://127.0.0.1:${api.port}`,
   RESTARTCTL_TOKEN: token,
 });
-
-beforeAll(build, 120_000);
-// A process for each command takes long to start on a machine that is busy with other things.
-vi.setConfig({ testTimeout: 120_000 });
 
 /** Runs it to its end. */
 function restartctl(...args: string[]): Promise<Ran> {
