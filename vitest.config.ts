@@ -18,6 +18,8 @@ const common = {
   isolate: false,
   // More workers than cores: a test that waits keeps no core busy.
   maxWorkers: 2 * availableParallelism(),
+  // How soon something comes is never judged by a wait for it.
+  expect: { poll: { timeout: 10_000 } },
 } as const;
 
 // Tests run on the sources: no build is needed, and a stack trace names the line that was written.

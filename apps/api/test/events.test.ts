@@ -19,7 +19,7 @@ async function read(path: string, headers: Record<string, string> = {}, of: Test
   const reader = await EventReader.open(of.port, path, { authorization, ...headers });
   readers.push(reader);
   // What happens once the stream has said where it begins is told.
-  await vi.waitFor(() => expect(reader.startId ?? reader.status >= 400).toBeTruthy(), { interval: 5 });
+  await vi.waitFor(() => expect(reader.startId ?? reader.status >= 400).toBeTruthy(), { interval: 5, timeout: 10_000 });
   return reader;
 }
 
@@ -106,7 +106,7 @@ describe("GET /events", () => {
     };
     const before = await blocked();
     for (let reader = 0; reader < 20; reader += 1) await read("/events");
-    await vi.waitFor(async () => expect(await blocked()).toBe(before + 1), { interval: 10 });
+    await vi.waitFor(async () => expect(await blocked()).toBe(before + 1), { interval: 10, timeout: 10_000 });
     for (const reader of readers.splice(0)) reader.close();
     await vi.waitFor(async () => expect(await blocked()).toBe(before), { timeout: 5_000, interval: 10 });
     await redis.quit();
