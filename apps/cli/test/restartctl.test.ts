@@ -8,10 +8,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { Receiver } from "../../../packages/webhooks/test/support/receiver.ts";
 import { TestApi, TOKENS, useApi } from "../../api/test/support/api.ts";
 import { build, type Ran, start } from "./restartctl.ts";
 
 const api = useApi();
+const near = useApi({ settings: { WEBHOOK_ALLOW_PRIVATE: true } });
 const env = (token: string = TOKENS.admin) => ({
   RESTARTCTL_URL: `http://127.0.0.1:${api.port}`,
   RESTARTCTL_TOKEN: token,
@@ -229,6 +231,29 @@ describe("rollouts", () => {
       expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining("choose workspaces") });
     }
   });
+});
+
+test("webhooks: how each one fares, and what it did not take, sent again", async () => {
+  const receiver = await Receiver.listen();
+  onTestFinished(() => receiver.close());
+  const here = { RESTARTCTL_URL: `http://127.0.0.1:${near.port}`, RESTARTCTL_TOKEN: TOKENS.admin };
+  const ask = (...args: string[]) => start(["webhooks", ...args], here).ended;
+  await near.ask("PUT", "/webhooks/pager", { body: { url: receiver.url } });
+  const workspace = await near.workspace();
+  for (const reason of ["first", "second"]) await near.post(workspace, "hold", { reason });
+  const ids = (await near.activity(workspace)).map(({ id }) => `evt_0_${id}`).reverse() as [string, string];
+  for (const [n, id] of ids.entries()) {
+    const entry = { id, event: "WORKSPACE_HELD", workspaceId: workspace, error: "HTTP 400" };
+    await near.redis.zadd(`{${near.config.RESTART_PREFIX}:webhooks}:aside:pager`, n, JSON.stringify(entry));
+  }
+  expect((await ask("list")).stdout).toMatch(/^WEBHOOK .*\npager +active +0 +0 +http/);
+  expect((await ask("set-aside", "pager")).stdout).toMatch(new RegExp(`\n${ids[1]} .*HTTP 400\n${ids[0]} `));
+  receiver.answer = (_, count) => (count === 1 ? 204 : 400);
+  expect(await ask("send", "pager")).toMatchObject({
+    ...{ code: 2, stdout: `${ids[0]}: taken\n`, stderr: `restartctl: ${ids[1]} was not taken: HTTP 400\n` },
+  });
+  expect((await ask("forget", "pager", ids[1])).stdout).toBe(`${ids[1]}: forgotten\n`);
+  expect((await ask("send", "pager")).stdout).toBe("nothing is set aside\n");
 });
 
 describe("what goes on while the server is away", () => {
