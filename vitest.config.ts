@@ -14,10 +14,10 @@ const PROCESSES = [
 
 const common = {
   pool: "forks",
-  // What a file imports is paid for once by each worker, not by each file: none changes what another one imports.
-  isolate: false,
-  // More workers than cores: a test that waits keeps no core busy.
-  maxWorkers: 2 * availableParallelism(),
+  // Each file has a process of its own: some count what their process has open.
+  isolate: true,
+  // One core is left to the servers and programs that the tests start.
+  maxWorkers: Math.max(1, availableParallelism() - 1),
   // How soon something comes is never judged by a wait for it.
   expect: { poll: { timeout: 10_000 } },
 } as const;

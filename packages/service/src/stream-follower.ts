@@ -1,9 +1,10 @@
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 import { BackgroundService } from "./lifecycle/service.ts";
 import { blockingConnection } from "./redis.ts";
-import { inTime } from "./within.ts";
+import { inTime, within } from "./within.ts";
 
 /** An entry of a stream as Redis tells it: names and values in turn. */
 export type StreamEntry = [id: string, fields: string[]];
@@ -30,6 +31,7 @@ export interface StreamFollowerOptions {
 
 const PER_READ = 500;
 const AFTER_FAILURE_MS = 500;
+const HUNG_UP_WITHIN_MS = 300;
 
 /**
  * A follower reads streams as they grow, from its start until its stop: it blocks on connections of its own, finds the
@@ -82,7 +84,10 @@ export class StreamFollower extends BackgroundService {
         if (!this.stopping.aborted) logger.debug({ err: { message: (error as Error).message } }, `${name}: read again`);
       } finally {
         this.stopping.removeEventListener("abort", hangUp);
+        // A frozen server hangs up late: that is not waited for.
+        const ended: Promise<unknown> = connection.status === "end" ? Promise.resolve() : once(connection, "end");
         hangUp();
+        await within(HUNG_UP_WITHIN_MS, ended);
       }
       await sleep(AFTER_FAILURE_MS, undefined, { signal: this.stopping }).catch(() => {});
     }
@@ -105,9 +110,22 @@ export class StreamFollower extends BackgroundService {
     }
   }
 
-  /** Waits no longer than an answer may take: a line whose other end vanished would be waited on for many minutes. */
-  #answered<Answer>(answer: Promise<Answer>, afterMs = 0): Promise<Answer> {
+  /**
+   * Waits no longer than an answer may take: a line whose other end vanished would be waited on for many minutes. Nor any
+   * longer than until the stop: ioredis keeps a command that waits for a connection though it was told to disconnect.
+   */
+  async #answered<Answer>(answer: Promise<Answer>, afterMs = 0): Promise<Answer> {
     const { silentMs = 5_000 } = this.#options;
-    return inTime(afterMs + silentMs, answer, () => new Error(`no answer within ${afterMs + silentMs} ms`));
+    let giveUp = (): void => {};
+    const stopped = new Promise<never>((_, reject) => {
+      giveUp = () => reject(this.stopping.reason);
+    });
+    this.stopping.addEventListener("abort", giveUp, { once: true });
+    try {
+      const late = () => new Error(`no answer within ${afterMs + silentMs} ms`);
+      return await inTime(afterMs + silentMs, Promise.race([answer, stopped]), late);
+    } finally {
+      this.stopping.removeEventListener("abort", giveUp);
+    }
   }
 }
