@@ -31,7 +31,7 @@ export interface StreamFollowerOptions {
 
 const PER_READ = 500;
 const AFTER_FAILURE_MS = 500;
-const HUNG_UP_WITHIN_MS = 300;
+const HUNG_UP_WITHIN_MS = 100;
 
 /**
  * A follower reads streams as they grow, from its start until its stop: it blocks on connections of its own, finds the
