@@ -149,7 +149,7 @@ describe("a call changes nothing", () => {
       () => cycles.sweep(1, 1_000).next(),
       "expected shard to be a whole number from 0 to 0, got 1",
     ],
-    ["a sweep that never hints again", () => cycles.sweep(0, 0).next(), "expected rehintMs to be"],
+    ["a sweep that never hints again", () => cycles.sweep(0, -1).next(), "expected rehintMs to be"],
   ])("with %s", async (_, call, message) => {
     const thrown = (async () => call())();
     await expect(thrown).rejects.toBeInstanceOf(InvalidArgumentError);

@@ -87,7 +87,7 @@ export class Cycles {
   async *sweep(shard: number, rehintMs: number): AsyncGenerator<DueWorkspace> {
     const { transitions, keys } = this.installation;
     needWhole("shard", shard, 0, keys.shards - 1);
-    needMs("rehintMs", rehintMs);
+    needMs("rehintMs", rehintMs, 0, Number.MAX_SAFE_INTEGER);
     for (let offset = 0; ; offset += SWEEP_BATCH) {
       const { due, looked } = await transitions.sweep({ shard, offset, count: SWEEP_BATCH, rehintMs });
       yield* due;
