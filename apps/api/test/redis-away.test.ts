@@ -163,11 +163,11 @@ describe("when Redis is back", () => {
 
 describe("when Redis takes no writes", () => {
   test.each([
-    ["a replica", ["REPLICAOF", "127.0.0.1", "1"], ["REPLICAOF", "NO", "ONE"]],
-    ["full", ["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "0"]],
+    ["read-only", ["REPLICAOF", "127.0.0.1", "1"], ["REPLICAOF", "NO", "ONE"]],
+    ["out-of-memory", ["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "0"]],
   ])(
-    "for it is %s, changes answer 503, and what is there can be read",
-    async (_, [off = "", ...args], [on = "", ...undo]) => {
+    "for it is %s, changes answer 503 and say so, and what is there can be read",
+    async (condition, [off = "", ...args], [on = "", ...undo]) => {
       await api.redis.call(off, ...args);
       const answers = await Promise.all([
         api.ask("PUT", `/workspaces/${id}`, { body: { name: "x" } }),
@@ -176,7 +176,8 @@ describe("when Redis takes no writes", () => {
       ]);
       const read = await api.ask("GET", `/workspaces/${id}`);
       await api.redis.call(on, ...undo);
-      for (const answer of answers) expect(answer).toMatchObject(AWAY);
+      const problem = { ...AWAY, json: { ...AWAY.json, type: `redis-${condition}` } };
+      for (const answer of answers) expect(answer).toMatchObject(problem);
       expect(read).toMatchObject({ status: 200, json: { id, name: null, restart: { phase: "idle" } } });
       expect((await api.trigger(id, { source: "file-write" })).status).toBe(202);
     },

@@ -12,9 +12,13 @@
 
 export {
   CoordinatorUnavailableError,
+  describeCondition,
   fromRedis,
   NotReplicatedError,
+  REDIS_CONDITIONS,
+  type RedisCondition,
   type Replication,
+  remedyOf,
 } from "@restart-coordinator/redis-scripts";
 export { type CoordinatorOptions, RestartCoordinator, type Restarting } from "./coordinator.ts";
 export { type AttemptResult, CycleLease } from "./cycles/cycle-lease.ts";
