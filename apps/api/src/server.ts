@@ -47,7 +47,7 @@ export async function startApi(
   });
 
   const metrics = new ApiMetrics();
-  const redis = connectRedis(config.REDIS_URL, "fail-fast", logger);
+  const redis = connectRedis(config, "fail-fast", logger);
   const coordinator: RestartCoordinator = new RestartCoordinator({
     redis,
     prefix: config.RESTART_PREFIX,

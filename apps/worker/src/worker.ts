@@ -55,7 +55,7 @@ export async function startWorker(
   let notReady = async (): Promise<string | undefined> => "it is starting";
   const health = await serveHealth(config, { metrics: () => metrics.expose(), notReady: () => notReady() });
   if (health !== undefined) logger.info({ url: health.url }, `health and metrics on ${health.url}`);
-  const redis = connectRedis(config.REDIS_URL, "wait", logger);
+  const redis = connectRedis(config, "wait", logger);
   const { provisioner, reconcile, close: closeProvisioner } = createProvisioner(config, metrics, logger);
   const shared = {
     redis,

@@ -25,7 +25,9 @@ export {
   type PolicyFileStatus,
   type PolicySettings,
 } from "./policy-file/index.ts";
-export { blockingConnection, connectRedis, type Patience } from "./redis.ts";
+export { describeAddress, parseRedisUrl } from "./redis/address.ts";
+export { blockingConnection, connectRedis, type Patience, type RedisSettings } from "./redis/connect.ts";
+export { findObstacles, isPermanent } from "./redis/obstacle.ts";
 export { assertShardCount } from "./shard-count.ts";
 export type { Tracing } from "./tracing/start.ts";
 export { within } from "./within.ts";

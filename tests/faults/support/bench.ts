@@ -86,7 +86,7 @@ export class Bench {
     // The ledger is the outside world: it stays when the server under test dies.
     const world = new Redis(redisUrl(), { maxRetriesPerRequest: null });
     this.#world = world;
-    this.redis = url === redisUrl() ? world : connectRedis(url, "wait", createLogger("test", "silent"));
+    this.redis = url === redisUrl() ? world : connectRedis({ REDIS_URL: url }, "wait", createLogger("test", "silent"));
     this.ledger = new RedisLedger(world, this.prefix);
     const policy: Policy = { ...POLICIES.default, cooldownMs };
     this.coordinator = new RestartCoordinator({

@@ -48,7 +48,7 @@ function createEc2(config: WorkerEnvironment, metrics: WorkerMetrics, logger: Lo
     ]);
   }
   const defaults = checked(() => ec2Defaults(config));
-  const redis = connectRedis(config.REDIS_URL, "wait", logger);
+  const redis = connectRedis(config, "wait", logger);
   const sdk = new SdkEc2Api({ endpoint });
   const paced = new PacedEc2Api(sdk, {
     redis,
@@ -98,7 +98,8 @@ function createSimulated(config: WorkerEnvironment, logger: Logger): CreatedProv
       close: async () => {},
     };
   }
-  const redis = connectRedis(config.SIMULATED_LEDGER_URL ?? config.REDIS_URL, "wait", logger);
+  const { SIMULATED_LEDGER_URL: url } = config;
+  const redis = connectRedis(url === undefined ? config : { REDIS_URL: url }, "wait", logger);
   const ledger = new RedisLedger(redis, name);
   return {
     provisioner: new SimulatedProvisioner({ ...settings, ledger }),
