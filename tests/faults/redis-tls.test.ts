@@ -30,10 +30,10 @@ interface Installation {
 async function start(form: Form, tls: readonly string[]): Promise<Installation> {
   if (form === "a Cluster") return startCluster(tls);
   const { port } = await startTlsServer(tls);
-  const toServer = await Line.to(port);
+  const toServer = await lineTo(port);
   if (form === "one server") return { url: `rediss://127.0.0.1:${toServer.port}`, lines: [toServer] };
   const sentinel = await startSentinel({ port: toServer.port }, { tls });
-  const toSentinel = await Line.to(sentinel.tlsPort as number);
+  const toSentinel = await lineTo(sentinel.tlsPort as number);
   return { url: `rediss+sentinel://127.0.0.1:${toSentinel.port}/mymaster`, lines: [toSentinel, toServer] };
 }
 
@@ -49,7 +49,7 @@ async function startTlsServer(tls: readonly string[], more: readonly string[] = 
 async function startCluster(tls: readonly string[]): Promise<Installation> {
   let line: Line | undefined;
   const server = await onFreePort(async (port) => {
-    line = await Line.to(port);
+    line = await lineTo(port);
     const cluster = ["--cluster-enabled", "yes", "--tls-cluster", "yes", "--cluster-announce-ip", "127.0.0.1"];
     const announced = ["--cluster-announce-tls-port", String(line.port)];
     return startServer(["--tls-port", String(port), ...tls, ...cluster, ...announced]);
@@ -60,6 +60,12 @@ async function startCluster(tls: readonly string[]): Promise<Installation> {
   );
   const toNode = line as Line;
   return { url: `rediss+cluster://127.0.0.1:${toNode.port}`, lines: [toNode] };
+}
+
+async function lineTo(port: number): Promise<Line> {
+  const line = await Line.to(port);
+  onTestFinished(() => line.close());
+  return line;
 }
 
 function servedWith({ ca }: Authority, { cert, key }: Certificate): string[] {

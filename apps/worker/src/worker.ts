@@ -21,11 +21,12 @@ import {
   within,
 } from "@restart-coordinator/service";
 import { WebhookDispatcher } from "@restart-coordinator/webhooks";
-import { type ConnectionOptions, type Job, Worker } from "bullmq";
+import type { ConnectionOptions, Job } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 import { type DrainParts, drain } from "./drain.ts";
 import { serveHealth } from "./health-server.ts";
+import { HintWorker } from "./hint-worker.ts";
 import { JobNotes } from "./job-notes.ts";
 import { createProvisioner } from "./provisioners/create.ts";
 import { Reconciler } from "./reconciler.ts";
@@ -100,7 +101,7 @@ export async function startWorker(
   const turnTaker = takesTurns(config, { redis, coordinator, parts });
   const workers = shards.map((shard) => {
     const onHint = (job: Job<HintData>) => turnTaker?.enter(job.data.workspaceId) ?? drainFor(job, parts);
-    const worker = new Worker<HintData>(HINT_QUEUE, onHint, {
+    const worker = new HintWorker(HINT_QUEUE, onHint, {
       connection: redis as ConnectionOptions,
       prefix: cycles.keys.tagOf(shard),
       concurrency: config.CONCURRENCY,

@@ -26,8 +26,9 @@ export {
   type PolicySettings,
 } from "./policy-file/index.ts";
 export { describeAddress, parseRedisUrl } from "./redis/address.ts";
-export { blockingConnection, connectRedis, type Patience, type RedisSettings } from "./redis/connect.ts";
+export { blockingConnection, connectRedis, type RedisSettings } from "./redis/connect.ts";
 export { findObstacles, isPermanent } from "./redis/obstacle.ts";
+export { LONGEST_BLOCK_MS, type Patience } from "./redis/patience.ts";
 export { assertShardCount } from "./shard-count.ts";
 export type { Tracing } from "./tracing/start.ts";
 export { within } from "./within.ts";

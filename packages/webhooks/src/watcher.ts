@@ -18,7 +18,8 @@ export interface WatcherOptions {
   readonly news: Bell;
 }
 
-const BLOCK_MS = 30_000;
+/** A connection that is silent for longer than this and some counts as lost. */
+const BLOCK_MS = 5_000;
 const CLUSTER_BLOCK_MS = 1_000;
 const PER_READ = 100;
 const AFTER_FAILURE_MS = 500;

@@ -10,6 +10,7 @@ import {
   type WorkspaceState,
 } from "@restart-coordinator/debounce";
 import {
+  apiEnvironment,
   connectRedis,
   createLogger,
   type HintData,
@@ -20,11 +21,13 @@ import {
 import type { Job } from "bullmq";
 import { type Cluster, Redis } from "ioredis";
 import { test as base } from "vitest";
+import { startApi } from "../../../apps/api/src/server.ts";
 import { type LedgerEntry, RedisLedger } from "../../../apps/worker/src/provisioners/simulated-ledger.ts";
 import { startWorker } from "../../../apps/worker/src/worker.ts";
 import { ownPrefix, redisUrl } from "../../setup/shared-redis.ts";
 import { type Child, startChild } from "./child.ts";
 import { eventually } from "./eventually.ts";
+import { Line } from "./line.ts";
 import { openServer, type Server } from "./local-servers.ts";
 
 type Settings = Readonly<Record<string, string>>;
@@ -45,6 +48,8 @@ interface Fixtures {
   readonly useBench: (options?: BenchOptions) => Bench;
   /** A server of the test's own that keeps what it acknowledged, whatever happens to it. */
   readonly useServer: () => Promise<Server>;
+  /** A way to a server that can fall silent or break. */
+  readonly useLine: (server: { readonly port: number }) => Promise<Line>;
 }
 
 /** Tests whose benches and servers are cleared away when they end, concurrent ones included. */
@@ -58,6 +63,16 @@ export const test = base.extend<Fixtures>({
       return server;
     });
     await Promise.all(servers.map((server) => server.stop()));
+  },
+  // biome-ignore lint/correctness/noEmptyPattern: as above
+  useLine: async ({}, use) => {
+    const lines: Line[] = [];
+    await use(async ({ port }) => {
+      const line = await Line.to(port);
+      lines.push(line);
+      return line;
+    });
+    for (const line of lines) line.close();
   },
   // biome-ignore lint/correctness/noEmptyPattern: as above
   useBench: async ({}, use) => {
@@ -80,7 +95,7 @@ export class Bench {
   readonly #settings: Settings;
   readonly #world: Redis;
   readonly #children: Child[] = [];
-  readonly #workers: { stop(): Promise<void> }[] = [];
+  readonly #services: { stop(): Promise<void> }[] = [];
 
   constructor({ url = redisUrl(), shards = 1, cooldownMs = 0, replication, hints = true }: BenchOptions = {}) {
     // The ledger is the outside world: it stays when the server under test dies.
@@ -116,7 +131,7 @@ export class Bench {
 
   /** Ends the processes and takes away the keys. */
   async clear(): Promise<void> {
-    await Promise.all([...this.#children, ...this.#workers].map((part) => part.stop()));
+    await Promise.all([...this.#children, ...this.#services].map((part) => part.stop()));
     await rm(join(tmpdir(), this.prefix), { recursive: true, force: true });
     await this.hints.close();
     await this.ledger.clear();
@@ -131,15 +146,27 @@ export class Bench {
   }
 
   apiProcess(settings: Settings = {}): Child {
+    return this.#started(startChild("api", { ...this.#apiSettings, ...settings }));
+  }
+
+  get #apiSettings(): Settings {
     const { PROVISIONER, SIMULATED_DURATION_MS, SIMULATED_LEDGER, SIMULATED_LEDGER_URL, ...shared } = this.#settings;
-    return this.#started(startChild("api", { ...shared, HOST: "127.0.0.1", PORT: "0", ...settings }));
+    return { ...shared, HOST: "127.0.0.1", PORT: "0" };
+  }
+
+  /** The same API within this process: quicker to start, and stopped with the test. */
+  async api(settings: Settings = {}): Promise<{ readonly url: string; stop(): Promise<void> }> {
+    const env = readEnvironment(apiEnvironment, { ...this.#apiSettings, LOG_LEVEL: "silent", ...settings });
+    const { service, port } = await startApi(env);
+    this.#services.push(service);
+    return { url: `http://127.0.0.1:${port}`, stop: () => service.stop() };
   }
 
   /** The same worker within this process: quicker to start, and stopped with the test. */
   async worker(settings: Settings = {}): Promise<{ stop(): Promise<void> }> {
     const env = readEnvironment(workerEnvironment, { ...this.#settings, LOG_LEVEL: "silent", ...settings });
     const { service } = await startWorker(env);
-    this.#workers.push(service);
+    this.#services.push(service);
     return service;
   }
 

@@ -3,7 +3,6 @@
  * back, or breaks.
  */
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { onTestFinished } from "vitest";
 
 interface Pair {
   readonly near: Socket;
@@ -21,21 +20,21 @@ export class Line {
   readonly #pairs = new Set<Pair>();
   #isSilent = false;
 
-  /** A line that ends with the test. */
   static async to(port: number): Promise<Line> {
-    const pairs = new Set<Pair>();
     const server = createServer({ allowHalfOpen: true });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const line = new Line(server, pairs, port);
-    onTestFinished(() => line.#close());
-    return line;
+    return new Line(server, port);
   }
 
-  private constructor(server: Server, pairs: Set<Pair>, target: number) {
+  private constructor(server: Server, target: number) {
     this.#server = server;
-    this.#pairs = pairs;
     this.port = (server.address() as { port: number }).port;
     server.on("connection", (near) => this.#join(near, connect({ port: target, host: "127.0.0.1" })));
+  }
+
+  /** As REDIS_URL takes it. */
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
   }
 
   /** How many connections stand now. */
@@ -105,7 +104,7 @@ export class Line {
     }
   }
 
-  #close(): void {
+  close(): void {
     this.#server.close();
     for (const { near, far } of this.#pairs) {
       near.destroy();

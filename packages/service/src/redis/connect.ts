@@ -2,13 +2,8 @@
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 import type { Logger } from "pino";
 import { parseRedisUrl, type RedisAddress } from "./address.ts";
+import { bearing, clusterBearing, connectionOptions, type Patience } from "./patience.ts";
 import { type TlsSettings, tlsOptions } from "./tls.ts";
-
-/**
- * How a process bears Redis being away. The API answers "not now" within a second and keeps nothing waiting; a worker
- * waits for it to come back.
- */
-export type Patience = "fail-fast" | "wait";
 
 export interface RedisSettings extends TlsSettings {
   readonly REDIS_URL: string;
@@ -16,9 +11,6 @@ export interface RedisSettings extends TlsSettings {
   readonly REDIS_SENTINEL_USERNAME?: string | undefined;
   readonly REDIS_SENTINEL_PASSWORD?: string | undefined;
 }
-
-const RECONNECT_MS = { least: 50, most: 1_000 };
-const ANSWER_WITHIN_MS = 800;
 
 /** Connects as the settings say. @throws ConfigurationError */
 export function connectRedis(settings: RedisSettings, patience: Patience, logger: Logger): Redis | Cluster {
@@ -28,14 +20,10 @@ export function connectRedis(settings: RedisSettings, patience: Patience, logger
     username: address.username,
     password: address.password,
     db: address.database,
-    retryStrategy: reconnectAfter,
-    connectTimeout: 2_000,
     ...(tls && { tls }),
-    ...(patience === "fail-fast"
-      ? { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: ANSWER_WITHIN_MS }
-      : { maxRetriesPerRequest: null }),
+    ...connectionOptions(patience),
   };
-  const redis = open(address, options, settings);
+  const redis = open(address, options, settings, patience);
   let away = false;
   redis.on("error", (error: Error) => {
     // ioredis reports every failed attempt: one line when Redis goes away, one when it is back.
@@ -51,14 +39,10 @@ export function connectRedis(settings: RedisSettings, patience: Patience, logger
 
 /** A further connection like the given one, for commands that block: it waits for Redis, however long it is away. */
 export function blockingConnection(redis: Redis | Cluster): Redis | Cluster {
-  const waiting = { maxRetriesPerRequest: null, enableOfflineQueue: true, commandTimeout: undefined };
+  const waiting = bearing("wait");
   if (!(redis instanceof Cluster)) return redis.duplicate(waiting);
   const redisOptions = { ...redis.options.redisOptions, ...waiting };
-  return redis.duplicate([], { enableOfflineQueue: true, redisOptions });
-}
-
-function reconnectAfter(times: number): number {
-  return Math.min(RECONNECT_MS.least * times, RECONNECT_MS.most);
+  return redis.duplicate([], { ...clusterBearing("wait"), redisOptions });
 }
 
 /** What the Sentinels themselves are told. */
@@ -66,7 +50,12 @@ export function sentinelLogin({ REDIS_SENTINEL_USERNAME: username, REDIS_SENTINE
   return { username, password };
 }
 
-function open(address: RedisAddress, options: RedisOptions, settings: RedisSettings): Redis | Cluster {
+function open(
+  address: RedisAddress,
+  options: RedisOptions,
+  settings: RedisSettings,
+  patience: Patience,
+): Redis | Cluster {
   const nodes = [...address.nodes];
   switch (address.kind) {
     case "server":
@@ -84,14 +73,8 @@ function open(address: RedisAddress, options: RedisOptions, settings: RedisSetti
       });
     }
     case "cluster": {
-      const { retryStrategy: _, db: __, enableOfflineQueue, ...redisOptions } = options;
-      return new Cluster(nodes, {
-        redisOptions,
-        clusterRetryStrategy: reconnectAfter,
-        enableOfflineQueue: enableOfflineQueue ?? true,
-        // Ten a second while a slot has no master: a worker waits for one, the API for no longer than it may.
-        maxRedirections: options.maxRetriesPerRequest === null ? Number.MAX_SAFE_INTEGER : ANSWER_WITHIN_MS / 100,
-      });
+      const { retryStrategy: _, db: __, enableOfflineQueue: ___, ...redisOptions } = options;
+      return new Cluster(nodes, { redisOptions, ...clusterBearing(patience) });
     }
   }
 }
