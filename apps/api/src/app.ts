@@ -1,5 +1,5 @@
 /** Puts the routes together: health, then pages, then the API behind its token. */
-import type { ApiMetrics, HintQueues } from "@restart-coordinator/service";
+import type { ApiMetrics, HintQueues, RedisWatch } from "@restart-coordinator/service";
 import express, { type Express } from "express";
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
@@ -26,6 +26,7 @@ import { workspaceRoutes } from "./routes/workspaces.ts";
 
 export interface AppParts extends ApiContext {
   readonly redis: Redis | Cluster;
+  readonly redisWatch: RedisWatch;
   readonly hints: HintQueues;
   readonly tokens: Tokens;
   readonly feed: EventFeed;
@@ -39,7 +40,7 @@ export function createApp(parts: AppParts): Express {
   app.disable("x-powered-by");
   app.set("query parser", "simple");
   app.use(requestLog(parts.logger));
-  app.use(healthRoutes(parts.redis));
+  app.use(healthRoutes(parts.redisWatch));
   app.use(BOARD_PATH, authenticate(parts.tokens, "page"), allow("operate"), bullBoard(parts), boardProblems);
 
   // A browser's EventSource can send no Bearer token.

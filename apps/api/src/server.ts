@@ -16,6 +16,7 @@ import {
   HintQueues,
   isLoopback,
   LivePolicies,
+  RedisWatch,
   type Service,
   type Tracing,
 } from "@restart-coordinator/service";
@@ -76,7 +77,8 @@ export async function startApi(
   const shadow =
     shadowPolicies && new Shadow({ transitions: coordinator.transitions, policies: shadowPolicies, ...metrics.shadow });
   const hints = new HintQueues(redis, coordinator.keys, tracing?.hints);
-  metrics.watch({ redis, coordinator, hints });
+  const redisWatch = new RedisWatch({ redis, keys: coordinator.keys, logger });
+  metrics.watch({ redisWatch, coordinator, hints });
   const rollouts = new Rollouts({
     redis,
     prefix: config.RESTART_PREFIX,
@@ -103,6 +105,7 @@ export async function startApi(
     templates,
     checkSpec,
     redis,
+    redisWatch,
     hints,
     tokens,
     feed,
@@ -126,6 +129,7 @@ export async function startApi(
     throw error;
   });
   const url = `http://${config.HOST.includes(":") ? `[${config.HOST}]` : config.HOST}:${port}`;
+  redisWatch.start();
   shadowPolicies?.watch(logger);
   policies.watch(logger, (isLoaded) => metrics.policyReloaded(isLoaded));
   logger.info({ url, shards: config.SHARDS }, `listening on ${url}`);
@@ -134,6 +138,7 @@ export async function startApi(
 
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
+    redisWatch.stop();
     policies.stop();
     shadowPolicies?.stop();
     feed.stop();

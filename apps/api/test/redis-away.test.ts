@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { type OwnRedis, startRedis } from "@restart-coordinator/dev-redis";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type ReceiptBody, TestApi } from "./support/api.ts";
 import { askedOf, named, pathOf, ROUTES } from "./support/routes.ts";
 
@@ -169,16 +169,24 @@ describe("when Redis takes no writes", () => {
     "for it is %s, changes answer 503 and say so, and what is there can be read",
     async (condition, [off = "", ...args], [on = "", ...undo]) => {
       await api.redis.call(off, ...args);
-      const answers = await Promise.all([
-        api.ask("PUT", `/workspaces/${id}`, { body: { name: "x" } }),
-        api.post(id, "pause"),
-        api.post(id, "hold"),
-      ]);
-      const read = await api.ask("GET", `/workspaces/${id}`);
-      await api.redis.call(on, ...undo);
       const problem = { ...AWAY, json: { ...AWAY.json, type: `redis-${condition}` } };
-      for (const answer of answers) expect(answer).toMatchObject(problem);
-      expect(read).toMatchObject({ status: 200, json: { id, name: null, restart: { phase: "idle" } } });
+      const changes = [
+        () => api.ask("PUT", `/workspaces/${id}`, { body: { name: "x" } }),
+        () => api.post(id, "pause"),
+        () => api.post(id, "hold"),
+      ];
+      for (const change of changes) {
+        expect(await change()).toMatchObject(problem);
+        // A replica is left for a moment, to see whether there is a master in its place by now.
+        await vi.waitFor(
+          async () => {
+            const read = await api.ask("GET", `/workspaces/${id}`);
+            expect(read).toMatchObject({ status: 200, json: { id, name: null, restart: { phase: "idle" } } });
+          },
+          { interval: 10 },
+        );
+      }
+      await api.redis.call(on, ...undo);
       expect((await api.trigger(id, { source: "file-write" })).status).toBe(202);
     },
   );

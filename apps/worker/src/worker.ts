@@ -2,7 +2,7 @@
 import { setMaxListeners } from "node:events";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Cycles, type Hint, RestartCoordinator } from "@restart-coordinator/debounce";
+import { Cycles, describeCondition, type Hint, RestartCoordinator } from "@restart-coordinator/debounce";
 import { createFleetKeys, RolloutDriver, type RolloutObserver, Rollouts, Turns } from "@restart-coordinator/fleet";
 import {
   assertShardCount,
@@ -14,11 +14,11 @@ import {
   type HintData,
   HintQueues,
   LivePolicies,
+  RedisWatch,
   type Service,
   type Tracing,
   type WorkerEnvironment,
   WorkerMetrics,
-  within,
 } from "@restart-coordinator/service";
 import { WebhookDispatcher } from "@restart-coordinator/webhooks";
 import type { ConnectionOptions, Job } from "bullmq";
@@ -37,9 +37,6 @@ import { TurnTaker } from "./turn-taker.ts";
 
 /** A job taken twice finds "busy" or "idle": there is no reason ever to fail it for having been taken before. */
 const MAX_STALLED = 1_000_000;
-
-/** Redis counts as away when it does not answer this soon, ms. */
-const ANSWER_WITHIN_MS = 1_000;
 
 /** Past its grace time a worker waits no longer than this for Redis to take note of its going, ms. */
 const HANDOVER_WITHIN_MS = 3_000;
@@ -77,7 +74,9 @@ export async function startWorker(
     throw error;
   });
   const hints = new HintQueues(redis, cycles.keys, tracing?.hints);
-  metrics.watch({ redis, coordinator, hints });
+  const redisWatch = new RedisWatch({ redis, keys: cycles.keys, logger });
+  redisWatch.start();
+  metrics.watch({ redisWatch, coordinator, hints });
   const wake = (hint: Hint): Promise<void> => hints.enqueue(hint);
   const closing = new AbortController();
   const handover = new AbortController();
@@ -117,8 +116,8 @@ export async function startWorker(
   notReady = async () => {
     if (closing.signal.aborted) return "it is going down";
     if (!workers.every((worker) => worker.isRunning())) return "it takes no hints";
-    const pong = redis.status === "ready" && (await within(ANSWER_WITHIN_MS, redis.ping()));
-    return pong === "PONG" ? undefined : "Redis is away";
+    const condition = await redisWatch.condition();
+    return condition && describeCondition(condition);
   };
   const sweeper = new Sweeper({
     cycles,
@@ -186,6 +185,7 @@ export async function startWorker(
   };
   const stop = async (): Promise<void> => {
     policies.stop();
+    redisWatch.stop();
     closing.abort();
     reconciler?.stop();
     const patience = new AbortController();

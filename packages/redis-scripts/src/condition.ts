@@ -13,7 +13,7 @@ interface Meaning {
 }
 
 const MEANINGS = {
-  away: { says: "does not answer", remedy: "see whether it runs, and whether it can be reached from here" },
+  away: { says: "is away", remedy: "see whether it runs, and whether it can be reached from here" },
   loading: { says: "is loading its data", remedy: "wait until it has", words: code("LOADING") },
   "read-only": {
     says: "is a replica here and takes no writes",

@@ -29,6 +29,7 @@ export { describeAddress, parseRedisUrl } from "./redis/address.ts";
 export { blockingConnection, connectRedis, type RedisSettings } from "./redis/connect.ts";
 export { findObstacles, isPermanent } from "./redis/obstacle.ts";
 export { LONGEST_BLOCK_MS, type Patience } from "./redis/patience.ts";
+export { RedisWatch, type RedisWatchOptions } from "./redis/watch.ts";
 export { assertShardCount } from "./shard-count.ts";
 export type { Tracing } from "./tracing/start.ts";
 export { within } from "./within.ts";

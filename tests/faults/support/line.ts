@@ -17,6 +17,7 @@ export class Line {
   /** The first byte that came over each connection. */
   readonly firstBytes: number[] = [];
   readonly #server: Server;
+  #target: number;
   readonly #pairs = new Set<Pair>();
   #isSilent = false;
 
@@ -28,8 +29,9 @@ export class Line {
 
   private constructor(server: Server, target: number) {
     this.#server = server;
+    this.#target = target;
     this.port = (server.address() as { port: number }).port;
-    server.on("connection", (near) => this.#join(near, connect({ port: target, host: "127.0.0.1" })));
+    server.on("connection", (near) => this.#join(near, connect({ port: this.#target, host: "127.0.0.1" })));
   }
 
   /** As REDIS_URL takes it. */
@@ -45,6 +47,11 @@ export class Line {
   /** How many bytes are held back now. */
   get heldBytes(): number {
     return [...this.#pairs].reduce((sum, { held }) => sum + held.reduce((own, { bytes }) => own + bytes.length, 0), 0);
+  }
+
+  /** New connections lead to another port, those of now stay: as with an address that was given to another server. */
+  leadTo(port: number): void {
+    this.#target = port;
   }
 
   /** The connections of now stay open and carry nothing any more; new ones do. */

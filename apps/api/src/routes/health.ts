@@ -1,19 +1,21 @@
+import { describeCondition } from "@restart-coordinator/debounce";
+import type { RedisWatch } from "@restart-coordinator/service";
 import { Router } from "express";
-import type { Cluster, Redis } from "ioredis";
 
-/** Without authentication: alive, and able to acknowledge. */
-export function healthRoutes(redis: Redis | Cluster): Router {
+/** Without authentication: alive, and able to record what it would acknowledge. */
+export function healthRoutes(redisWatch: RedisWatch): Router {
   const router = Router();
   router.get("/healthz", (_request, response) => {
     response.json({ status: "ok" });
   });
   router.get("/readyz", async (_request, response) => {
-    try {
-      await redis.ping();
+    const condition = await redisWatch.condition();
+    if (condition === undefined) {
       response.json({ status: "ready" });
-    } catch {
-      response.status(503).set("Retry-After", "1").json({ status: "not ready", reason: "Redis is away" });
+      return;
     }
+    const reason = describeCondition(condition);
+    response.status(503).set("Retry-After", "1").json({ status: "not ready", reason });
   });
   return router;
 }

@@ -45,6 +45,8 @@ export interface KeySpace {
   readonly shards: number;
   /** Where the number of shards is written down. */
   readonly shardCount: string;
+  /** A key in each slot, at which nothing is kept: to ask whether Redis would take a write. */
+  readonly probes: readonly string[];
   /** The shard a workspace lives on, 0 … shards-1. */
   shardOf(workspaceId: string): number;
   /** The hash tag of a shard; also the prefix of its BullMQ queue. */
@@ -79,6 +81,7 @@ export function createKeySpace(prefix: string, shards: number): KeySpace {
   return {
     shards,
     shardCount: `{${prefix}:installation}:shards`,
+    probes: [...tags, `{${prefix}:installation}`].map((tag) => `${tag}:probe`),
     shardOf,
     tagOf,
     tagFor: (workspaceId) => tagOf(shardOf(workspaceId)),

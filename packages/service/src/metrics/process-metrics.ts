@@ -1,7 +1,7 @@
 import type { RestartCoordinator } from "@restart-coordinator/debounce";
-import type { Cluster, Redis } from "ioredis";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { HintQueues } from "../hint-queue.ts";
+import type { RedisWatch } from "../redis/watch.ts";
 import { RedisGauges } from "./redis-gauges.ts";
 
 /** What a process exposes for Prometheus, and in which form. */
@@ -11,7 +11,7 @@ export interface Exposition {
 }
 
 export interface RedisSide {
-  readonly redis: Redis | Cluster;
+  readonly redisWatch: RedisWatch;
   readonly coordinator: RestartCoordinator;
   readonly hints: HintQueues;
 }

@@ -71,7 +71,7 @@ function isReadOnly({ message }: Error): boolean {
   return /^(READONLY|UNBLOCKED)\b/.test(message);
 }
 
-const AT_MOST_EVERY_MS = 1_000;
+const AT_MOST_EVERY_MS = 2_000;
 
 /** A server that stays what it is must not be connected to again with every refusal. */
 function onceInAWhile(isReason: (error: Error) => boolean): (error: Error) => boolean {
