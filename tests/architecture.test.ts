@@ -31,7 +31,10 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
     /^(bullmq-otel|@opentelemetry\/.+)$/,
     /^@restart-coordinator\/debounce$/,
   ],
-  "packages/webhooks": [/^(ioredis|pino|standardwebhooks|ipaddr\.js)$/, /^@restart-coordinator\/(debounce|redis-scripts)$/],
+  "packages/webhooks": [
+    /^(ioredis|pino|standardwebhooks|ipaddr\.js)$/,
+    /^@restart-coordinator\/(debounce|redis-scripts)$/,
+  ],
   "packages/simulator": [/^(commander|csv-parse\/sync|zod)$/, /^@restart-coordinator\/(debounce|service)$/],
   // What both processes check a spec by knows neither a worker nor AWS.
   "packages/provisioner-specs": [/^zod$/],

@@ -1,5 +1,4 @@
 /** The API process: HTTP in, triggers to Redis, hints to the queue. Any number of them run side by side. */
-import { once } from "node:events";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
@@ -9,19 +8,19 @@ import { noSpecCheck, type SpecCheck, specCheckFor } from "@restart-coordinator/
 import {
   type ApiEnvironment,
   ApiMetrics,
-  assertShardCount,
   ConfigurationError,
+  checkAtStart,
   connectRedis,
   createLogger,
   HintQueues,
   isLoopback,
   LivePolicies,
+  logStart,
   RedisWatch,
   type Service,
   type Tracing,
 } from "@restart-coordinator/service";
 import { WebhookRegistry } from "@restart-coordinator/webhooks";
-import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 import { createApp } from "./app.ts";
 import { Tokens } from "./authentication.ts";
@@ -30,14 +29,13 @@ import { EventFeed } from "./events/feed.ts";
 import { Templates, WorkspaceFiles } from "./files/index.ts";
 import { httpServer } from "./http-server.ts";
 
-const CONNECT_WITHIN_MS = 1_000;
-
 export async function startApi(
   config: ApiEnvironment,
   tracing?: Tracing,
 ): Promise<{ service: Service; logger: Logger; port: number }> {
   const logger = createLogger("api", config.LOG_LEVEL);
   const policies = new LivePolicies(config);
+  logStart(config, policies, logger);
   const { tokens, secret } = tokensFor(config);
   const checkSpec = specCheck(config);
   const limits = { maxFileBytes: config.MAX_FILE_BYTES };
@@ -119,9 +117,9 @@ export async function startApi(
     await hints.close();
     redis.disconnect();
   };
-  await untilConnected(redis);
   const started = async (): Promise<number> => {
-    await assertShardCount(redis, keys, logger);
+    // Listens once it can acknowledge; when Redis is away it listens all the same, and readyz says so.
+    await checkAtStart({ redis, keys, settings: config, isWorker: false, logger });
     return listen(server, config);
   };
   const port = await started().catch(async (error: unknown) => {
@@ -159,12 +157,6 @@ function shadowPoliciesOf(config: ApiEnvironment): LivePolicies | undefined {
     RESTART_POLICY_FILE: file ?? config.RESTART_POLICY_FILE,
     RESTART_COOLDOWN_MS: config.RESTART_COOLDOWN_MS,
   });
-}
-
-/** Listens once it can acknowledge; when Redis is away it listens all the same, and readyz says so. */
-async function untilConnected(redis: Redis | Cluster): Promise<void> {
-  if (redis.status === "ready") return;
-  await once(redis, "ready", { signal: AbortSignal.timeout(CONNECT_WITHIN_MS) }).catch(() => {});
 }
 
 /** Only with PROVISIONER is it known here what a worker makes of a spec. */

@@ -5,15 +5,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Cycles, describeCondition, type Hint, RestartCoordinator } from "@restart-coordinator/debounce";
 import { createFleetKeys, RolloutDriver, type RolloutObserver, Rollouts, Turns } from "@restart-coordinator/fleet";
 import {
-  assertShardCount,
   blockingConnection,
   ConfigurationError,
+  checkAtStart,
   connectRedis,
   createLogger,
   HINT_QUEUE,
   type HintData,
   HintQueues,
   LivePolicies,
+  logStart,
   RedisWatch,
   type Service,
   type Tracing,
@@ -48,6 +49,7 @@ export async function startWorker(
   const name = `${hostname()}:${process.pid}`;
   const logger = createLogger("worker", config.LOG_LEVEL);
   const policies = new LivePolicies(config);
+  logStart(config, policies, logger);
   const shards = shardsOf(config);
   const metrics = new WorkerMetrics();
   let notReady = async (): Promise<string | undefined> => "it is starting";
@@ -67,7 +69,8 @@ export async function startWorker(
   };
   const cycles = new Cycles({ ...shared, worker: name });
   const coordinator: RestartCoordinator = new RestartCoordinator({ ...shared, onDue: (hint) => wake(hint) });
-  await assertShardCount(redis, cycles.keys, logger).catch(async (error: unknown) => {
+  const start = { redis, keys: cycles.keys, settings: config, isWorker: true, logger };
+  const { passed } = await checkAtStart(start).catch(async (error: unknown) => {
     redis.disconnect();
     await closeProvisioner();
     await health?.stop();
@@ -105,6 +108,7 @@ export async function startWorker(
       prefix: cycles.keys.tagOf(shard),
       concurrency: config.CONCURRENCY,
       maxStalledCount: MAX_STALLED,
+      autorun: false,
       ...(tracing && { telemetry: tracing.hints }),
     });
     worker.on("error", (error) => logger.debug({ err: { message: error.message } }, "BullMQ worker"));
@@ -112,6 +116,11 @@ export async function startWorker(
       logger.error({ err: error, jobId: job?.id }, "a hint failed; the sweep finds what it was for"),
     );
     return worker;
+  });
+  // Where Redis does not permit what BullMQ needs, it would try again for ever, and nothing else would come to a turn.
+  void passed.then(() => {
+    if (closing.signal.aborted) return;
+    for (const worker of workers) worker.run().catch((error: Error) => worker.emit("error", error));
   });
   notReady = async () => {
     if (closing.signal.aborted) return "it is going down";

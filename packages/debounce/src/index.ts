@@ -32,6 +32,7 @@ export {
 } from "./errors.ts";
 export { isBefore, parseEventEntry, type RestartEvent } from "./event.ts";
 export { createKeySpace, type KeySpace } from "./installation/keys.ts";
+export { claimProvisioner, recordedProvisioner } from "./installation/provisioner.ts";
 export { claimShardCount } from "./installation/shard-count.ts";
 export { assertWorkspaceId, isWorkspaceId, WORKSPACE_ID } from "./installation/workspace-id.ts";
 export { checkPolicy, ImpossiblePolicyError } from "./policy/check-policy.ts";

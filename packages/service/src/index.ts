@@ -25,11 +25,20 @@ export {
   type PolicyFileStatus,
   type PolicySettings,
 } from "./policy-file/index.ts";
+export { aclRules, SCRIPT_COMMANDS } from "./redis/acl.ts";
 export { describeAddress, parseRedisUrl } from "./redis/address.ts";
 export { blockingConnection, connectRedis, type RedisSettings } from "./redis/connect.ts";
+export {
+  describeFinding,
+  type ExaminedRedis,
+  examineRedis,
+  LOWEST_VERSION,
+  type RedisFinding,
+} from "./redis/examine.ts";
 export { findObstacles, isPermanent } from "./redis/obstacle.ts";
 export { LONGEST_BLOCK_MS, type Patience } from "./redis/patience.ts";
+export { checkAtStart, type StartCheck, type StartSettings } from "./redis/start-check.ts";
 export { RedisWatch, type RedisWatchOptions } from "./redis/watch.ts";
-export { assertShardCount } from "./shard-count.ts";
+export { logStart } from "./start-line.ts";
 export type { Tracing } from "./tracing/start.ts";
 export { within } from "./within.ts";

@@ -14,6 +14,8 @@ interface Pair {
 
 export class Line {
   readonly port: number;
+  /** Changes what the server says. */
+  rewrite: (bytes: Buffer) => Buffer = (bytes) => bytes;
   /** The first byte that came over each connection. */
   readonly firstBytes: number[] = [];
   readonly #server: Server;
@@ -95,8 +97,9 @@ export class Line {
     ] as const) {
       from.setNoDelay(true);
       from.on("data", (bytes: Buffer) => {
-        if (pair.isSilent) pair.held.push({ to, bytes });
-        else to.write(bytes);
+        const said = from === far ? this.rewrite(bytes) : bytes;
+        if (pair.isSilent) pair.held.push({ to, bytes: said });
+        else to.write(said);
       });
       from.on("error", () => {});
       // The end of a connection is not carried either while the line is silent.
