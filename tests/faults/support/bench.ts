@@ -35,6 +35,8 @@ type Settings = Readonly<Record<string, string>>;
 export interface BenchOptions {
   /** The server that holds the state; the shared one unless told otherwise. */
   readonly url?: string;
+  /** One of its own, unless told otherwise. */
+  readonly prefix?: string;
   readonly shards?: number;
   /** For the workers as well as the API side. */
   readonly cooldownMs?: number;
@@ -87,7 +89,7 @@ export const test = base.extend<Fixtures>({
 });
 
 export class Bench {
-  readonly prefix = ownPrefix();
+  readonly prefix: string;
   readonly redis: Redis | Cluster;
   readonly coordinator: RestartCoordinator;
   readonly hints: HintQueues;
@@ -97,7 +99,9 @@ export class Bench {
   readonly #children: Child[] = [];
   readonly #services: { stop(): Promise<void> }[] = [];
 
-  constructor({ url = redisUrl(), shards = 1, cooldownMs = 0, replication, hints = true }: BenchOptions = {}) {
+  constructor(options: BenchOptions = {}) {
+    const { url = redisUrl(), shards = 1, cooldownMs = 0, replication, hints = true } = options;
+    this.prefix = options.prefix ?? ownPrefix();
     // The ledger is the outside world: it stays when the server under test dies.
     const world = new Redis(redisUrl(), { maxRetriesPerRequest: null });
     this.#world = world;
