@@ -1,5 +1,6 @@
 # One image for the API and the worker; the command says which. BuildKit is not needed.
-ARG NODE_IMAGE=node:20-slim
+# A Node has the rules of time zones of its day (node -p process.versions.tz): Node 20's end with 2025c.
+ARG NODE_IMAGE=node:24-slim
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app

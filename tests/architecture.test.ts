@@ -16,14 +16,14 @@ function findFiles(folder: string): string[] {
 }
 
 function importsOf(text: string): string[] {
-  return [...text.matchAll(/(?:from|import\()\s*"([^"]+)"/g)].map(([, name]) => name as string);
+  return [...text.matchAll(/(?:from |import\()"([^"]+)"/g)].map(([, name]) => name as string);
 }
 
 /** What each part may import, besides Node and its own files. Arrows go one way, so that a part can be read by itself. */
 const MAY_IMPORT: Record<string, readonly RegExp[]> = {
   // The coordinator must fit into somebody else's server.
   "packages/redis-scripts": [/^ioredis$/],
-  "packages/debounce": [/^ioredis$/, /^@restart-coordinator\/redis-scripts$/],
+  "packages/debounce": [/^(ioredis|fastest-levenshtein)$/, /^@restart-coordinator\/redis-scripts$/],
   "packages/fleet": [/^ioredis$/, /^@restart-coordinator\/(debounce|redis-scripts)$/],
   // What both processes need knows the coordinator, and neither process.
   "packages/service": [
@@ -33,13 +33,13 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
   ],
   "packages/webhooks": [
     /^(ioredis|pino|standardwebhooks|ipaddr\.js)$/,
-    /^@restart-coordinator\/(debounce|redis-scripts)$/,
+    /^@restart-coordinator\/(debounce|redis-scripts|service)$/,
   ],
   "packages/simulator": [/^(commander|csv-parse\/sync|zod)$/, /^@restart-coordinator\/(debounce|service)$/],
   // What both processes check a spec by knows neither a worker nor AWS.
   "packages/provisioner-specs": [/^zod$/],
   "apps/api": [
-    /^(ioredis|bullmq|pino|zod|express)$/,
+    /^(ioredis|bullmq|pino|zod|zod-openapi|express)$/,
     /^@bull-board\//,
     /^@restart-coordinator\/(debounce|fleet|provisioner-specs|service|service\/boot|webhooks)$/,
   ],

@@ -3,6 +3,8 @@ import { BUILT_IN_SOURCES, EVENTS, POLICIES, REDIS_CONDITIONS, RULES } from "@re
 import { FLEET_EVENTS } from "@restart-coordinator/fleet";
 import { VARIABLES } from "@restart-coordinator/service";
 import { expect, test } from "vitest";
+import { templateOf } from "../apps/api/src/openapi/document.ts";
+import { MOUNTS, ROUTES } from "../apps/api/src/routes/index.ts";
 
 function read(path: string): string {
   return readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
@@ -17,6 +19,16 @@ function firstColumn(text: string): string[] {
 test("every variable is documented, and no other", () => {
   const documented = firstColumn(read("docs/configuration.md")).filter((word) => /^[A-Z0-9_]+$/.test(word));
   expect(documented.sort()).toEqual([...VARIABLES].sort());
+});
+
+test("every route is documented with the scope it needs, and no other", () => {
+  const rows = [...read("docs/api.md").matchAll(/^\| (`[^|]*`) \| (\w+)/gm)];
+  const documented = rows.flatMap(([, routes = "", scope]) =>
+    [...routes.matchAll(/`([A-Z]+ [^`]+)`/g)].map(([, route]) => `${route} ${scope}`),
+  );
+  const served = ROUTES.map((route) => `${route.method} ${templateOf(route)} ${route.scope ?? "none"}`);
+  const mounted = MOUNTS.map(({ path, scope }) => `GET ${path} ${scope}`);
+  expect(documented.sort()).toEqual([...served, ...mounted].sort());
 });
 
 test("every event is documented, and no other", () => {

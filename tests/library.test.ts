@@ -1,7 +1,7 @@
 /** docs/library.md, run: the coordinator in a server and a worker that are not ours. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { Cycles, RestartCoordinator } from "@restart-coordinator/debounce";
+import { Cycles, Installation, RestartCoordinator } from "@restart-coordinator/debounce";
 import express from "express";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -9,8 +9,8 @@ import { ownPrefix, redisUrl } from "./setup/shared-redis.ts";
 
 const prefix = ownPrefix();
 const redis = new Redis(redisUrl());
-const restarts = new RestartCoordinator({ redis, prefix });
-const cycles = new Cycles({ redis, prefix, worker: "somebody's worker" });
+const restarts = new RestartCoordinator(new Installation({ redis, prefix }));
+const cycles = new Cycles(new Installation({ redis, prefix }), { worker: "somebody's worker" });
 let server: Server;
 let url: string;
 

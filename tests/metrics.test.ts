@@ -97,7 +97,7 @@ test("failed attempts, lost leases and lost hints are counted", async ({ useBenc
   await eventually("both have begun", async () => {
     return (await scrape(url)).value("restart_trigger_to_start_seconds_count") === 2;
   });
-  await bench.coordinator.registry.forget("forgotten", { actor: "tester" }, bench.coordinator.sources);
+  await bench.coordinator.registry.forget("forgotten", { actor: "tester" });
   const found = await eventually("both have ended", async () => {
     const now = await scrape(url);
     return (

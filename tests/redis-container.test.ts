@@ -1,4 +1,4 @@
-import { Cycles, RestartCoordinator } from "@restart-coordinator/debounce";
+import { Cycles, Installation, RestartCoordinator } from "@restart-coordinator/debounce";
 import { redisImage, whyNoContainer } from "@restart-coordinator/dev-redis";
 import { RedisContainer } from "@testcontainers/redis";
 import { Redis } from "ioredis";
@@ -10,8 +10,10 @@ if (obstacle !== undefined) console.info(`Skipped, the coordinator on a Redis co
 test.skipIf(obstacle)("the coordinator works the same on the Redis image people deploy", async () => {
   const container = await new RedisContainer(redisImage()).start();
   onTestFinished(async () => void (await container.stop()));
-  const replicas = [1, 2, 3].map(() => new RestartCoordinator({ redis: connect(container.getConnectionUrl()) }));
-  const worker = new Cycles({ redis: connect(container.getConnectionUrl()), worker: "test" });
+  const replicas = [1, 2, 3].map(
+    () => new RestartCoordinator(new Installation({ redis: connect(container.getConnectionUrl()) })),
+  );
+  const worker = new Cycles(new Installation({ redis: connect(container.getConnectionUrl()) }), { worker: "test" });
   await replicas[0]?.registry.register("canvas", {});
 
   const receipts = await Promise.all(replicas.map((replica) => replica.trigger("canvas", { source: "file-write" })));

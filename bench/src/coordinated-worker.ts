@@ -1,13 +1,12 @@
 /** The worker's own loop in this process, with a provisioner that does nothing but tell: cycles that take no time. */
-import { setMaxListeners } from "node:events";
 import { Writable } from "node:stream";
-import { Cycles, type Policy, RestartCoordinator } from "@restart-coordinator/debounce";
+import { Cycles, Installation, type Policy, RestartCoordinator } from "@restart-coordinator/debounce";
 import { HINT_QUEUE, type HintData, HintQueues, WorkerMetrics } from "@restart-coordinator/service";
 import { type ConnectionOptions, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import { pino } from "pino";
 // By path: an app exports nothing.
-import { drain } from "../../apps/worker/src/drain.ts";
+import { Drainer } from "../../apps/worker/src/drainer.ts";
 import type { Provisioner } from "../../apps/worker/src/provisioners/provisioner.ts";
 
 export interface CoordinatedOptions {
@@ -29,32 +28,33 @@ export class Coordinated {
 
   constructor(options: CoordinatedOptions) {
     const { redis, workerRedis, policy } = options;
-    this.coordinator = new RestartCoordinator({ redis, policy, onDue: (hint) => this.#hints.enqueue(hint) });
-    this.#hints = new HintQueues(redis, this.coordinator.keys);
-    const cycles = new Cycles({ redis: workerRedis, policy, worker: "bench" });
-    this.#workerHints = new HintQueues(workerRedis, cycles.keys);
-    const { signal: handover } = new AbortController();
-    setMaxListeners(0, handover);
-    const parts = {
+    this.coordinator = new RestartCoordinator(new Installation({ redis, policy }), {
+      onDue: (hint) => this.#hints.enqueue(hint),
+    });
+    this.#hints = new HintQueues(redis, this.coordinator.installation.keys);
+    const cycles = new Cycles(new Installation({ redis: workerRedis, policy }), { worker: "bench" });
+    this.#workerHints = new HintQueues(workerRedis, cycles.installation.keys);
+    const drainer = new Drainer({
       cycles,
       provisioner: instant(options.onStart),
-      attempt: { deadlineMs: 60_000, handover, removeFiles: async () => {} },
-      wake: (hint: Parameters<HintQueues["enqueue"]>[0]) => this.#workerHints.enqueue(hint),
+      deadlineMs: 60_000,
+      graceMs: 0,
+      removeFiles: async () => {},
+      wake: (hint) => this.#workerHints.enqueue(hint),
       deleteTraces: async () => {},
       metrics: new WorkerMetrics(),
-      closing: new AbortController().signal,
       // Every line is written as in a worker process; where to costs nothing.
       logger: pino({ level: "info" }, new Writable({ write: (_line, _encoding, done) => done() })),
-    };
+    });
     this.#worker = new Worker<HintData>(
       HINT_QUEUE,
       async ({ data: { workspaceId } }) => {
-        await drain(workspaceId, parts, () => {});
+        await drainer.drain(workspaceId);
         options.onDrained(workspaceId);
       },
       {
         connection: workerRedis as ConnectionOptions,
-        prefix: cycles.keys.tagOf(0),
+        prefix: cycles.installation.keys.tagOf(0),
         concurrency: options.concurrency,
         autorun: false,
       },
@@ -68,8 +68,8 @@ export class Coordinated {
 
   async close(): Promise<void> {
     await this.#worker.close();
-    await this.#hints.close();
-    await this.#workerHints.close();
+    await this.#hints.stop();
+    await this.#workerHints.stop();
   }
 }
 

@@ -2,7 +2,8 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import { BUILT_IN_SOURCES, isWorkspaceId } from "@restart-coordinator/debounce";
+import { BUILT_IN_SOURCES } from "@restart-coordinator/debounce";
+import { parseCsv, type RecordedTrigger, SimulationError } from "@restart-coordinator/simulator";
 import { UsageError } from "./options.ts";
 
 export interface TraceEntry {
@@ -23,7 +24,6 @@ export interface Trace {
 }
 
 const FOLDER = fileURLToPath(new URL("../../traces/", import.meta.url));
-const HEADER = "offset_ms,workspace,source,detail";
 /** Each is a real process here. */
 const MOST_WORKSPACES = 12;
 
@@ -38,23 +38,13 @@ export async function loadTrace(nameOrFile: string): Promise<Trace> {
   return parseTrace(basename(file, ".csv"), text);
 }
 
-/** @throws UsageError */
+/** @throws UsageError saying which line is wrong and what was expected */
 export function parseTrace(name: string, text: string): Trace {
-  const lines = text
-    .split(/\r?\n/)
-    .map((line, i) => ({ line, number: i + 1 }))
-    .filter(({ line }) => line.trim() !== "" && !line.startsWith("#"));
-  if (lines[0]?.line !== HEADER) {
-    throw new UsageError(
-      `trace ${name}: expected the header "${HEADER}", got "${(lines[0]?.line ?? "").slice(0, 60)}"`,
-    );
-  }
-  const entries = lines.slice(1).map(({ line, number }) => parseEntry(line, `trace ${name}, line ${number}`));
-  entries.sort((a, b) => a.offsetMs - b.offsetMs);
-  const first = entries[0];
-  const last = entries.at(-1);
+  const triggers = recordedIn(name, text);
+  const first = triggers[0];
+  const last = triggers.at(-1);
   if (first === undefined || last === undefined) throw new UsageError(`trace ${name}: it has no entries`);
-  const workspaces = [...new Set(entries.map(({ workspace }) => workspace))];
+  const workspaces = [...new Set(triggers.map(({ workspace }) => workspace))];
   if (workspaces.length > MOST_WORKSPACES) {
     throw new UsageError(
       `trace ${name}: ${workspaces.length} workspaces, and each is a real process here: at most ${MOST_WORKSPACES}`,
@@ -62,20 +52,24 @@ export function parseTrace(name: string, text: string): Trace {
   }
   return {
     name,
-    entries: entries.map((entry) => ({ ...entry, offsetMs: entry.offsetMs - first.offsetMs })),
+    entries: triggers.map((trigger) => entryOf(trigger, first.atMs)),
     workspaces,
-    durationMs: last.offsetMs - first.offsetMs,
+    durationMs: last.atMs - first.atMs,
   };
 }
 
-function parseEntry(line: string, where: string): TraceEntry {
-  const [offset = "", workspace = "", source = "", ...rest] = line.split(",");
-  if (!/^\d{1,9}$/.test(offset)) throw new UsageError(`${where}: expected offset_ms in ms, got "${offset}"`);
-  if (!isWorkspaceId(workspace)) throw new UsageError(`${where}: not a workspace id: "${workspace}"`);
+function recordedIn(name: string, text: string): RecordedTrigger[] {
+  try {
+    return parseCsv(`trace ${name}`, text);
+  } catch (error) {
+    throw error instanceof SimulationError ? new UsageError(error.message) : error;
+  }
+}
+
+function entryOf({ atMs, workspace, source, detail = "", where }: RecordedTrigger, startMs: number): TraceEntry {
   if (!(BUILT_IN_SOURCES as readonly string[]).includes(source)) {
     throw new UsageError(`${where}: expected a source of ${BUILT_IN_SOURCES.join(", ")}, got "${source}"`);
   }
-  const detail = rest.join(",");
   if (detail === "") throw new UsageError(`${where}: the detail (a file, or a reason) is missing`);
-  return { offsetMs: Number(offset), workspace, source, detail };
+  return { offsetMs: atMs - startMs, workspace, source, detail };
 }

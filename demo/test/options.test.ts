@@ -45,12 +45,12 @@ describe("a trace", () => {
   });
 
   it.each([
-    ["0,w,file-write,a\n", "trace t: expected the header"],
+    ["0,w,file-write,a\n", "trace t:1: expected a header with offset_ms, workspace, source"],
     [header, "trace t: it has no entries"],
-    [`${header}soon,w,file-write,a\n`, 'trace t, line 2: expected offset_ms in ms, got "soon"'],
-    [`${header}0,.w,file-write,a\n`, 'trace t, line 2: not a workspace id: ".w"'],
-    [`${header}0,w,file-wrote,a\n`, /^trace t, line 2: expected a source of file-write, .* got "file-wrote"$/],
-    [`${header}0,w,file-write,\n`, "trace t, line 2: the detail (a file, or a reason) is missing"],
+    [`${header}soon,w,file-write,a\n`, 'trace t:2: expected offset_ms, whole milliseconds from 0, got "soon"'],
+    [`${header}0,.w,file-write,a\n`, /^trace t:2: expected a workspace id .*, got "\.w"$/],
+    [`${header}0,w,file-wrote,a\n`, /^trace t:2: expected a source of file-write, .* got "file-wrote"$/],
+    [`${header}0,w,file-write,\n`, "trace t:2: the detail (a file, or a reason) is missing"],
   ])("that makes no sense names the line: %j", (text, message) => {
     expect(() => parseTrace("t", text)).toThrow(message);
   });

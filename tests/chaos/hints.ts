@@ -73,7 +73,7 @@ export class HintMeddler {
   }
 
   async close(): Promise<void> {
-    await this.#hints.close();
+    await this.#hints.stop();
     this.#redis.disconnect();
   }
 

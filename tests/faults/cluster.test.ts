@@ -1,4 +1,4 @@
-import { Cycles, NotReplicatedError, RestartCoordinator } from "@restart-coordinator/debounce";
+import { Cycles, Installation, NotReplicatedError, RestartCoordinator } from "@restart-coordinator/debounce";
 import { Cluster } from "ioredis";
 import { describe, expect, onTestFinished } from "vitest";
 import { test } from "./support/bench.ts";
@@ -62,7 +62,10 @@ describe.skipIf(serverBinary === undefined)("on a Redis Cluster of three nodes, 
     const { redis, prefix } = useBench({ url: cluster.url, shards: 1 });
     const sides = (timeoutMs: number) => {
       const options = { redis, prefix, replication: { minReplicas: 1, timeoutMs } };
-      return { coordinator: new RestartCoordinator(options), cycles: new Cycles({ ...options, worker: "test" }) };
+      return {
+        coordinator: new RestartCoordinator(new Installation(options)),
+        cycles: new Cycles(new Installation({ ...options }), { worker: "test" }),
+      };
     };
     const away = sides(50);
     await away.coordinator.registry.register("w", {});
@@ -82,14 +85,14 @@ describe.skipIf(serverBinary === undefined)("on a Redis Cluster of three nodes, 
     await bench.coordinator.registry.register("w", {});
     const owner = await ownerIn(cluster);
     await owner.kill("SIGKILL");
-    const cycles = new Cycles({ redis: bench.redis, prefix: bench.prefix, worker: "test" });
+    const cycles = new Cycles(new Installation({ redis: bench.redis, prefix: bench.prefix }), { worker: "test" });
     let isOver = false;
     const begin = cycles.begin("w").finally(() => {
       isOver = true;
     });
     // Longer than ioredis follows redirections unless it is told to: a client that was not gives up twice meanwhile.
     const usual = usualClientOf(cluster);
-    const question = () => usual.get(bench.coordinator.keys.forWorkspace("workspace", "w"));
+    const question = () => usual.get(bench.coordinator.installation.keys.forWorkspace("workspace", "w"));
     for (let i = 0; i < 2; i += 1) await expect(question()).rejects.toThrow();
     expect(isOver).toBe(false);
     await owner.restart();

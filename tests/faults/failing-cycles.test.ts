@@ -1,7 +1,7 @@
-import { CoordinatorUnavailableError, Cycles, type Hint } from "@restart-coordinator/debounce";
+import { CoordinatorUnavailableError, Cycles, type Hint, Installation, POLICIES } from "@restart-coordinator/debounce";
 import { createLogger, WorkerMetrics } from "@restart-coordinator/service";
 import { describe, expect } from "vitest";
-import { type DrainParts, drain } from "../../apps/worker/src/drain.ts";
+import { Drainer } from "../../apps/worker/src/drainer.ts";
 import { type Provisioner, ProvisionerError } from "../../apps/worker/src/provisioners/provisioner.ts";
 import { type Bench, test } from "./support/bench.ts";
 import { eventually } from "./support/eventually.ts";
@@ -157,13 +157,15 @@ async function workerWith(
 ) {
   await bench.coordinator.registry.register("w", {});
   const hints: Hint[] = [];
-  const cycles = new Cycles({
-    redis: bench.redis,
-    prefix: bench.prefix,
-    policy: { cooldownMs: 0, retry },
-    worker: "test",
-  });
-  const parts: DrainParts = {
+  const cycles = new Cycles(
+    new Installation({
+      redis: bench.redis,
+      prefix: bench.prefix,
+      policy: { ...POLICIES.default, cooldownMs: 0, retry },
+    }),
+    { worker: "test" },
+  );
+  const drainer = new Drainer({
     metrics: new WorkerMetrics(),
     cycles,
     provisioner: {
@@ -176,13 +178,14 @@ async function workerWith(
         return { ok: true };
       },
     },
-    attempt: { deadlineMs: 2_000, handover: new AbortController().signal, removeFiles: async () => {} },
+    deadlineMs: 2_000,
+    graceMs: 0,
+    removeFiles: async () => {},
     wake: async (hint) => void hints.push(hint),
     deleteTraces: async () => {},
-    closing: new AbortController().signal,
     logger: createLogger("test", "silent"),
-  };
-  return { look: () => drain("w", parts, () => {}), hints, cycles };
+  });
+  return { look: () => drainer.drain("w"), hints, cycles };
 }
 
 function unreadable(): Error {

@@ -1,4 +1,4 @@
-import { type CycleLease, Cycles, RestartCoordinator } from "@restart-coordinator/debounce";
+import { type CycleLease, Cycles, Installation, RestartCoordinator } from "@restart-coordinator/debounce";
 import type { Redis } from "ioredis";
 import { describe, expect, test } from "vitest";
 import { MemoryLedger } from "../../apps/worker/src/provisioners/simulated-ledger.ts";
@@ -23,7 +23,7 @@ describe.skipIf(serverBinary === undefined)("race: failover that loses the last 
     expect(await ledger.apply("begin", actorOf(second))).toBe("applied");
     // The first worker goes on, with its old lease, on the new master.
     const { fencingToken } = forgotten.cycle;
-    const { transitions } = after.cycles;
+    const { transitions } = after.cycles.installation;
     expect(await transitions.journal({ id: "w", fencingToken, journal: "{}" })).toEqual({ kind: "lost" });
     expect(await transitions.renew({ id: "w", fencingToken })).toEqual({ kind: "lost" });
     expect(await ledger.apply("end", actorOf(forgotten))).toBe("refused");
@@ -57,7 +57,7 @@ describe.skipIf(serverBinary === undefined)("race: failover that loses the last 
     expect(await lease.end({ outcome: "ok" })).toMatchObject({ what: "ok" });
     await failOver.kill();
 
-    const { leaseEndsAt } = (await after.coordinator.transitions.view("w")).state;
+    const { leaseEndsAt } = (await after.coordinator.installation.transitions.view("w")).state;
     const again = await begin(after.cycles, Number(leaseEndsAt));
     expect(again.cycle).toMatchObject({ how: "takeover", cycleId: lease.cycle.cycleId, attempt: 2 });
     await again.end({ outcome: "ok" });
@@ -83,7 +83,10 @@ async function twoMasters(options: { leaseMs?: number } = {}) {
 }
 
 function sidesOf(redis: Redis, options: { leaseMs?: number }) {
-  return { coordinator: new RestartCoordinator({ redis }), cycles: new Cycles({ redis, worker: "test", ...options }) };
+  return {
+    coordinator: new RestartCoordinator(new Installation({ redis })),
+    cycles: new Cycles(new Installation({ redis, ...options }), { worker: "test" }),
+  };
 }
 
 async function begin(cycles: Cycles, notBefore = 0): Promise<CycleLease> {

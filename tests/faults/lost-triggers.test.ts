@@ -1,4 +1,4 @@
-import { type Receipt, RestartCoordinator } from "@restart-coordinator/debounce";
+import { Installation, type Receipt, RestartCoordinator } from "@restart-coordinator/debounce";
 import { connectRedis, createLogger } from "@restart-coordinator/service";
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { eventually } from "./support/eventually.ts";
@@ -65,7 +65,9 @@ async function failOverUnderLoad({ lineMs, minReplicas }: { lineMs: number; minR
   const api = connectRedis({ REDIS_URL: sentinel.url }, "fail-fast", createLogger("test", "silent"));
   onTestFinished(() => api.disconnect());
   await new Promise((resolve) => api.once("ready", resolve));
-  const coordinator = new RestartCoordinator({ redis: api, replication: { minReplicas, timeoutMs: 700 } });
+  const coordinator = new RestartCoordinator(
+    new Installation({ redis: api, replication: { minReplicas, timeoutMs: 700 } }),
+  );
   const ids = Array.from({ length: CALLERS }, (_, i) => `w${i}`);
   for (const id of ids) await coordinator.registry.register(id, {});
   await acknowledged(master);
@@ -85,7 +87,7 @@ async function failOverUnderLoad({ lineMs, minReplicas }: { lineMs: number; minR
     return { load, end: untilGone.catch(() => {}) };
   });
   await Promise.allSettled(callers.map(({ load }) => load));
-  const known = new RestartCoordinator({ redis: replica.redis });
+  const known = new RestartCoordinator(new Installation({ redis: replica.redis }));
   const knownOf = async (id: string) => (await known.workspace(id))?.restart.generation ?? 0;
   await eventually("the replica knows of a trigger", async () => (await Promise.all(ids.map(knownOf))).some(Boolean));
   const busyMs = performance.now() - startedAt;

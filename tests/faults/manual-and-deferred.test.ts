@@ -1,4 +1,4 @@
-import { Cycles } from "@restart-coordinator/debounce";
+import { Cycles, Installation, POLICIES } from "@restart-coordinator/debounce";
 import { describe, expect } from "vitest";
 import { test } from "./support/bench.ts";
 
@@ -38,12 +38,14 @@ describe("race: manual restart while a deferred follow-up waits", () => {
     const bench = useBench({ hints: false });
     const { coordinator } = bench;
     await coordinator.registry.register("w", {});
-    const cycles = new Cycles({
-      redis: bench.redis,
-      prefix: bench.prefix,
-      policy: { cooldownMs: 0, retry: { backoffMs: 1, maxBackoffMs: 1, breakerAfter: 9 } },
-      worker: "test",
-    });
+    const cycles = new Cycles(
+      new Installation({
+        redis: bench.redis,
+        prefix: bench.prefix,
+        policy: { ...POLICIES.default, cooldownMs: 0, retry: { backoffMs: 1, maxBackoffMs: 1, breakerAfter: 9 } },
+      }),
+      { worker: "test" },
+    );
     await coordinator.trigger("w", { source: "file-write" });
     const followUp = await cycles.begin("w");
     if (followUp.kind !== "begun") throw new Error(`got ${followUp.kind}`);

@@ -43,7 +43,7 @@ async function useEverything(bench: Bench, url: string): Promise<void> {
     const id = `w${n}`;
     expect((await ask("PUT", `/workspaces/${id}`, {})).status).toBe(201);
     const answer = await ask(route.method, pathOf(route, id), askedOf(route).body);
-    expect(answer.status, `${route.method} ${route.pattern}`).toBe(route.status ?? 200);
+    expect(answer.status, `${route.method} ${route.path}`).toBe(route.example.status);
     await answer.body?.cancel();
   }
   const busy = ["file-write", "secret-change", "manual"];
@@ -107,7 +107,7 @@ test("as docker-compose.yml has it, where nobody else may do anything", async ({
   const stranger = new Redis(server.url);
   onTestFinished(() => stranger.disconnect());
   expect(await stranger.ping()).toBe("PONG");
-  await expect(stranger.get(bench.coordinator.keys.shardCount)).rejects.toThrow(/NOPERM/);
+  await expect(stranger.get(bench.coordinator.installation.keys.shardCount)).rejects.toThrow(/NOPERM/);
 });
 
 test("docs/deployment.md names it", () => {

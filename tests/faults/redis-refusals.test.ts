@@ -6,6 +6,7 @@ import {
   CoordinatorUnavailableError,
   describeCondition,
   fromRedis,
+  Installation,
   REDIS_CONDITIONS,
   RestartCoordinator,
   remedyOf,
@@ -19,7 +20,7 @@ function coordinator({ url }: Server, user: { username?: string; password?: stri
   const redis = new Redis(url, { ...user, retryStrategy: null, maxRetriesPerRequest: 0, enableReadyCheck: false });
   redis.on("error", () => {});
   onTestFinished(() => redis.disconnect());
-  return new RestartCoordinator({ redis });
+  return new RestartCoordinator(new Installation({ redis }));
 }
 
 async function refusalOf(call: Promise<unknown>): Promise<CoordinatorUnavailableError> {

@@ -1,4 +1,4 @@
-import { Cycles, NotReplicatedError, RestartCoordinator } from "@restart-coordinator/debounce";
+import { Cycles, Installation, NotReplicatedError, RestartCoordinator } from "@restart-coordinator/debounce";
 import { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { eventually } from "./support/eventually.ts";
@@ -24,7 +24,9 @@ describe.skipIf(serverBinary === undefined)("with replicas configured (RESTART_M
     expect(await after.cycles.begin("w")).toMatchObject({ kind: "busy" });
     // The lease is the same one on the new master.
     const { fencingToken } = begun.lease.cycle;
-    expect(await after.cycles.transitions.renew({ id: "w", fencingToken })).toMatchObject({ kind: "held" });
+    expect(await after.cycles.installation.transitions.renew({ id: "w", fencingToken })).toMatchObject({
+      kind: "held",
+    });
     begun.lease.abandon();
   });
 
@@ -52,12 +54,12 @@ describe.skipIf(serverBinary === undefined)("with replicas configured (RESTART_M
   test("without the replica the worker gives its lease up before any side effect, and nobody tries again at once", async () => {
     const master = await startServer();
     const { cycles } = sidesOf(master, AWAY_MS);
-    const alone = new RestartCoordinator({ redis: master.redis });
+    const alone = new RestartCoordinator(new Installation({ redis: master.redis }));
     await alone.registry.register("w", {});
     await alone.trigger("w", { source: "manual" });
     const given = await cycles.begin("w");
     if (given.kind !== "not-replicated") throw new Error(`got ${given.kind}`);
-    const { state } = await alone.transitions.view("w");
+    const { state } = await alone.installation.transitions.view("w");
     expect(state).toMatchObject({ leaseEndsAt: String(given.dueAt) });
     expect(given.dueAt - Number(state.cycleStartedAt)).toBeGreaterThanOrEqual(1_000);
 
@@ -77,10 +79,12 @@ describe.skipIf(serverBinary === undefined)("with replicas configured (RESTART_M
   test("a connection that breaks between a begin and its WAIT does not pass for another server's word", async () => {
     const master = await startServer();
     const redis = connect(master.url);
-    const alone = new RestartCoordinator({ redis: master.redis });
+    const alone = new RestartCoordinator(new Installation({ redis: master.redis }));
     await alone.registry.register("w", {});
     await alone.trigger("w", { source: "manual" });
-    const cycles = new Cycles({ redis, worker: "test", replication: { minReplicas: 1, timeoutMs: 60_000 } });
+    const cycles = new Cycles(new Installation({ redis, replication: { minReplicas: 1, timeoutMs: 60_000 } }), {
+      worker: "test",
+    });
     const refusal = expect(cycles.begin("w")).rejects.toThrow("connection close");
     await eventually("the server waits for the replica", async () =>
       /blocked_clients:1/.test(await master.redis.info("clients")),
@@ -94,7 +98,7 @@ describe.skipIf(serverBinary === undefined)("with replicas configured (RESTART_M
     const replica = await startReplicaOf(master);
     await eventually("the master takes writes", () => master.redis.set("x", 1).catch(() => false));
     const { coordinator } = sidesOf(master, THERE_MS);
-    const cycles = new Cycles({ redis: connect(master.url), worker: "test", leaseMs: 1_000 });
+    const cycles = new Cycles(new Installation({ redis: connect(master.url), leaseMs: 1_000 }), { worker: "test" });
     await coordinator.registry.register("w", {});
     await coordinator.trigger("w", { source: "manual" });
     const begun = await cycles.begin("w");
@@ -109,8 +113,8 @@ function sidesOf(server: Server, timeoutMs: number) {
   const redis = connect(server.url);
   const replication = { minReplicas: 1, timeoutMs };
   return {
-    coordinator: new RestartCoordinator({ redis, replication }),
-    cycles: new Cycles({ redis, worker: "test", replication }),
+    coordinator: new RestartCoordinator(new Installation({ redis, replication })),
+    cycles: new Cycles(new Installation({ redis, replication }), { worker: "test" }),
   };
 }
 

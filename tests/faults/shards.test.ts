@@ -20,7 +20,7 @@ describe("the number of shards", () => {
     await expect(bench.worker({ SHARDS: "2" })).rejects.toThrow(/SHARDS is 2, but this installation has 4.*SHARDS=4/s);
     const api = bench.apiProcess({ SHARDS: "8", API_TOKENS: `ci:admin:${TOKEN}` });
     expect(await api.ended).toBe(1);
-    expect(await bench.redis.get(bench.coordinator.keys.shardCount)).toBe("4");
+    expect(await bench.redis.get(bench.coordinator.installation.keys.shardCount)).toBe("4");
   });
 
   test("must have what WORKER_SHARDS names", async ({ useBench }) => {
@@ -72,7 +72,7 @@ test("moves to another number the documented way, and loses nothing", async ({ u
   }
   expect(await fresh.ask("GET", `/workspaces/${ids[1]}`)).toMatchObject({ parentId: ids[0] });
   for (const id of ids) expect((await after.settled(id)).lastCycle).toMatchObject({ outcome: "ok" });
-  expect(new Set(ids.map((id) => after.coordinator.keys.shardOf(id))).size).toBeGreaterThan(1);
+  expect(new Set(ids.map((id) => after.coordinator.installation.keys.shardOf(id))).size).toBeGreaterThan(1);
 });
 
 interface Page {
@@ -129,7 +129,7 @@ describe.skipIf(serverBinary === undefined)("on a Redis Cluster of three nodes, 
     const trigger = (id: string, i: number) => ask(i, "POST", `/workspaces/${id}/triggers`, { source: "manual" });
     expect(await Promise.all(IDS.map(trigger))).toEqual(IDS.map(() => 202));
 
-    const { shardOf } = bench.coordinator.keys;
+    const { shardOf } = bench.coordinator.installation.keys;
     for (const id of IDS.filter((each) => shardOf(each) !== 5)) {
       expect((await bench.settled(id)).lastCycle).toMatchObject({ outcome: "ok" });
     }

@@ -129,7 +129,7 @@ test("another provisioner than the installation's is refused, until it is change
   await bench.api({ ...API, PROVISIONER: "simulated" });
   await bench.api(API);
   await simulated.stop();
-  const { provisioner } = bench.coordinator.keys;
+  const { provisioner } = bench.coordinator.installation.keys;
   const [, key] = /then DEL (\S+)$/.exec((await refusals(bench, { PROVISIONER: "command" }))[0] as string) ?? [];
   expect(key).toBe(provisioner);
   await bench.redis.del(provisioner);
@@ -156,7 +156,7 @@ test("what is common to all processes is written down again when Redis comes bac
   onTestFinished(() => server.stop());
   const bench = useBench({ url: server.url, shards: 2 });
   await bench.worker();
-  const { shardCount, provisioner } = bench.coordinator.keys;
+  const { shardCount, provisioner } = bench.coordinator.installation.keys;
   await server.kill();
   await server.restart();
   await eventually("it is written down", async () => (await server.redis.get(shardCount)) === "2");

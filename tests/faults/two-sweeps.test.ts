@@ -1,4 +1,4 @@
-import { Cycles } from "@restart-coordinator/debounce";
+import { Cycles, Installation } from "@restart-coordinator/debounce";
 import { describe, expect } from "vitest";
 import { test } from "./support/bench.ts";
 
@@ -10,7 +10,9 @@ describe("race: two sweeps at once", () => {
     await Promise.all(IDS.map((id) => bench.coordinator.registry.register(id, {})));
     await Promise.all(IDS.map((id) => bench.coordinator.trigger(id, { source: "manual" })));
     const sweeps = [1, 2, 3].map((n) => {
-      const cycles = new Cycles({ redis: bench.redis, prefix: bench.prefix, worker: `sweeper-${n}` });
+      const cycles = new Cycles(new Installation({ redis: bench.redis, prefix: bench.prefix }), {
+        worker: `sweeper-${n}`,
+      });
       return cycles.sweep(0, 60_000);
     });
 
@@ -28,7 +30,9 @@ describe("race: two sweeps at once", () => {
     const bench = useBench({ hints: false });
     await bench.coordinator.registry.register("w", {});
     await bench.coordinator.trigger("w", { source: "manual" });
-    const workers = [1, 2, 3].map((n) => new Cycles({ redis: bench.redis, prefix: bench.prefix, worker: `w${n}` }));
+    const workers = [1, 2, 3].map(
+      (n) => new Cycles(new Installation({ redis: bench.redis, prefix: bench.prefix }), { worker: `w${n}` }),
+    );
     const twice = await Promise.all(
       workers.map(async (cycles) => {
         const due = [];

@@ -15,9 +15,9 @@ const DELIVERING = {
 async function useWebhook(bench: Bench) {
   const receiver = await Receiver.listen();
   onTestFinished(() => receiver.close());
-  const { redis, prefix, coordinator } = bench;
-  const streams = [coordinator.keys.forShard("events", 0), `{${prefix}:fleet}:events`];
-  const registry = new WebhookRegistry({ redis, prefix, streams });
+  const { prefix, coordinator } = bench;
+  const streams = [coordinator.installation.keys.forShard("events", 0), `{${prefix}:fleet}:events`];
+  const registry = new WebhookRegistry(bench.coordinator.installation, { streams });
   const result = await registry.put("hook", { url: receiver.url, format: "standard", enabled: true });
   return { receiver, secret: result.kind === "created" ? result.secret : "" };
 }

@@ -54,7 +54,7 @@ describe.concurrent("race: worker SIGSTOP past its lease, then SIGCONT", () => {
     const sleeper = bench.workerProcess({ ...FROZEN, FAULT_AT: "after journal RUNNING" });
     await bench.coordinator.trigger("w", { source: "manual" });
     await sleeper.frozen();
-    const { leaseEndsAt } = (await bench.coordinator.transitions.view("w")).state;
+    const { leaseEndsAt } = (await bench.coordinator.installation.transitions.view("w")).state;
     await bench.untilRedisClock(Number(leaseEndsAt) + 1);
 
     sleeper.kill("SIGCONT");

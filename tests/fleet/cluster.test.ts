@@ -25,7 +25,7 @@ describe.skipIf(serverBinary === undefined)("on a Redis Cluster of three nodes, 
     const body = JSON.stringify({ selector: { all: true }, maxConcurrent: 8 });
     const made = await fetch(`${url}/rollouts`, { method: "POST", headers, body });
     const { id } = (await made.json()) as { id: string };
-    const rollouts = new Rollouts({ redis: bench.redis, prefix: bench.prefix });
+    const rollouts = new Rollouts(bench.coordinator.installation);
     const ended = await eventually("the rollout is finished", async () => {
       const rollout = await rollouts.get(id);
       return rollout?.state === "finished" && rollout;

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { parseCsv } from "@restart-coordinator/simulator";
 import { expect } from "vitest";
 import { type Bench, test } from "../faults/support/bench.ts";
 import type { Child } from "../faults/support/child.ts";
@@ -18,8 +19,7 @@ interface Rollout {
 /** Whom the recorded trace restarts: 400 workspaces, for one global secret. */
 function traced(): string[] {
   const trace = readFileSync(new URL("../../traces/global-secret.csv", import.meta.url), "utf8");
-  const rows = trace.split("\n").filter((line) => /^\d/.test(line));
-  return rows.map((row) => row.split(",")[1] as string);
+  return parseCsv("global-secret", trace).map(({ workspace }) => workspace);
 }
 
 async function startApi(bench: Bench): Promise<(method: string, path: string, body?: unknown) => Promise<Rollout>> {

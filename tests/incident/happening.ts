@@ -14,7 +14,7 @@ export async function letHappen(
   profile: keyof typeof POLICIES,
 ): Promise<{ readonly cycles: readonly number[] }> {
   const workspace = new Incident(coordinator, workspaceId, POLICIES[profile]);
-  await coordinator.transitions.register({ id: workspaceId, fields: {}, now: BEGAN_AT - HOUR_MS });
+  await coordinator.installation.transitions.register({ id: workspaceId, fields: {}, now: BEGAN_AT - HOUR_MS });
   const time = new VirtualTime(workspace, CYCLE_MS);
   // It runs since an hour.
   workspace.arriving = { atMs: -HOUR_MS, source: "startup", detail: "" };
@@ -49,7 +49,7 @@ class Incident implements Machine {
   async trigger(source: string, atMs: number) {
     const detail = this.arriving?.detail ?? "";
     const isWrite = source === "file-write";
-    const reply = await this.#coordinator.transitions.trigger({
+    const reply = await this.#coordinator.installation.transitions.trigger({
       ...this.#common(atMs),
       source,
       count: 1,
@@ -88,7 +88,7 @@ class Incident implements Machine {
       step("launching", 9_000, 12_000, `i-${old + 1}`),
       step("waiting-until-ready", 12_000, 30_000, `i-${old + 1}`),
     ];
-    const reply = await this.#coordinator.transitions.end({
+    const reply = await this.#coordinator.installation.transitions.end({
       ...this.#common(atMs),
       fencingToken: this.#fencingToken,
       outcome: "ok",
@@ -108,7 +108,7 @@ class Incident implements Machine {
   }
 
   #tryBegin(atMs: number) {
-    return this.#coordinator.transitions.begin({ ...this.#common(atMs), owner: `worker/${atMs}` });
+    return this.#coordinator.installation.transitions.begin({ ...this.#common(atMs), owner: `worker/${atMs}` });
   }
 
   #common(atMs: number) {

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { parseCsv } from "@restart-coordinator/simulator";
 
 /** A row of a trace. */
 export interface Recorded {
@@ -10,9 +11,5 @@ export interface Recorded {
 
 export function readRecorded(name: string): Recorded[] {
   const text = readFileSync(new URL(`../../traces/${name}.csv`, import.meta.url), "utf8");
-  const rows = text.split("\n").filter((line) => /^\d/.test(line));
-  return rows.map((row) => {
-    const [atMs, , source, ...detail] = row.split(",");
-    return { atMs: Number(atMs), source: String(source), detail: detail.join(",") };
-  });
+  return parseCsv(name, text).map(({ atMs, source, detail = "" }) => ({ atMs, source, detail }));
 }

@@ -2,9 +2,10 @@
  * Few, too: a burst (one source, gaps shorter than its window, shorter in all than its maxWaitMs, no failures, no
  * person) costs at most 2 cycles. A burst counts only where nothing else can have started a cycle.
  */
+import { isOwed } from "./covered.ts";
 import { cyclesOf, startedAt } from "./cycles.ts";
 import type { ClientRequest, LedgerEntry, Rules, WorkspaceRecord } from "./evidence.ts";
-import { isByPerson, meets, type Span, spanOf } from "./persons.ts";
+import { isByPerson, meets, spanOf } from "./persons.ts";
 import type { Violation } from "./verdict.ts";
 
 const MOST_CYCLES = 2;
@@ -26,6 +27,7 @@ export function judgeBursts(
   for (const { burst, until } of burstsOf(requests, rules)) {
     const from = (burst[0] as ClientRequest).sentAt;
     if (disturbances.some((span) => meets(span, from - rules.cooldownMs, until))) continue;
+    if (requests.some((request) => mayFallInto(burst, request))) continue;
     measured += 1;
     const costs = starts.filter((cycle) => {
       const start = startedAt(cycle) ?? cycle.begin.fencingToken;
@@ -61,13 +63,26 @@ function burstsOf(requests: readonly ClientRequest[], rules: Rules): { burst: Cl
   return found.filter(({ burst: { length } }) => length > 1);
 }
 
-/** By the longest the gap and the whole can have been: each was recorded between its sending and its answer. */
+/** Sent before the burst and perhaps recorded within it, by a replica that stood still: it may be owed a cycle of its own. */
+function mayFallInto(burst: readonly ClientRequest[], request: ClientRequest): boolean {
+  const from = (burst[0] as ClientRequest).sentAt;
+  return isOwed(request) && !burst.includes(request) && request.sentAt <= from && recordedBy(request) >= from;
+}
+
+/**
+ * By the longest the gap and the whole can have been: each was recorded between its sending and its answer, so they need
+ * not have been recorded in the order in which they were sent.
+ */
 function continues(burst: readonly ClientRequest[], next: ClientRequest, rules: Rules): boolean {
   const first = burst[0] as ClientRequest;
+  const last = burst.at(-1) as ClientRequest;
   const source = rules.sources[first.source ?? ""];
   if (source === undefined || next.source !== first.source || source.maxWaitMs === 0) return false;
-  const longest = (from: ClientRequest): Span => ({ from: from.sentAt, to: next.answer?.at ?? Infinity });
-  const gap = longest(burst.at(-1) as ClientRequest);
-  const whole = longest(first);
-  return gap.to - gap.from < source.windowMs && whole.to - whole.from < source.maxWaitMs;
+  const longestGap = Math.max(recordedBy(last), recordedBy(next)) - last.sentAt;
+  const longestWhole = Math.max(...[...burst, next].map(recordedBy)) - first.sentAt;
+  return longestGap < source.windowMs && longestWhole < source.maxWaitMs;
+}
+
+function recordedBy({ answer }: ClientRequest): number {
+  return answer?.at ?? Number.POSITIVE_INFINITY;
 }

@@ -213,6 +213,50 @@ describe("few", () => {
     expect(broken(story)).toEqual(["few"]);
   });
 
+  describe("a burst in which a trigger was recorded late, at a replica that stood still", () => {
+    /** Sent at 150 and recorded at 2,040: by then the burst around it is long over, and it is owed a cycle of its own. */
+    const late = (story: Story, decision: "coalesced" | "dropped" = "coalesced") =>
+      story.asked("trigger", 150, answered(2_050, decision), "file-write");
+    const answered = (at: number, decision: "fired" | "coalesced" | "dropped") => ({
+      ...{ at, status: 202, receipt: { triggerId: `t${at}`, decision, rule: "window", generation: at } },
+    });
+    const threeCycles = (story: Story) =>
+      story.cycle(101, 110, "c1").cycle(1_101, 1_110, "c2").cycle(2_250, 2_260, "c3");
+
+    test("is no burst: three cycles are no violation", () => {
+      const inTheMiddle = late(new Story().trigger(100)).trigger(200, "coalesced").trigger(300, "coalesced");
+      expect(broken(threeCycles(inTheMiddle))).toEqual([]);
+      const atItsEnd = late(new Story().trigger(100).trigger(120, "coalesced"));
+      expect(broken(threeCycles(atItsEnd))).toEqual([]);
+      const atItsBegin = late(new Story()).trigger(160).trigger(200, "coalesced");
+      expect(broken(atItsBegin.cycle(161, 170, "c1").cycle(1_201, 1_210, "c2").cycle(2_250, 2_260, "c3"))).toEqual([]);
+    });
+
+    test("nor is one in whose time a trigger of another source may have been recorded", () => {
+      const story = new Story().asked("trigger", 90, answered(2_050, "coalesced"), "plugin-change");
+      expect(broken(threeCycles(story.trigger(100).trigger(200, "coalesced")))).toEqual([]);
+    });
+
+    test("one that was dropped, or recorded before the burst, excuses nothing", () => {
+      const triggers = (story: Story) => {
+        for (let at = 200; at <= 1_200; at += 100) story.trigger(at, at === 200 ? "fired" : "coalesced");
+        return story.cycle(201, 210, "c1").cycle(1_201, 1_210, "c2").cycle(2_250, 2_260, "c3");
+      };
+      expect(broken(triggers(late(new Story(), "dropped")))).toEqual(["few"]);
+      const before = new Story().asked("trigger", -2_000, answered(-100, "coalesced"), "plugin-change");
+      expect(broken(triggers(before.cycle(-900, -890, "c0")))).toEqual(["few"]);
+    });
+
+    test("answers that are slow, but soon enough for the window, leave it a burst", () => {
+      const story = new Story();
+      for (let at = 100; at <= 1_200; at += 100) {
+        story.asked("trigger", at, answered(at + 90, at === 100 ? "fired" : "coalesced"), "file-write");
+      }
+      story.cycle(101, 110, "c1").cycle(1_101, 1_110, "c2").cycle(2_101, 2_110, "c3");
+      expect(broken(story)).toEqual(["few"]);
+    });
+  });
+
   test("tokens from the future", () => {
     expect(broken(new Story().trigger(100).effect(105, "begin", "c1", { token: 900 }))).toContain("few");
   });

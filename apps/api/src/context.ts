@@ -1,10 +1,11 @@
 import type { RestartCoordinator, Shadow } from "@restart-coordinator/debounce";
 import type { RolloutDriver, Rollouts } from "@restart-coordinator/fleet";
 import type { SpecCheck } from "@restart-coordinator/provisioner-specs";
-import type { LivePolicies } from "@restart-coordinator/service";
-import type { Request, Response } from "express";
+import type { ApiMetrics, HintQueues, LivePolicies, RedisWatch } from "@restart-coordinator/service";
+import type { SendOptions, WebhookRegistry } from "@restart-coordinator/webhooks";
+import type { Caller } from "./authentication.ts";
+import type { EventFeed } from "./events/feed.ts";
 import type { Templates, WorkspaceFiles } from "./files/index.ts";
-import { workspaceId } from "./input.ts";
 import { conflict, unknownWorkspace } from "./problem.ts";
 
 /** What the routes work with. */
@@ -19,15 +20,15 @@ export interface ApiContext {
   readonly templates: Templates;
   /** What a worker would say of a workspace's spec, as far as it is known here. */
   readonly checkSpec: SpecCheck;
-}
-
-/** The id in the path. @throws ZodError naming it */
-export function idOf(request: Request, name = "id"): string {
-  const id = request.params[name];
-  const result = workspaceId.safeParse(id);
-  if (result.success) return result.data;
-  for (const issue of result.error.issues) issue.path.unshift(name);
-  throw result.error;
+  readonly feed: EventFeed;
+  readonly webhooks: {
+    readonly registry: WebhookRegistry;
+    /** For tests of an endpoint, which are sent from here; workers deliver. */
+    readonly sending: SendOptions;
+  };
+  readonly redisWatch: RedisWatch;
+  readonly hints: HintQueues;
+  readonly metrics: ApiMetrics;
 }
 
 /** @throws Problem 404 */
@@ -43,7 +44,6 @@ export async function assertTakesFiles(context: ApiContext, id: string): Promise
 }
 
 /** The token's name; with a name the caller gave, both. */
-export function actorOf(response: Response, given?: string): string {
-  const { name } = response.locals.caller;
+export function actorOf({ name }: Caller, given?: string): string {
   return given === undefined ? name : `${given} via ${name}`;
 }

@@ -4,8 +4,7 @@ import type { Request, Response } from "express";
 
 /** The line of a trigger. Its facts come with the receipt: the process that logs may have seen no other trigger. */
 export function logDecision(
-  request: Request,
-  response: Response,
+  { request, response }: { readonly request: Request; readonly response: Response },
   receipt: Receipt,
   given: { reason?: string | undefined; actor: string },
 ): void {

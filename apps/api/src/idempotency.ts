@@ -1,13 +1,14 @@
 import { hash } from "node:crypto";
 import type { Request } from "express";
-import { idempotencyHeaders } from "./input.ts";
+import type { idempotencyHeaders } from "./input.ts";
+import type { Input } from "./route.ts";
 
-/** The key counts per caller; the body is compared by its hash. @throws ZodError */
-export function idempotencyOf(request: Request, caller: string): { key: string; body: string } | undefined {
-  const given = request.get("idempotency-key");
-  if (given === undefined) return undefined;
-  const { "Idempotency-Key": key } = idempotencyHeaders.parse({ "Idempotency-Key": given });
-  return { key: digest(`${caller}\n${key}`), body: bodyDigestOf(request) };
+type WithKey = Input<unknown, unknown, typeof idempotencyHeaders>;
+
+/** The key counts per caller; the body is compared by its hash. */
+export function idempotencyOf({ headers, caller, request }: WithKey): { key: string; body: string } | undefined {
+  const key = headers["Idempotency-Key"];
+  return key === undefined ? undefined : { key: digest(`${caller.name}\n${key}`), body: bodyDigestOf(request) };
 }
 
 export function bodyDigestOf(request: Request): string {

@@ -1,6 +1,6 @@
-import { runService, startTracing } from "@restart-coordinator/service/boot";
+import { runProcess, startTracing } from "@restart-coordinator/service/boot";
 
-await runService(async () => {
+await runProcess(async () => {
   const tracing = await startTracing("restart-api", process.env);
   // Only now: what is loaded before tracing has started cannot be instrumented.
   const { readEnvironment, apiEnvironment } = await import("@restart-coordinator/service");

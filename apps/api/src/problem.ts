@@ -130,8 +130,10 @@ interface BadField {
   readonly message: string;
 }
 
-export function badFields(fields: readonly BadField[]): Problem {
-  const detail = fields.map(({ field, message }) => `${field}: ${message}`).join("; ");
+export function badFields(
+  fields: readonly BadField[],
+  detail = fields.map(({ field, message }) => `${field}: ${message}`).join("; "),
+): Problem {
   return new Problem({ type: "invalid-input", status: 400, title: "Invalid input", detail, fields });
 }
 

@@ -21,10 +21,11 @@ export function showPolicy(
   { profile, override, policy, quietHours, origins }: ReturnType<LivePolicies["explain"]>,
   { revision, loadedAt, rejected }: PolicyFileStatus,
 ) {
-  const explained = (path: string, values: object) =>
-    Object.fromEntries(
-      Object.entries(values).map(([name, value]) => [name, { value, from: origins[`${path}.${name}`] ?? null }]),
-    );
+  const explained = <Values extends object>(path: string, values: Values) => {
+    const from = (name: string) => origins[`${path}.${name}`] ?? null;
+    const entries = Object.entries(values).map(([name, value]) => [name, { value, from: from(name) }]);
+    return Object.fromEntries(entries) as { [Name in keyof Values]: { value: Values[Name]; from: string | null } };
+  };
   const sources = Object.entries(policy.sources).map(([name, source]) => [name, explained(`sources.${name}`, source)]);
   return {
     workspaceId,
@@ -52,20 +53,24 @@ export function showEvent(event: RestartEvent) {
 export function showWebhook(webhook: Webhook) {
   const { id, url, events, workspaces, format, createdAt, delivered, lastDeliveredAt, failure, disabled } = webhook;
   const { origin, pathname, search } = new URL(url);
-  const running = failure === undefined ? "active" : "failing";
   return {
     id,
     url: pathname === "/" && search === "" ? origin : `${origin}/…`,
     events: events ?? null,
     workspaces: workspaces ?? null,
     format,
-    status: disabled === undefined ? running : "disabled",
+    status: statusOf(webhook),
     createdAt: iso(createdAt),
     delivered,
     lastDeliveredAt: iso(lastDeliveredAt),
     failure: failure === undefined ? null : { ...failure, since: iso(failure.since), retryAt: iso(failure.retryAt) },
     disabled: disabled === undefined ? null : { ...disabled, at: iso(disabled.at) },
   };
+}
+
+function statusOf({ failure, disabled }: Webhook): "active" | "failing" | "disabled" {
+  if (disabled !== undefined) return "disabled";
+  return failure === undefined ? "active" : "failing";
 }
 
 /** A spec may hold user data and environment variables: only who may set one sees it. */
@@ -150,6 +155,8 @@ function showCovered(covered: CoveredSource) {
   };
 }
 
+function iso(ms: number): string;
+function iso(ms: number | undefined): string | null;
 function iso(ms: number | undefined): string | null {
   return ms === undefined ? null : new Date(ms).toISOString();
 }

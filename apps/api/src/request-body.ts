@@ -1,39 +1,31 @@
-/** Reads a JSON body, bounded; the body of a file is its route's to read. */
-import express, { type RequestHandler } from "express";
+/** Reads a JSON body, bounded. */
+import { promisify } from "node:util";
+import express, { type Request, type Response } from "express";
 import { Problem } from "./problem.ts";
 
-/** Whole sets of files come as JSON, base64 included; everything else is small. */
-const LARGEST_SET = 72 * 1024 * 1024;
-const LARGEST_BODY = 256 * 1024;
+const USUAL_LIMIT = 256 * 1024;
 
-// As the router reads paths: whatever their case.
-const isSet = /^\/workspaces\/[^/]+\/(files|template)\/?$/i;
-const isFile = /^\/workspaces\/[^/]+\/files\/./i;
+/** Reads the body of a request: undefined when there is none. @throws Problem 413, 415; what Express' parser throws */
+export function jsonReader(limit = USUAL_LIMIT): (request: Request, response: Response) => Promise<unknown> {
+  // What comes here is JSON: the parser need not look again.
+  const parse = promisify(express.json({ limit, type: () => true }));
 
-/** What comes here is JSON: the parser need not look again. */
-const parserUpTo = (limit: number) => ({ limit, parse: express.json({ limit, type: () => true }) });
-
-export function requestBody(): RequestHandler {
-  const set = parserUpTo(LARGEST_SET);
-  const small = parserUpTo(LARGEST_BODY);
-
-  return (request, response, next) => {
+  return async (request, response) => {
     const length = request.headers["content-length"];
-    const hasBody = length !== undefined || request.headers["transfer-encoding"] !== undefined;
-    if (!hasBody || isFile.test(request.path)) return next();
+    if (length === undefined && request.headers["transfer-encoding"] === undefined) return undefined;
     if (!request.is("json")) {
-      if (length === "0") return next();
+      if (length === "0") return undefined;
       throw new Problem({
         status: 415,
         title: "Unsupported media type",
         detail: "expected Content-Type: application/json",
       });
     }
-    const { limit, parse } = isSet.test(request.path) ? set : small;
     // The parser would read it all before it says so.
     if (Number(length) > limit) {
       throw new Problem({ status: 413, title: "Too large", detail: `the body has more than ${limit} bytes` });
     }
-    return parse(request, response, next);
+    await parse(request, response);
+    return request.body;
   };
 }

@@ -1,4 +1,4 @@
-import { createKeySpace, RestartCoordinator } from "@restart-coordinator/debounce";
+import { createKeySpace, Installation, RestartCoordinator } from "@restart-coordinator/debounce";
 import { HintQueues } from "@restart-coordinator/service";
 import type { Express } from "express";
 import { pino } from "pino";
@@ -8,7 +8,7 @@ import { SCOPES, Tokens } from "../src/authentication.ts";
 import { Templates, WorkspaceFiles } from "../src/files/index.ts";
 import { TOKENS, useApi } from "./support/api.ts";
 import { send } from "./support/http.ts";
-import { askedOf, named, pathOf, ROUTES } from "./support/routes.ts";
+import { askedOf, EXEMPLIFIED, named, pathOf, ROUTES } from "./support/routes.ts";
 
 const api = useApi();
 const basic = (secret: string) => `Basic ${Buffer.from(secret).toString("base64")}`;
@@ -75,7 +75,7 @@ describe("each scope may do what it and those below it may", () => {
       const id = await api.workspace();
       const answer = await api.ask(route.method, pathOf(route, id), { ...askedOf(route), token: TOKENS[scope] });
       const isAllowed = SCOPES.indexOf(scope) >= SCOPES.indexOf(route.scope);
-      expect(answer.status, scope).toBe(isAllowed ? (route.status ?? 200) : 403);
+      expect(answer.status, scope).toBe(isAllowed ? route.example.status : 403);
       if (isAllowed) continue;
       const detail = `this needs the scope ${route.scope}; the token "${scope}" has ${scope}`;
       expect(answer.json, scope).toMatchObject({ status: 403, title: "Forbidden", detail });
@@ -99,12 +99,12 @@ describe("each scope may do what it and those below it may", () => {
     expect((await remove(TOKENS.admin)).status).toBe(202);
   });
 
-  test("the table above lists every route there is", async () => {
+  test("the table above is of every route that is served", async () => {
     const keys = createKeySpace(api.config.RESTART_PREFIX, 1);
     const { redis } = api;
     const hints = new HintQueues(redis, keys);
     const parts = {
-      coordinator: new RestartCoordinator({ redis, prefix: api.config.RESTART_PREFIX }),
+      coordinator: new RestartCoordinator(new Installation({ redis, prefix: api.config.RESTART_PREFIX })),
       files: await WorkspaceFiles.open({ directory: api.config.WORKSPACES_DIR }),
       templates: new Templates({}),
       redis,
@@ -115,8 +115,10 @@ describe("each scope may do what it and those below it may", () => {
     // Whatever else there is, the list of routes does not need it.
     const app = createApp(parts as unknown as AppParts);
     const open = ["GET /healthz", "GET /readyz"];
-    expect(routesOf(app).sort()).toEqual([...open, ...ROUTES.map((r) => `${r.method} ${r.pattern}`)].sort());
-    await hints.close();
+    expect(routesOf(app).sort()).toEqual([...open, ...ROUTES.map((r) => `${r.method} ${r.path}`)].sort());
+    const ids = ROUTES.map(({ id }) => id);
+    expect(EXEMPLIFIED.filter((id) => !ids.includes(id))).toEqual([]);
+    await hints.stop();
   });
 });
 

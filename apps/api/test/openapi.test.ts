@@ -2,6 +2,7 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormatsModule from "ajv-formats";
 import { beforeAll, describe, expect, test } from "vitest";
+import { templateOf } from "../src/openapi/document.ts";
 import { useApi } from "./support/api.ts";
 import type { Asked } from "./support/http.ts";
 import { askedOf, named, pathOf, ROUTES } from "./support/routes.ts";
@@ -10,22 +11,20 @@ const api = useApi();
 
 interface Described {
   readonly operationId: string;
+  readonly parameters?: readonly unknown[];
   readonly security: readonly Readonly<Record<string, readonly string[]>>[];
   readonly responses: Readonly<Record<string, { content: Record<string, { schema: Record<string, unknown> }> }>>;
 }
 interface Document {
   readonly openapi: string;
   readonly paths: Readonly<Record<string, Readonly<Record<string, Described>>>>;
-  readonly components: Readonly<Record<string, unknown>>;
+  readonly components: Readonly<Record<"schemas", Readonly<Record<string, Record<string, unknown>>>>>;
 }
 
 let document: Document;
 beforeAll(async () => {
   document = (await api.ask<Document>("GET", "/openapi.json")).json;
 });
-
-/** As the document writes paths. */
-const templateOf = (pattern: string) => pattern.replaceAll(/[:*](\w+)/g, "{$1}");
 
 describe("the document", () => {
   test("is valid OpenAPI 3.1", async () => {
@@ -41,8 +40,8 @@ describe("the document", () => {
       }),
     );
     // A test beside this one holds ROUTES against what the app serves.
-    const served = ROUTES.map(({ method, pattern, scope, page }) =>
-      [method, templateOf(pattern), scope, page ? "page" : ""].join(" "),
+    const served = ROUTES.map((route) =>
+      [route.method, templateOf(route), route.scope, route.page ? "page" : ""].join(" "),
     );
     expect(described.sort()).toEqual([...served, "GET /healthz none ", "GET /readyz none "].sort());
   });
@@ -70,12 +69,19 @@ describe("the document", () => {
       properties: { files: { type: "object", additionalProperties: { anyOf: [{}, {}] } } },
     });
   });
+
+  test("says what a field means", () => {
+    const generation = { description: "Rises with everything that is asked for" };
+    expect(document.components.schemas.Receipt).toMatchObject({ properties: { generation } });
+    const [event] = document.paths["/events"]?.get?.parameters ?? [];
+    expect(event).toMatchObject({ name: "event", in: "query", description: "Names of events, separated by commas" });
+  });
 });
 
 describe("a real answer is as the document says", () => {
   test.each(named(ROUTES.filter(({ stream }) => !stream)))("%s", async (_, route) => {
     const id = await api.workspace();
-    await expectDescribed(route.method, templateOf(route.pattern), pathOf(route, id), askedOf(route));
+    await expectDescribed(route.method, templateOf(route), pathOf(route, id), askedOf(route));
   });
 
   test("of a workspace with a history", async () => {

@@ -3,7 +3,7 @@ import { useApi } from "./support/api.ts";
 import { askedOf, named, pathOf, ROUTES, WORKSPACE_ROUTES } from "./support/routes.ts";
 
 const api = useApi();
-const JSON_ROUTES = ROUTES.filter(({ method, pattern }) => method !== "GET" && !pattern.endsWith("*path"));
+const JSON_ROUTES = ROUTES.filter(({ method, path }) => method !== "GET" && !path.endsWith("*path"));
 const json = { "content-type": "application/json" };
 
 describe("every error is application/problem+json with type, title, status and detail", () => {
@@ -43,14 +43,17 @@ describe("an unknown route", () => {
 });
 
 describe("an unknown workspace", () => {
-  test.each(named(WORKSPACE_ROUTES.filter((route) => !route.unregistered)))("%s answers 404", async (_, route) => {
-    const { status, json } = await api.ask(route.method, pathOf(route, "nobody"), askedOf(route));
-    expect({ status, json }).toMatchObject({ status: 404, json: { type: "unknown-workspace" } });
-    expect(json.detail).toBe("workspace nobody is not registered: PUT /workspaces/nobody first");
-  });
+  test.each(named(WORKSPACE_ROUTES.filter((route) => !route.example.unregistered)))(
+    "%s answers 404",
+    async (_, route) => {
+      const { status, json } = await api.ask(route.method, pathOf(route, "nobody"), askedOf(route));
+      expect({ status, json }).toMatchObject({ status: 404, json: { type: "unknown-workspace" } });
+      expect(json.detail).toBe("workspace nobody is not registered: PUT /workspaces/nobody first");
+    },
+  );
 
   test("leaves no trace", async () => {
-    for (const route of WORKSPACE_ROUTES.filter((each) => !each.unregistered)) {
+    for (const route of WORKSPACE_ROUTES.filter((each) => !each.example.unregistered)) {
       await api.ask(route.method, pathOf(route, "never-there"), askedOf(route));
     }
     expect(await api.keys("*never-there*")).toEqual([]);

@@ -1,4 +1,4 @@
-import { RestartCoordinator } from "@restart-coordinator/debounce";
+import { Installation, RestartCoordinator } from "@restart-coordinator/debounce";
 import { RolloutDriver, Rollouts } from "@restart-coordinator/fleet";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { showMember, showRollout } from "../src/representation.ts";
@@ -15,8 +15,8 @@ let driver: RolloutDriver;
 beforeAll(() => {
   const { redis } = api;
   const prefix = api.config.RESTART_PREFIX;
-  const coordinator = new RestartCoordinator({ redis, prefix });
-  driver = new RolloutDriver({ rollouts: new Rollouts({ redis, prefix }), coordinator, owner: "test" });
+  const coordinator = new RestartCoordinator(new Installation({ redis, prefix }));
+  driver = new RolloutDriver({ rollouts: new Rollouts(coordinator.installation), coordinator, owner: "test" });
 });
 afterAll(() => driver.leave());
 

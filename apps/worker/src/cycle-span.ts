@@ -4,9 +4,9 @@ import type { CycleLease } from "@restart-coordinator/debounce";
 const tracer = trace.getTracer("restart-coordinator");
 
 /**
- * One attempt at a cycle as a span, with a child for each step. It belongs to the trace of the trigger that made the cycle
- * due, whatever led the worker here: its parent is the hint's span if that carried the same trace, else the trigger's own.
- * Nothing without tracing.
+ * A cycle span is one attempt at a cycle, with a child for each step. It belongs to the trace of the trigger that made
+ * the cycle due, whatever led the worker here: its parent is the hint's span if that carried the same trace, else the
+ * trigger's own. Nothing without tracing.
  */
 export class CycleSpan {
   readonly #span: Span;
@@ -34,7 +34,7 @@ export class CycleSpan {
     this.#context = trace.setSpan(parent, this.#span);
   }
 
-  /** What is done now: the step before it is over. */
+  /** Begins the step that is done now, and ends the one before it. */
   step(name: string): void {
     this.#step?.end();
     this.#step = tracer.startSpan(`step ${name}`, {}, this.#context);
@@ -45,7 +45,9 @@ export class CycleSpan {
     return context.with(this.#context, work);
   }
 
-  /** `outcome` as in the metrics: ok, failed, declined, canceled, handover, lost. */
+  /**
+   * Notes how the attempt ended; `outcome` is named as in the metrics: ok, failed, declined, canceled, handover, lost.
+   */
   note(outcome: string, error?: string): void {
     this.#span.setAttribute("restart.outcome", outcome);
     if (error !== undefined) this.#span.setStatus({ code: SpanStatusCode.ERROR, message: error });
@@ -57,7 +59,7 @@ export class CycleSpan {
   }
 }
 
-/** W3C's `traceparent`, as the API wrote it. */
+/** Reads W3C's `traceparent`, as the API wrote it. */
 function parseTraceparent(text: string | undefined): SpanContext | undefined {
   const [, traceId, spanId, flags] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(text ?? "") ?? [];
   if (traceId === undefined || spanId === undefined) return undefined;

@@ -3,7 +3,10 @@ import type { CycleStep } from "./running-cycle.ts";
 
 const DETAIL_CHARACTERS = 600;
 
-/** What a worker does, on the hint that led it there: for whoever watches the board. The journal is what counts. */
+/**
+ * Job notes tell whoever watches the board what a worker does, on the hint that led it there. The journal is what
+ * counts.
+ */
 export class JobNotes {
   readonly #job: Job;
   #steps = 0;
@@ -12,7 +15,10 @@ export class JobNotes {
     this.#job = job;
   }
 
-  /** Never throws, and nobody waits for it: the job may be gone. How many lines are kept is the job's `keepLogs`. */
+  /**
+   * Adds a note; it never throws, and nobody waits for it: the job may be gone. How many lines are kept is the job's
+   * `keepLogs`.
+   */
   add({ cycleId, attempt, name, detail }: CycleStep): void {
     this.#steps += 1;
     const told = JSON.stringify(detail).slice(0, DETAIL_CHARACTERS);

@@ -1,4 +1,5 @@
 import type { RolloutDriver, RolloutObserver } from "@restart-coordinator/fleet";
+import { IntervalLoop } from "@restart-coordinator/service";
 import type { Logger } from "pino";
 
 export interface RolloutLoopOptions {
@@ -9,43 +10,21 @@ export interface RolloutLoopOptions {
 }
 
 /**
- * Advances rollouts. Every worker tries; the one that has a rollout's lease does. While there is none a pass is one command
- * that reads an empty set: so a rollout goes on wherever the process died that drove it, whoever heard of it.
+ * The loop that advances rollouts. Every worker tries; the one that has a rollout's lease does. While there is none a pass is
+ * one command that reads an empty set: so a rollout goes on wherever the process died that drove it, whoever heard of it.
  */
-export class RolloutLoop {
-  readonly #options: RolloutLoopOptions;
-  #timer: NodeJS.Timeout | undefined;
-  #pass: Promise<void> = Promise.resolve();
-  #stopped = false;
-
-  constructor(options: RolloutLoopOptions) {
-    this.#options = options;
-  }
-
-  start(): void {
-    const { driver, intervalMs, logger } = this.#options;
-    this.#pass = driver
-      .pass()
-      .catch((error: unknown) => {
-        if (!this.#stopped) logger.warn({ err: error }, "a rollout could not go on; the next pass tries again");
-      })
-      .finally(() => {
-        if (!this.#stopped) this.#timer = setTimeout(() => this.start(), intervalMs);
-      });
-  }
-
-  /** Resolves once no pass is under way and others may go on at once. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-    this.#options.driver.stop();
-    await this.#pass;
-    // What cannot be left now is free once its lease has run out.
-    await this.#options.driver.leave().catch(() => {});
-  }
+export function rolloutLoop({ driver, intervalMs, logger }: RolloutLoopOptions): IntervalLoop {
+  return new IntervalLoop({
+    name: "the look at the rollouts",
+    pass: (stopping) => driver.pass(stopping),
+    intervalMs,
+    // Others may go on at once. What cannot be left now is free once its lease has run out.
+    afterwards: () => driver.leave().catch(() => {}),
+    logger,
+  });
 }
 
-/** One line per decision and one per member that ended, with the fields of the other lines about a workspace. */
+/** Logs one line per decision and one per member that ended, with the fields of the other lines about a workspace. */
 export function rolloutLog(logger: Logger): RolloutObserver {
   return {
     decided({ id: rolloutId, actor, reason }, { window: _, ...told }) {

@@ -22,7 +22,10 @@ export interface AttemptSettings {
   readonly removeFiles: (workspaceId: string) => Promise<void>;
 }
 
-/** "lost" when the lease went while it ran: another worker may act already, and nothing more is to be written. */
+/**
+ * Resolves to how it ended; to "lost" when the lease went while it ran: another worker may act already, and nothing
+ * more is to be written.
+ */
 export async function runAttempt(
   lease: CycleLease,
   provisioner: Provisioner,
@@ -111,7 +114,7 @@ function assertJson(instance: unknown, provisioner: string): void {
 
 const MESSAGE_CHARACTERS = 2_000;
 
-/** Whatever was thrown: it need not be an error, nor readable. */
+/** Reads what was thrown, whatever it was: it need not be an error, nor readable. */
 function messageOf(error: unknown): string {
   try {
     const message =

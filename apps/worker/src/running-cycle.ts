@@ -1,8 +1,8 @@
-/** One attempt at a cycle, as its provisioner sees it: what it reads, and where it tells what it does. */
 import type { CycleLease } from "@restart-coordinator/debounce";
 import type { Logger } from "pino";
 import { type Cycle, type Journal, ProvisionerError, type Workspace } from "./provisioners/provisioner.ts";
 
+/** A step that a provisioner told of. */
 export interface CycleStep {
   readonly cycleId: string;
   readonly attempt: number;
@@ -20,6 +20,7 @@ export interface RunningCycleParts {
 
 const JOURNAL_BYTES = 16_384;
 
+/** A running cycle is one attempt, as its provisioner sees it: what it reads, and where it tells what it does. */
 export class RunningCycle implements Cycle {
   readonly workspace: Workspace;
   readonly id: string;

@@ -1,9 +1,5 @@
-/**
- * With a cap on running cycles a hint only queues its workspace up; this takes turns for the worker, as many at a time as
- * the worker may run. Whoever ends a cycle takes the next turn, so nobody need ask while the cap is reached. A permit that
- * a dead worker left, and a turn that came up while all who heard of it were busy, are found with the next sweep.
- */
 import type { Turns } from "@restart-coordinator/fleet";
+import { BackgroundService } from "@restart-coordinator/service";
 import type { Logger } from "pino";
 
 export interface TurnTakerOptions {
@@ -13,21 +9,32 @@ export interface TurnTakerOptions {
   readonly tenantOf: (workspaceId: string) => Promise<string>;
   /** Drains one workspace. */
   readonly run: (workspaceId: string) => Promise<void>;
+  /** How long what was begun may take to end at the stop, ms. */
+  readonly stopWithinMs: number;
   readonly logger: Logger;
 }
 
-export class TurnTaker {
+/**
+ * The taker of turns. With a cap on running cycles a hint only queues its workspace up; this takes turns for the worker, as
+ * many at a time as the worker may run. Whoever ends a cycle takes the next turn, so nobody need ask while the cap is
+ * reached. A permit that a dead worker left, and a turn that came up while all who heard of it were busy, are found with
+ * the next sweep. Once stopped it takes no further turn, and the cycles under way have ended.
+ */
+export class TurnTaker extends BackgroundService {
   readonly #options: TurnTakerOptions;
   readonly #runners = new Set<Promise<void>>();
   /** Somebody should have looked, but no runner was free to. */
   #missed = false;
-  #stopped = false;
 
   constructor(options: TurnTakerOptions) {
+    super("the turns under way", {
+      stopWithinMs: options.stopWithinMs,
+      otherwise: "their permits run out by themselves",
+    });
     this.#options = options;
   }
 
-  /** Queues a workspace up. */
+  /** Queues a workspace up. @throws CoordinatorUnavailableError when Redis does not take it */
   async enter(workspaceId: string): Promise<void> {
     const { turns, tenantOf } = this.#options;
     if (await turns.isWaiting(workspaceId)) return;
@@ -37,7 +44,7 @@ export class TurnTaker {
 
   /** Takes turns while there are any and this worker has room. */
   look(): void {
-    if (this.#stopped) return;
+    if (this.stopping.aborted) return;
     if (this.#runners.size >= this.#options.concurrency) {
       this.#missed = true;
       return;
@@ -51,16 +58,14 @@ export class TurnTaker {
     this.#runners.add(runner);
   }
 
-  /** Takes no further turn; resolves once the cycles under way have ended. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
+  protected override async down(): Promise<void> {
     await Promise.all(this.#runners);
   }
 
   async #takeTurns(): Promise<void> {
     const { turns, run, logger } = this.#options;
     try {
-      while (!this.#stopped) {
+      while (!this.stopping.aborted) {
         const taken = await turns.take();
         if (taken.kind !== "granted") return;
         // Others may be next, too.

@@ -2,18 +2,20 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ConfigurationError, readEnvironment, workerEnvironment } from "@restart-coordinator/service";
+import { pino } from "pino";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { serveHealth } from "../src/health-server.ts";
+import { HealthService } from "../src/health-service.ts";
 
 const TOKEN = "worker-metrics-0123456789";
 
 async function serve(settings: Readonly<Record<string, string>>, reason?: string): Promise<string> {
   const config = readEnvironment(workerEnvironment, { METRICS_PORT: "0", ...settings });
   const metrics = async () => ({ contentType: "text/plain; version=0.0.4; charset=utf-8", text: "restart_x 1\n" });
-  const server = await serveHealth(config, { notReady: async () => reason, metrics });
-  if (server === undefined) throw new Error("expected a server");
-  onTestFinished(() => server.stop());
-  return server.url;
+  const service = new HealthService(config, { notReady: async () => reason, metrics }, pino({ level: "silent" }));
+  onTestFinished(() => service.stop());
+  await service.start();
+  if (service.url === undefined) throw new Error("expected a server");
+  return service.url;
 }
 
 async function ask(url: string, init: RequestInit = {}): Promise<{ status: number; text: string }> {
@@ -76,9 +78,11 @@ test("one that takes no restarts says why, and is alive all the same", async () 
 
 test("without METRICS_PORT nothing is served", async () => {
   const config = readEnvironment(workerEnvironment, {});
-  expect(
-    await serveHealth(config, { notReady: async () => undefined, metrics: () => Promise.reject() }),
-  ).toBeUndefined();
+  const parts = { notReady: async () => undefined, metrics: () => Promise.reject() };
+  const service = new HealthService(config, parts, pino({ level: "silent" }));
+  onTestFinished(() => service.stop());
+  await service.start();
+  expect(service.url).toBeUndefined();
 });
 
 test("a port that is taken is told in plain words", async () => {

@@ -1,5 +1,5 @@
 /** How triggers/s, latency and memory grow with the number of workspaces and of shards. */
-import { RestartCoordinator } from "@restart-coordinator/debounce";
+import { Installation, RestartCoordinator } from "@restart-coordinator/debounce";
 import { closedLoop } from "../load/closed-loop.ts";
 import { startBenchRedis } from "../redis.ts";
 import { percentile } from "../statistics.ts";
@@ -33,7 +33,7 @@ export async function measureGrowth(isShort: boolean, onPoint: (point: GrowthPoi
 async function measurePoint(workspaces: number, shards: number, triggers: number): Promise<GrowthPoint> {
   const bench = await startBenchRedis();
   try {
-    const coordinator = new RestartCoordinator({ redis: bench.redis, shards });
+    const coordinator = new RestartCoordinator(new Installation({ redis: bench.redis, shards }));
     const empty = await usedMiB(bench.redis);
     await closedLoop(workspaces, IN_FLIGHT, (i) => coordinator.registry.register(`workspace-${i}`, {}));
     const took: number[] = [];

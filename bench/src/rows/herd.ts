@@ -1,5 +1,5 @@
 /** A herd: so many concurrent `trigger()` for one workspace in one replica. */
-import { type Receipt, RestartCoordinator } from "@restart-coordinator/debounce";
+import { Installation, type Receipt, RestartCoordinator } from "@restart-coordinator/debounce";
 import { rawClaim } from "../against/raw-claim.ts";
 import { startBenchRedis } from "../redis.ts";
 import type { Row } from "../row.ts";
@@ -19,7 +19,7 @@ export const herd: Row = {
   async open(isShort) {
     const bench = await startBenchRedis();
     const count = isShort ? 1_000 : 10_000;
-    const coordinator = new RestartCoordinator({ redis: bench.redis });
+    const coordinator = new RestartCoordinator(new Installation({ redis: bench.redis }));
     const herdsEach = isShort ? 1 : HERDS_EACH;
     let herds = 0;
     const ours = async () => {

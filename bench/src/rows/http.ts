@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { RestartCoordinator } from "@restart-coordinator/debounce";
+import { Installation, RestartCoordinator } from "@restart-coordinator/debounce";
 import { HttpLoad, type HttpRequest } from "../load/http-load.ts";
 import { startProcess } from "../processes.ts";
 import { startBenchRedis } from "../redis.ts";
@@ -55,7 +55,7 @@ async function openBeside(
   const bench = await startBenchRedis();
   const directory = await mkdtemp(join(tmpdir(), "bench-files-"));
   const ids = Array.from({ length: 200 }, (_, i) => `workspace-${i}`);
-  const coordinator = new RestartCoordinator({ redis: bench.redis });
+  const coordinator = new RestartCoordinator(new Installation({ redis: bench.redis }));
   await Promise.all(ids.map((id) => coordinator.registry.register(id, {})));
   const env = { REDIS_URL: bench.url, API_TOKENS: `bench:admin:${TOKEN}`, PORT: "0" };
   const processes = await Promise.all([

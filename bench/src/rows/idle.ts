@@ -1,7 +1,7 @@
 /** Many registered workspaces with nothing to do, beside a system that has none: both at the same time. */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { RestartCoordinator } from "@restart-coordinator/debounce";
+import { Installation, RestartCoordinator } from "@restart-coordinator/debounce";
 import { closedLoop } from "../load/closed-loop.ts";
 import { startProcess } from "../processes.ts";
 import { startBenchRedis } from "../redis.ts";
@@ -31,7 +31,7 @@ export const idle: Row = {
     const systems = await Promise.all([openSystem(), openSystem()]);
     const [full] = systems;
     const run = async () => {
-      const coordinator = new RestartCoordinator({ redis: full.bench.redis });
+      const coordinator = new RestartCoordinator(new Installation({ redis: full.bench.redis }));
       const young = await Promise.all(systems.map((system) => system.leastResident(lookMs)));
       await closedLoop(count, 64, (i) => coordinator.registry.register(`workspace-${i}`, {}));
       const before = await Promise.all(systems.map((system) => system.look()));

@@ -1,5 +1,5 @@
 /** What a workspace costs Redis: registered, owed a restart, and removed. */
-import { RestartCoordinator } from "@restart-coordinator/debounce";
+import { Installation, RestartCoordinator } from "@restart-coordinator/debounce";
 import type { Redis } from "ioredis";
 import { closedLoop } from "../load/closed-loop.ts";
 import { startBenchRedis } from "../redis.ts";
@@ -18,7 +18,7 @@ export const memory: Row = {
   async open(isShort) {
     const bench = await startBenchRedis();
     const { redis } = bench;
-    const coordinator = new RestartCoordinator({ redis });
+    const coordinator = new RestartCoordinator(new Installation({ redis }));
     const ids = Array.from({ length: isShort ? 200 : 10_000 }, (_, i) => `workspace-${i}`);
     const each = (ask: (id: string) => Promise<unknown>) => closedLoop(ids.length, 64, (i) => ask(ids[i] as string));
 
@@ -31,22 +31,22 @@ export const memory: Row = {
       const registered = await usedBytes(redis);
       const keysWhenIdle = (await redis.keys("*:workspace-1*")).filter((key) => key.endsWith(":workspace-1")).length;
       // The stream of the shard is capped and not the workspace's; the activity is counted apart.
-      await redis.del(coordinator.keys.forShard("events", 0));
+      await redis.del(coordinator.installation.keys.forShard("events", 0));
       await each((id) =>
         coordinator.trigger(id, { source: "file-write", reason: "wrote config.yaml", actor: "canvas" }),
       );
       await each((id) =>
         coordinator.trigger(id, { source: "file-write", reason: "wrote agent.yaml", actor: "canvas" }),
       );
-      await redis.del(coordinator.keys.forShard("events", 0));
+      await redis.del(coordinator.installation.keys.forShard("events", 0));
       // So is what recognises a resent trigger, for two minutes.
       const withRecent = await usedBytes(redis);
-      const recent = await redis.keys(`${coordinator.keys.forShard("recent", 0)}:*`);
+      const recent = await redis.keys(`${coordinator.installation.keys.forShard("recent", 0)}:*`);
       await redis.del(...recent);
       const owed = await usedBytes(redis);
-      await each((id) => redis.del(coordinator.keys.forWorkspace("activity", id)));
+      await each((id) => redis.del(coordinator.installation.keys.forWorkspace("activity", id)));
       const owedWithoutActivity = await usedBytes(redis);
-      await each((id) => coordinator.registry.forget(id, { actor: "bench" }, coordinator.sources));
+      await each((id) => coordinator.registry.forget(id, { actor: "bench" }));
       const keysAfterRemoval = (await redis.keys("*:workspace-*")).length;
       const per = (bytes: number) => bytes / ids.length;
       return {

@@ -1,5 +1,5 @@
 /** `trigger()` within a claimed window, for many workspaces: the call the coordinator answers most. */
-import { POLICIES, type Profile, RestartCoordinator } from "@restart-coordinator/debounce";
+import { Installation, POLICIES, type Profile, RestartCoordinator } from "@restart-coordinator/debounce";
 import { DEDUPLICATION, DeduplicatingQueue } from "../against/bullmq-deduplication.ts";
 import { rawClaim } from "../against/raw-claim.ts";
 import { closedLoop } from "../load/closed-loop.ts";
@@ -70,11 +70,13 @@ export const suppressed: Row = {
 function triggers({ redis }: BenchRedis, profile: Profile): (id: string) => Promise<unknown> {
   const policy = POLICIES[profile];
   const fileWrite = { ...policy.sources["file-write"], windowMs: HOUR_MS, maxWaitMs: HOUR_MS };
-  const coordinator = new RestartCoordinator({
-    redis,
-    prefix: profile,
-    policy: { ...policy, sources: { ...policy.sources, "file-write": fileWrite as never } },
-  });
+  const coordinator = new RestartCoordinator(
+    new Installation({
+      redis,
+      prefix: profile,
+      policy: { ...policy, sources: { ...policy.sources, "file-write": fileWrite as never } },
+    }),
+  );
   const registered = new Set<string>();
   const expected = profile === "seed" ? "dropped" : "coalesced";
   return async (id) => {

@@ -3,6 +3,7 @@
 -- Uses: clock hash state policy-choice due phases why drops events budget digits
 -- KEYS: workspace state startedAt due phases hinted why covers journal spent events activity shadow
 -- ARGV: id owner leaseMs cooldownMs budgetCycles budgetDowntimeMs quietHours alternatives activityTtlMs now
+-- Whole: leaseMs cooldownMs budgetCycles budgetDowntimeMs activityTtlMs now?
 -- `alternatives`: what to put in place of the four before it, see chooseArguments.
 -- Shared: due phases hinted events leaseMs cooldownMs budgetCycles budgetDowntimeMs quietHours alternatives activityTtlMs now
 -- Reply: idle

@@ -2,6 +2,7 @@
 -- Uses: clock hash state schedule why events
 -- KEYS: workspace state startedAt due phases why covers journal lastCycle events activity
 -- ARGV: id actor reason activityTtlMs now
+-- Whole: activityTtlMs now?
 -- Reply: canceled triggers ended
 -- Reply: stopping triggers cycle
 -- Reply: nothing-owed

@@ -2,6 +2,7 @@
 -- Uses: clock phase-bands digits
 -- KEYS: workspaces due phases
 -- ARGV: now
+-- Whole: now?
 -- Reply: counted registered oldestDueAgeMs phases
 -- `phases`: phase and count in turn; what is in no phase that is told is idle
 -- A workspace whose backoff outlives its hold counts as backing off until somebody looks at it.

@@ -2,6 +2,7 @@
 -- Uses: clock hash state refusal schedule events
 -- KEYS: workspace state startedAt due phases events activity
 -- ARGV: id desired from cascadeFrom actor reason activityTtlMs now
+-- Whole: activityTtlMs now?
 -- `desired`: running | paused | hibernated | removed
 -- `from`: what it must be now, else 'mismatch'; '' = anything
 -- `cascadeFrom`: the ancestor that takes it along, '' = asked for itself. A pause then takes what shall run, and a start

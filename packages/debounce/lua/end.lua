@@ -3,6 +3,7 @@
 -- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle spent events activity idempotency recent shadow
 -- ARGV: id fence outcome retryable error instance backoffMs maxBackoffMs breakerAfter jitter pauseMs steps
 -- ARGV: budgetCycles budgetDowntimeMs activityTtlMs now
+-- Whole: backoffMs maxBackoffMs breakerAfter pauseMs budgetCycles budgetDowntimeMs activityTtlMs now?
 -- `outcome`: ok | failed | declined | canceled | handover. A handover ends the lease, not the cycle: the next worker
 -- takes it over at once, or after `pauseMs`. A retryable failure keeps the cycle for another attempt, until the breaker opens.
 -- A cycle that stopped without having been asked to has failed.

@@ -2,6 +2,7 @@
 -- Uses: clock hash state refusal schedule events digits
 -- KEYS: workspace state startedAt due phases events activity
 -- ARGV: id actor activityTtlMs now
+-- Whole: activityTtlMs now?
 -- Reply: flushed dueAt hintId now
 -- Reply: nothing-owed
 -- Reply: held

@@ -2,6 +2,7 @@
 -- Uses: clock forgetting
 -- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle spent events activity idempotency shadow
 -- ARGV: id actor now
+-- Whole: now?
 -- Reply: forgotten
 -- Reply: unknown
 -- Events: WORKSPACE_REMOVED

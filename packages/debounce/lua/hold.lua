@@ -3,6 +3,7 @@
 -- Uses: clock hash state schedule events
 -- KEYS: workspace state startedAt due phases events activity
 -- ARGV: id holdMs actor reason activityTtlMs now
+-- Whole: holdMs activityTtlMs now?
 -- Reply: held dueAt hintId now heldUntil
 -- Reply: unknown
 -- `hintId`: where it takes the place of a longer hold

@@ -2,6 +2,7 @@
 -- Uses: clock
 -- KEYS: state due journal
 -- ARGV: id fence leaseMs journal steps now
+-- Whole: leaseMs now?
 -- `steps`: JSON of what the attempt did so far; '' = nothing yet
 -- Reply: held leaseEndsAt stopAsked
 -- Reply: lost

@@ -2,6 +2,7 @@
 -- Uses: clock hash state schedule
 -- KEYS: workspace state startedAt due phases
 -- ARGV: id paused orphanOf activityTtlMs now
+-- Whole: activityTtlMs now?
 -- `orphanOf`: a parent that is gone; the workspace has none any more, unless it has got another one. '' = none is gone
 -- Reply: marked dueAt hintId now
 -- Reply: unknown

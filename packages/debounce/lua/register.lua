@@ -2,6 +2,7 @@
 -- Uses: clock hash state schedule
 -- KEYS: workspace workspaces state startedAt due phases
 -- ARGV: id fields activityTtlMs now
+-- Whole: activityTtlMs now?
 -- `fields`: JSON object of strings; an empty string removes the field
 -- Reply: created
 -- Reply: updated dueAt hintId now

@@ -2,6 +2,7 @@
 -- Uses: clock hash state schedule events digits
 -- KEYS: workspace state startedAt due phases events activity
 -- ARGV: id actor activityTtlMs now
+-- Whole: activityTtlMs now?
 -- Reply: released dueAt hintId now
 -- Reply: not-held
 -- Reply: unknown

@@ -2,6 +2,7 @@
 -- Uses: clock
 -- KEYS: state due
 -- ARGV: id fence leaseMs steps now
+-- Whole: leaseMs now?
 -- `steps`: JSON of what the attempt did so far; '' = nothing yet
 -- Reply: held leaseEndsAt stopAsked
 -- Reply: lost

@@ -3,6 +3,7 @@
 -- Uses: clock hash state
 -- KEYS: workspace state lastCycle shadow
 -- ARGV: version next since ttlMs now
+-- Whole: version? since? ttlMs now?
 -- Reply: kept
 -- Reply: read version record cycleMs runtime tags now realCycles
 -- `cycleMs`: how long the last good cycle took. `realCycles`: JSON, days and how many began in each.

@@ -2,6 +2,7 @@
 -- Uses: clock phase-bands digits
 -- KEYS: due hinted phases
 -- ARGV: offset count rehintMs now
+-- Whole: offset count rehintMs now?
 -- Reply: swept looked due
 -- `looked` < `count`: this was the last batch. `due`: id, due time and hint id of each in turn
 -- What was hinted is remembered beside the due time for `rehintMs`, so as not to hint it again every pass.

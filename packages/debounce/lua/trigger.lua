@@ -3,6 +3,7 @@
 -- KEYS: workspace state startedAt window due phases why covers lastCycle events activity recent idempotency
 -- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic loopCycles loopWithinMs
 -- ARGV: quietHours ignoresQuietHours alternatives count texts firstTexts write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
+-- Whole: windowMs maxWaitMs loopCycles loopWithinMs count activityTtlMs now?
 -- Reply: judged decision rule restDecision restRule generation dueAt hintId running now nonce superseded claimedAt windowMs suppressed claimed
 -- Reply: replayed decision rule restDecision restRule generation dueAt hintId running now nonce superseded claimedAt windowMs suppressed claimed
 -- Reply: conflict

@@ -2,6 +2,7 @@
 -- Uses: clock
 -- KEYS: workspace state startedAt why covers lastCycle journal
 -- ARGV: now
+-- Whole: now?
 -- Reply: seen now workspace state why covers cooldownEndsAt lastCycle journal
 -- `workspace`, `state`, `why`: their fields, flat lists; `covers`, `lastCycle`: JSON
 

@@ -32,9 +32,9 @@ export class IdempotencyConflictError extends Error {
 
 /** The id of a workspace is not one. */
 export class InvalidWorkspaceIdError extends Error {
-  constructor(id: string) {
+  constructor(id: unknown) {
     super(
-      `expected a workspace id of 1 to 128 letters, digits, ".", "_" or "-", not starting with a dot, got "${id.slice(0, 150)}"`,
+      `expected a workspace id of 1 to 128 letters, digits, ".", "_" or "-", not starting with a dot, got "${String(id).slice(0, 150)}"`,
     );
     this.name = "InvalidWorkspaceIdError";
   }

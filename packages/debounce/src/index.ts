@@ -20,6 +20,7 @@ export {
   type Replication,
   remedyOf,
 } from "@restart-coordinator/redis-scripts";
+export { InvalidArgumentError } from "./checks.ts";
 export { type CoordinatorOptions, RestartCoordinator, type Restarting } from "./coordinator.ts";
 export { type AttemptResult, CycleLease } from "./cycles/cycle-lease.ts";
 export { type Begun, Cycles, type CyclesOptions } from "./cycles/cycles.ts";
@@ -31,11 +32,11 @@ export {
   UnknownSourceError,
 } from "./errors.ts";
 export { isBefore, parseEventEntry, type RestartEvent } from "./event.ts";
-export { createKeySpace, type KeySpace } from "./installation/keys.ts";
+export { Installation, type InstallationOptions } from "./installation/installation.ts";
 export { claimProvisioner, recordedProvisioner } from "./installation/provisioner.ts";
 export { claimShardCount } from "./installation/shard-count.ts";
-export { assertWorkspaceId, isWorkspaceId, WORKSPACE_ID } from "./installation/workspace-id.ts";
-export { checkPolicy, ImpossiblePolicyError } from "./policy/check-policy.ts";
+export { createKeySpace, type KeySpace } from "./keys.ts";
+export { checkPolicy, ImpossiblePolicyError, impossibilitiesOf } from "./policy/check-policy.ts";
 export { BECAUSE, type Because, dueOf, type Owed } from "./policy/due.ts";
 export { type Facts, type Judgement, judge } from "./policy/judge.ts";
 export {
@@ -94,3 +95,4 @@ export type {
   RunningCycle,
   WorkspaceState,
 } from "./workspace/workspace-state.ts";
+export { assertWorkspaceId, isWorkspaceId, WORKSPACE_ID } from "./workspace-id.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
+import { Installation } from "../src/installation/installation.ts";
 import { POLICIES, PROFILES } from "../src/policy/policy.ts";
 import { expectSound } from "./support/invariants.ts";
 import { useRedis } from "./support/redis.ts";
@@ -12,8 +13,10 @@ const workspace = useWorkspaces(own);
 const isOwed = (decision: string) => decision === "fired" || decision === "coalesced";
 
 function coordinatorOf(profile: (typeof PROFILES)[number]) {
-  const coordinator = new RestartCoordinator({ redis: own.redis, prefix: own.prefix, policy: POLICIES[profile] });
-  return { coordinator, roundTrips: vi.spyOn(coordinator.transitions, "trigger") };
+  const coordinator = new RestartCoordinator(
+    new Installation({ redis: own.redis, prefix: own.prefix, policy: POLICIES[profile] }),
+  );
+  return { coordinator, roundTrips: vi.spyOn(coordinator.installation.transitions, "trigger") };
 }
 
 test("a herd of 1,000 in one coordinator costs few round trips, and every receipt is true", async () => {

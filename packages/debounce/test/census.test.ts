@@ -1,7 +1,9 @@
 /** Workspaces are counted by phase without looking at any: the counts must be those that looking at each would give. */
+
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
+import { Installation } from "../src/installation/installation.ts";
 import { PHASES, type Phase } from "../src/vocabulary.ts";
 import { useRedis } from "./support/redis.ts";
 import { SITUATIONS } from "./support/situations.ts";
@@ -124,7 +126,7 @@ test("a count looks at no workspace, so that a scrape costs the same whether the
 });
 
 test("a coordinator counts over all shards", async () => {
-  const sharded = new RestartCoordinator({ redis: own.redis, prefix: own.prefix, shards: 3 });
+  const sharded = new RestartCoordinator(new Installation({ redis: own.redis, prefix: own.prefix, shards: 3 }));
   const ids = ["a", "b", "c", "d", "e"];
   await Promise.all(ids.map((id) => sharded.registry.register(id, {})));
   await Promise.all(["a", "b"].map((id) => sharded.trigger(id, { source: "secret-change" })));
@@ -133,5 +135,5 @@ test("a coordinator counts over all shards", async () => {
     phases: { idle: 3, scheduled: 2, running: 0, backoff: 0, held: 0, failed: 0 },
     oldestDueAgeMs: 0,
   });
-  await Promise.all(ids.map((id) => sharded.registry.forget(id, { actor: "ann" }, sharded.sources)));
+  await Promise.all(ids.map((id) => sharded.registry.forget(id, { actor: "ann" })));
 });

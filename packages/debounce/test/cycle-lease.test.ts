@@ -3,11 +3,12 @@ import { RestartCoordinator } from "../src/coordinator.ts";
 import type { CycleLease } from "../src/cycles/cycle-lease.ts";
 import { Cycles } from "../src/cycles/cycles.ts";
 import { CycleStopAskedError, LeaseLostError } from "../src/errors.ts";
+import { Installation } from "../src/installation/installation.ts";
 import { POLICIES } from "../src/policy/policy.ts";
 import { useRedis } from "./support/redis.ts";
 
 const own = useRedis();
-const coordinator = new RestartCoordinator({ redis: own.redis, prefix: own.prefix });
+const coordinator = new RestartCoordinator(new Installation({ redis: own.redis, prefix: own.prefix }));
 let made = 0;
 
 async function leaseOf(cycles: Cycles, workspaceId = `leased-${++made}`): Promise<CycleLease> {
@@ -19,7 +20,7 @@ async function leaseOf(cycles: Cycles, workspaceId = `leased-${++made}`): Promis
 }
 
 const cyclesWith = (leaseMs: number) =>
-  new Cycles({ redis: own.connect(), prefix: own.prefix, leaseMs, worker: "worker" });
+  new Cycles(new Installation({ redis: own.connect(), prefix: own.prefix, leaseMs }), { worker: "worker" });
 
 function aborted({ signal }: CycleLease): Promise<unknown> {
   if (signal.aborted) return Promise.resolve(signal.reason);
@@ -29,7 +30,9 @@ function aborted({ signal }: CycleLease): Promise<unknown> {
 describe("a lease that is lost aborts its signal", () => {
   test("when Redis cannot be reached until it runs out", async () => {
     const redis = own.connect();
-    const lease = await leaseOf(new Cycles({ redis, prefix: own.prefix, leaseMs: 200, worker: "cut off" }));
+    const lease = await leaseOf(
+      new Cycles(new Installation({ redis, prefix: own.prefix, leaseMs: 200 }), { worker: "cut off" }),
+    );
     const loss = aborted(lease);
     redis.disconnect();
     expect(await loss).toBeInstanceOf(LeaseLostError);
@@ -43,16 +46,16 @@ describe("a lease that is lost aborts its signal", () => {
     const { leaseEndsAt, fencingToken } = lease.cycle;
     const { workspaceId: id } = lease;
     const choice = { otherwise: POLICIES.default, alternatives: [] };
-    await coordinator.transitions.begin({ id, owner: "other", choice, now: leaseEndsAt + 3_600_000 });
+    await coordinator.installation.transitions.begin({ id, owner: "other", choice, now: leaseEndsAt + 3_600_000 });
     expect(await loss).toBeInstanceOf(LeaseLostError);
     expect(await lease.end({ outcome: "ok" })).toEqual({ kind: "lost" });
     expect((await coordinator.workspace(id))?.restart.cycle).toMatchObject({ attempt: 2 });
-    expect(await coordinator.transitions.renew({ id, fencingToken })).toEqual({ kind: "lost" });
+    expect(await coordinator.installation.transitions.renew({ id, fencingToken })).toEqual({ kind: "lost" });
   });
 
   test("when its journal is refused: the side effect must not be made", async () => {
     const lease = await leaseOf(cyclesWith(60_000));
-    await coordinator.registry.forget(lease.workspaceId, { actor: "ann" }, coordinator.sources);
+    await coordinator.registry.forget(lease.workspaceId, { actor: "ann" });
     await expect(lease.record("{}")).rejects.toBeInstanceOf(LeaseLostError);
     expect(lease.signal.aborted).toBe(true);
     expect(lease.signal.reason).toBeInstanceOf(LeaseLostError);
@@ -70,7 +73,7 @@ describe("a lease in time", () => {
 
   /** Lets the time pass that lies before the next renewal, and waits for its answer. */
   async function renewed(cycles: Cycles, ms: number): Promise<void> {
-    const renew = vi.spyOn(cycles.transitions, "renew");
+    const renew = vi.spyOn(cycles.installation.transitions, "renew");
     vi.advanceTimersByTime(ms);
     expect(renew).toHaveBeenCalledTimes(1);
     await Promise.allSettled(renew.mock.results.map(({ value }) => value as Promise<unknown>));
@@ -90,9 +93,9 @@ describe("a lease in time", () => {
   test("survives one renewal that fails, and not three", async () => {
     const cycles = cyclesWith(3_000);
     const lease = await leaseOf(cycles);
-    const renew = cycles.transitions.renew.bind(cycles.transitions);
+    const renew = cycles.installation.transitions.renew.bind(cycles.installation.transitions);
     let broken = true;
-    cycles.transitions.renew = (call) => (broken ? Promise.reject(new Error("no answer")) : renew(call));
+    cycles.installation.transitions.renew = (call) => (broken ? Promise.reject(new Error("no answer")) : renew(call));
     await renewed(cycles, 1_000);
     broken = false;
     await renewed(cycles, 1_000);
@@ -127,7 +130,7 @@ describe("a lease in time", () => {
   test.each(["ended", "abandoned"])("renews no more once it is %s, and holds no timer", async (how) => {
     const cycles = cyclesWith(3_000);
     const lease = await leaseOf(cycles);
-    const renew = vi.spyOn(cycles.transitions, "renew");
+    const renew = vi.spyOn(cycles.installation.transitions, "renew");
     if (how === "ended") await lease.end({ outcome: "ok" });
     else lease.abandon();
     expect(vi.getTimerCount()).toBe(0);

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
+import { Installation } from "../src/installation/installation.ts";
 import { EVENTS } from "../src/vocabulary.ts";
 import { useRedis } from "./support/redis.ts";
 import { ACTIVITY_TTL_MS, at, LEASE_MS, type TestWorkspace, useWorkspaces } from "./support/workspace.ts";
@@ -268,10 +269,10 @@ describe("an operator's verb tells who and what", () => {
 
 describe("the activity", () => {
   test("is newest first, and the newest 200", async () => {
-    const coordinator = new RestartCoordinator({ redis: own.redis, prefix: own.prefix });
+    const coordinator = new RestartCoordinator(new Installation({ redis: own.redis, prefix: own.prefix }));
     const one = await running();
     for (let i = 1; i <= 210; i += 1) await one.at(i).hold(1_000);
-    const activity = await coordinator.activity(one.id, 1_000);
+    const activity = await coordinator.activity(one.id, 200);
     expect(activity).toHaveLength(200);
     expect(activity.map(({ timestamp }) => timestamp)).toEqual(Array.from({ length: 200 }, (_, i) => at(210 - i)));
     expect(await coordinator.activity(one.id, 3)).toEqual(activity.slice(0, 3));

@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
+import { Installation } from "../src/installation/installation.ts";
 import { useRedis } from "./support/redis.ts";
 
 const own = useRedis();
-const coordinator = new RestartCoordinator({ redis: own.redis, prefix: own.prefix });
+const coordinator = new RestartCoordinator(new Installation({ redis: own.redis, prefix: own.prefix }));
 const { registry } = coordinator;
 const by = { actor: "ann" };
 
@@ -86,7 +87,7 @@ test("a workspace that moves takes its descendants along", async () => {
 
 test("a pause that was interrupted before it reached all descendants is completed by asking again", async () => {
   const id = await family({ top: null, middle: "top", leaf: "middle" });
-  await coordinator.transitions.desire({ id: id("top"), desired: "paused", ...by });
+  await coordinator.installation.transitions.desire({ id: id("top"), desired: "paused", ...by });
   expect(await registry.desire(id("top"), "paused", by)).toMatchObject({ kind: "unchanged" });
   for (const name of ["middle", "leaf"]) expect(await ruleFor(id(name)), name).toBe("parent-paused");
 });
@@ -105,7 +106,7 @@ test("a loop is refused, however long, and changes nothing", async () => {
 test("a loop that two requests made at once ends no pause in an endless walk", async () => {
   const id = await family({ a: null, b: "a" });
   await own.redis.sadd(own.keys.forWorkspace("children", id("b")), id("a"));
-  await coordinator.transitions.register({ id: id("a"), fields: { parentId: id("b") } });
+  await coordinator.installation.transitions.register({ id: id("a"), fields: { parentId: id("b") } });
   expect(await registry.desire(id("a"), "paused", by)).toMatchObject({ kind: "accepted" });
   expect(await ruleFor(id("b"))).toBe("parent-paused");
 });
@@ -122,7 +123,7 @@ test("an unknown parent is refused, and one that is being removed is none", asyn
 test("children are those whose own entry names the parent", async () => {
   const id = await family({ top: null, other: null, b: "top", a: "top", c: "top" });
   await registry.register(id("c"), { parentId: id("other") });
-  await registry.forget(id("b"), by, coordinator.sources);
+  await registry.forget(id("b"), by);
   expect(await registry.children(id("top"))).toEqual([id("a")]);
   expect(await registry.children(id("other"))).toEqual([id("c")]);
 });
@@ -130,7 +131,7 @@ test("children are those whose own entry names the parent", async () => {
 test("the children of a workspace that is forgotten have no parent, and no other one takes its place", async () => {
   const id = await family({ top: null, left: "top", moved: "top", other: null });
   await registry.register(id("moved"), { parentId: id("other") });
-  await registry.forget(id("top"), by, coordinator.sources);
+  await registry.forget(id("top"), by);
   expect((await coordinator.workspace(id("left")))?.parentId).toBeUndefined();
   expect((await coordinator.workspace(id("moved")))?.parentId).toBe(id("other"));
   await registry.register(id("top"), {});
@@ -142,6 +143,6 @@ test("the children of a workspace that is forgotten have no parent, and no other
 test("the children of a paused workspace that is forgotten are not refused for ever", async () => {
   const id = await family({ top: null, middle: "top", leaf: "middle" });
   await registry.desire(id("top"), "paused", by);
-  await registry.forget(id("top"), by, coordinator.sources);
+  await registry.forget(id("top"), by);
   for (const name of ["middle", "leaf"]) expect(await ruleFor(id(name)), name).toBe("fired");
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
+import { Installation } from "../src/installation/installation.ts";
 import { POLICIES } from "../src/policy/policy.ts";
 import type { Hint } from "../src/transitions/hint.ts";
 import type { WorkspaceEntry } from "../src/workspace/registry.ts";
@@ -170,7 +171,10 @@ describe("a release", () => {
 test("through the coordinator, an operator's verbs enqueue the hints they need", async () => {
   const hints: Hint[] = [];
   const onDue = (hint: Hint) => hints.push(hint);
-  const coordinator = new RestartCoordinator({ redis: own.redis, prefix: own.prefix, policy: POLICIES.settle, onDue });
+  const coordinator = new RestartCoordinator(
+    new Installation({ redis: own.redis, prefix: own.prefix, policy: POLICIES.settle }),
+    { onDue },
+  );
   await coordinator.registry.register("hinted", {});
   await coordinator.verbs.hold("hinted", { holdMs: MINUTE, actor: "ann" });
   await coordinator.trigger("hinted", { source: "manual" });
@@ -185,12 +189,10 @@ test("through the coordinator, an operator's verbs enqueue the hints they need",
 describe("through the coordinator, what brings an owed restart forward hints", () => {
   const hintsOf = (id: string) => hints.filter(({ workspaceId }) => workspaceId === id);
   const hints: Hint[] = [];
-  const coordinator = new RestartCoordinator({
-    redis: own.redis,
-    prefix: own.prefix,
-    policy: POLICIES.default,
-    onDue: (hint) => hints.push(hint),
-  });
+  const coordinator = new RestartCoordinator(
+    new Installation({ redis: own.redis, prefix: own.prefix, policy: POLICIES.default }),
+    { onDue: (hint) => hints.push(hint) },
+  );
   const owed = async (id: string, entry: WorkspaceEntry = {}) => {
     await coordinator.registry.register(id, entry);
     await coordinator.trigger(id, { source: "file-write" });
@@ -226,7 +228,7 @@ describe("through the coordinator, what brings an owed restart forward hints", (
     await coordinator.registry.desire("ancestor", "running", { actor: "ann" });
     expect(hintsOf("descendant")).toMatchObject([{}, { delayMs: 0 }]);
     await coordinator.registry.desire("ancestor", "paused", { actor: "ann" });
-    await coordinator.registry.forget("ancestor", { actor: "ann" }, coordinator.sources);
+    await coordinator.registry.forget("ancestor", { actor: "ann" });
     expect(hintsOf("descendant")).toMatchObject([{}, {}, { delayMs: 0 }]);
   });
 
@@ -234,7 +236,7 @@ describe("through the coordinator, what brings an owed restart forward hints", (
     const marks: Promise<string | null>[] = [];
     const registryKey = own.keys.forWorkspace("workspace", "adopted");
     const onDue = () => marks.push(own.redis.hget(registryKey, "parentPaused"));
-    const { registry } = new RestartCoordinator({ redis: own.redis, prefix: own.prefix, onDue });
+    const { registry } = new RestartCoordinator(new Installation({ redis: own.redis, prefix: own.prefix }), { onDue });
     await coordinator.registry.register("paused", {});
     await coordinator.registry.desire("paused", "paused", { actor: "ann" });
     await owed("adopted");

@@ -1,10 +1,12 @@
 /** Reasons and actors of operators and triggers, as they are kept and told. */
+
 import { expect, test } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
+import { Installation } from "../src/installation/installation.ts";
 import { useRedis } from "./support/redis.ts";
 
 const own = useRedis();
-const coordinator = new RestartCoordinator({ redis: own.redis, prefix: own.prefix });
+const coordinator = new RestartCoordinator(new Installation({ redis: own.redis, prefix: own.prefix }));
 const { registry, verbs } = coordinator;
 let made = 0;
 

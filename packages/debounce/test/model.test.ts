@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { ownPrefix, redisUrl } from "../../../tests/setup/shared-redis.ts";
-import { createKeySpace } from "../src/installation/keys.ts";
+import { createKeySpace } from "../src/keys.ts";
 import { POLICIES, type Policy, PROFILES } from "../src/policy/policy.ts";
 import { Transitions } from "../src/transitions/transitions.ts";
 import { LEASE_MS, WorkspaceModel } from "./support/model.ts";

@@ -1,7 +1,9 @@
 /** What a coordinator and a worker tell whoever counts: only what Redis has answered, and each thing once. */
+
 import { expect, test } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
 import { Cycles } from "../src/cycles/cycles.ts";
+import { Installation } from "../src/installation/installation.ts";
 import type { JudgedTriggers, Observer } from "../src/transitions/observer.ts";
 import { useRedis } from "./support/redis.ts";
 
@@ -25,7 +27,11 @@ function watched() {
     },
   };
   const options = { redis: own.redis, prefix: own.prefix, observer };
-  return { told, coordinator: new RestartCoordinator(options), cycles: new Cycles({ ...options, worker: "w" }) };
+  return {
+    told,
+    coordinator: new RestartCoordinator(new Installation(options)),
+    cycles: new Cycles(new Installation({ ...options }), { worker: "w" }),
+  };
 }
 
 const fired = { decision: "fired", rule: "window" };
@@ -82,7 +88,7 @@ test("each write with an old token is told", async () => {
   const begun = await cycles.begin("stale");
   if (begun.kind !== "begun") throw new Error(begun.kind);
   expect(told.fenced).toEqual([]);
-  await coordinator.registry.forget("stale", { actor: "ann" }, coordinator.sources);
+  await coordinator.registry.forget("stale", { actor: "ann" });
   await expect(begun.lease.record("{}")).rejects.toThrow();
   expect(await begun.lease.end({ outcome: "ok" })).toEqual({ kind: "lost" });
   expect(told.fenced).toEqual(["journal", "end"]);

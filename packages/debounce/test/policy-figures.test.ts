@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { createKeySpace } from "../src/installation/keys.ts";
+import { createKeySpace } from "../src/keys.ts";
 import { POLICIES, PROFILES, type Profile } from "../src/policy/policy.ts";
 import { type Replayed, replay } from "../src/simulation/replay.ts";
 import { type Machine, VirtualWorkspace } from "../src/simulation/virtual-workspace.ts";

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
 import { Cycles } from "../src/cycles/cycles.ts";
+import { Installation } from "../src/installation/installation.ts";
 import { POLICIES, type Policy } from "../src/policy/policy.ts";
 import {
   factsOf,
@@ -42,14 +43,14 @@ async function seenInRedis(
   entry: { tags?: Record<string, string>; runtime?: string },
 ) {
   const shared = { redis: own.redis, prefix: own.prefix, policy: { policies } };
-  const coordinator = new RestartCoordinator(shared);
+  const coordinator = new RestartCoordinator(new Installation(shared));
   await coordinator.registry.register(id, { ...entry });
-  const { transitions, keys } = coordinator;
+  const { transitions, keys } = coordinator.installation;
   const before = (await transitions.view(id)).now;
   await coordinator.trigger(id, { source: "file-write" });
   const windowMs = Number(await own.redis.get(keys.window("file-write", id))) - before;
   await coordinator.trigger(id, { source: "manual" });
-  const begun = await new Cycles({ ...shared, worker: "test" }).begin(id);
+  const begun = await new Cycles(new Installation({ ...shared }), { worker: "test" }).begin(id);
   if (begun.kind !== "begun") throw new Error(`expected a cycle, got ${begun.kind}`);
   begun.lease.abandon();
   const cooldownMs = Number((await transitions.view(id)).cooldownEndsAt) - begun.lease.cycle.now;
@@ -75,7 +76,9 @@ describe("a workspace has the first override that matches it", () => {
     ["else the common one", [{ ids: ["other"] }, { tags: { none: "" } }], 10_000],
   ])("%s", async (_, matches, seconds) => {
     const id = "demo";
-    await new RestartCoordinator(own).registry.forget(id, { actor: "test" }, ["file-write"]);
+    await new RestartCoordinator(new Installation({ redis: own.redis, prefix: own.prefix })).registry.forget(id, {
+      actor: "test",
+    });
     const seen = await seenInRedis(setOf(...matches), id, { tags: TAGS, runtime: "docker" });
     expect(seen).toEqual({ windowMs: seconds * SECONDS, cooldownMs: seconds * SECONDS });
   });
@@ -111,7 +114,9 @@ test("the scripts choose as the pure function does, whatever the registry says",
 
 test("a set that was exchanged decides from the next trigger on", async () => {
   const provider = { policies: setOf() };
-  const coordinator = new RestartCoordinator({ redis: own.redis, prefix: own.prefix, policy: provider });
+  const coordinator = new RestartCoordinator(
+    new Installation({ redis: own.redis, prefix: own.prefix, policy: provider }),
+  );
   await coordinator.registry.register("changing", {});
   expect(await coordinator.trigger("changing", { source: "file-write" })).toMatchObject({ decision: "coalesced" });
   await coordinator.verbs.cancel("changing", { actor: "test" });

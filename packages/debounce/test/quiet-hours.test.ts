@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
 import { Cycles } from "../src/cycles/cycles.ts";
+import { Installation } from "../src/installation/installation.ts";
 import { POLICIES, type Policy } from "../src/policy/policy.ts";
 import { useRedis } from "./support/redis.ts";
 import { at, useWorkspaces } from "./support/workspace.ts";
@@ -108,14 +109,18 @@ test("Redis' clock decides, and the state tells when they end", async () => {
   const day: Policy = { ...POLICIES.default, quietHours: { intervals: [[now - 60 * MINUTE, now]], except: [] } };
   const override = { name: "day", match: { tags: { shift: "day" } }, policy: day };
   const provider = { policies: { common: night, overrides: [override] } };
-  const coordinator = new RestartCoordinator({ redis: own.redis, prefix: own.prefix, policy: provider });
+  const coordinator = new RestartCoordinator(
+    new Installation({ redis: own.redis, prefix: own.prefix, policy: provider }),
+  );
   await coordinator.registry.register("sleeping", {});
   await coordinator.registry.register("awake", { tags: { shift: "day" } });
   const owed = await coordinator.trigger("sleeping", { source: "file-write" });
   expect(owed).toMatchObject({ decision: "coalesced", rule: "quiet-hours", dueAt: now + 60 * MINUTE });
   expect(await coordinator.trigger("awake", { source: "file-write" })).toMatchObject({ decision: "fired" });
   expect((await coordinator.workspace("sleeping"))?.restart).toMatchObject({ phase: "scheduled", dueAt: owed.dueAt });
-  const cycles = new Cycles({ redis: own.redis, prefix: own.prefix, policy: provider, worker: "test" });
+  const cycles = new Cycles(new Installation({ redis: own.redis, prefix: own.prefix, policy: provider }), {
+    worker: "test",
+  });
   expect(await cycles.begin("sleeping")).toMatchObject({ kind: "not-due", dueAt: owed.dueAt });
   const begun = await cycles.begin("awake");
   if (begun.kind === "begun") await begun.lease.end({ outcome: "ok" });

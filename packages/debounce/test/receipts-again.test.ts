@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
 import { IdempotencyConflictError } from "../src/errors.ts";
+import { Installation } from "../src/installation/installation.ts";
 import { useRedis } from "./support/redis.ts";
 
 const own = useRedis();
 
 function replica(): RestartCoordinator {
-  return new RestartCoordinator({ redis: own.connect(), prefix: own.prefix });
+  return new RestartCoordinator(new Installation({ redis: own.connect(), prefix: own.prefix }));
 }
 
 describe("a request repeated under its idempotency key", () => {

@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import { CoordinatorUnavailableError } from "../../redis-scripts/src/errors.ts";
 import { RestartCoordinator } from "../src/coordinator.ts";
 import { InvalidWorkspaceIdError, UnknownSourceError } from "../src/errors.ts";
+import { Installation } from "../src/installation/installation.ts";
 import { POLICIES, PROFILES } from "../src/policy/policy.ts";
 import { parseTriggerId } from "../src/triggers/trigger-id.ts";
 import { parseWhy } from "../src/triggers/why.ts";
@@ -13,7 +14,7 @@ import { at, type TestWorkspace, useWorkspaces } from "./support/workspace.ts";
 
 const own = useRedis();
 const workspace = useWorkspaces(own, { replicas: 3 });
-const coordinator = new RestartCoordinator({ redis: own.redis, prefix: own.prefix });
+const coordinator = new RestartCoordinator(new Installation({ redis: own.redis, prefix: own.prefix }));
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -133,7 +134,7 @@ describe("a receipt of the coordinator", () => {
   test.each(["unknown", "", "constructor", "__proto__", "toString"])(
     "is not given for the source %j",
     async (source) => {
-      const sent = vi.spyOn(coordinator.transitions, "trigger");
+      const sent = vi.spyOn(coordinator.installation.transitions, "trigger");
       await expect(coordinator.trigger("said", { source })).rejects.toBeInstanceOf(UnknownSourceError);
       expect(sent).not.toHaveBeenCalled();
       sent.mockRestore();
@@ -151,7 +152,7 @@ describe("a receipt of the coordinator", () => {
     const redis = new Redis(own.redis.options.port ?? 0, { lazyConnect: true, enableOfflineQueue: false });
     // ioredis tells this one, too, that it cannot send before it is connected.
     redis.on("error", () => {});
-    const cutOff = new RestartCoordinator({ redis, prefix: own.prefix });
+    const cutOff = new RestartCoordinator(new Installation({ redis, prefix: own.prefix }));
     await expect(cutOff.trigger("said", { source: "manual" })).rejects.toBeInstanceOf(CoordinatorUnavailableError);
     await expect(cutOff.workspace("said")).rejects.toBeInstanceOf(CoordinatorUnavailableError);
     await expect(cutOff.activity("said")).rejects.toBeInstanceOf(CoordinatorUnavailableError);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
+import { Installation } from "../src/installation/installation.ts";
 import { expectSound } from "./support/invariants.ts";
 import { useRedis } from "./support/redis.ts";
 import { SITUATIONS } from "./support/situations.ts";
@@ -7,7 +8,7 @@ import { at, type TestWorkspace, useWorkspaces } from "./support/workspace.ts";
 
 const own = useRedis();
 const workspace = useWorkspaces(own, { replicas: 3 });
-const { registry, sources } = new RestartCoordinator({ redis: own.redis, prefix: own.prefix });
+const { registry, sources } = new RestartCoordinator(new Installation({ redis: own.redis, prefix: own.prefix }));
 
 /** Everywhere Redis still knows the workspace: keys that bear its name, members of the shard's sets. */
 async function traces({ id }: TestWorkspace): Promise<string[]> {
@@ -52,14 +53,14 @@ async function lived(): Promise<TestWorkspace> {
 }
 
 async function childless(one: TestWorkspace): Promise<void> {
-  await registry.forget(`${one.id}.child`, { actor: "ann" }, sources);
+  await registry.forget(`${one.id}.child`, { actor: "ann" });
 }
 
 describe("a removed workspace leaves no key", () => {
   test("when it is forgotten at once, in the middle of a cycle", async () => {
     const one = await lived();
     await childless(one);
-    expect(await registry.forget(one.id, { actor: "ann" }, sources)).toBe("forgotten");
+    expect(await registry.forget(one.id, { actor: "ann" })).toBe("forgotten");
     expect(await traces(one)).toEqual([]);
   });
 
@@ -69,7 +70,7 @@ describe("a removed workspace leaves no key", () => {
     await one.desire("removed");
     await one.end("canceled");
     expect(await one.begun()).toMatchObject({ action: "remove" });
-    await registry.deleteTraces(one.id, sources);
+    await registry.deleteTraces(one.id);
     expect(await one.end("ok")).toMatchObject({ what: "removed", dueAt: undefined });
     expect(await traces(one)).toEqual([]);
   });
@@ -82,7 +83,7 @@ describe("a removed workspace leaves no key", () => {
     if (phase === "running") await one.end("canceled");
     await expectSound(one, situation);
     expect(await one.begun()).toMatchObject({ action: "remove" });
-    await registry.deleteTraces(one.id, sources);
+    await registry.deleteTraces(one.id);
     await one.end("ok");
     expect(await traces(one), situation).toEqual([]);
   });
@@ -90,7 +91,7 @@ describe("a removed workspace leaves no key", () => {
   test("and whoever comes late leaves none either", async () => {
     const one = await lived();
     await childless(one);
-    await registry.forget(one.id, { actor: "ann" }, sources);
+    await registry.forget(one.id, { actor: "ann" });
     const refused = { decision: "refused", rule: "removed", dueAt: undefined };
     expect(await one.trigger("file-write", { nonce: "late", write: true })).toMatchObject(refused);
     expect(await one.trigger("file-write", { idempotencyKey: "k", idempotencyBody: "b" })).toMatchObject(refused);
@@ -137,7 +138,7 @@ describe("a workspace that is being removed", () => {
     expect(await registry.desired(one.id)).toBe("running");
     await one.desire("removed");
     expect(await registry.desired(one.id)).toBe("removed");
-    await registry.forget(one.id, { actor: "ann" }, sources);
+    await registry.forget(one.id, { actor: "ann" });
     expect(await registry.desired(one.id)).toBeUndefined();
   });
 
@@ -167,7 +168,7 @@ test("a workspace of the same name registered afterwards starts clean, with high
   await childless(one);
   const before = await one.state();
   const token = one.attempt?.fencingToken ?? Infinity;
-  await registry.forget(one.id, { actor: "ann" }, sources);
+  await registry.forget(one.id, { actor: "ann" });
   expect(await one.at(200_000).register()).toEqual({ kind: "created" });
   expect((await one.state()).restart).toMatchObject({ phase: "idle", why: [], lastCycle: undefined, generation: 0 });
   expect(await one.events()).toEqual([]);

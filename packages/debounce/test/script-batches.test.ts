@@ -1,12 +1,16 @@
 import { expect, test, vi } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
+import { Installation } from "../src/installation/installation.ts";
 import { POLICIES } from "../src/policy/policy.ts";
 import { useRedis } from "./support/redis.ts";
 
 const own = useRedis();
 
 function coordinatorOn(redis = own.connect()) {
-  return { coordinator: new RestartCoordinator({ redis, prefix: own.prefix }), sent: vi.spyOn(redis, "sendCommand") };
+  return {
+    coordinator: new RestartCoordinator(new Installation({ redis, prefix: own.prefix })),
+    sent: vi.spyOn(redis, "sendCommand"),
+  };
 }
 
 const scripts = (sent: ReturnType<typeof coordinatorOn>["sent"]) =>
@@ -58,7 +62,7 @@ test("a policy that the registry's facts choose is put in place for that workspa
   };
   const redis = own.connect();
   const policy = { policies: { common, overrides } };
-  const coordinator = new RestartCoordinator({ redis, prefix: own.prefix, policy });
+  const coordinator = new RestartCoordinator(new Installation({ redis, prefix: own.prefix, policy }));
   const ids = ["tagged-0", "tagged-1", "tagged-2", "tagged-3"];
   for (const [i, id] of ids.entries()) {
     await coordinator.registry.register(id, i % 2 === 0 ? { tags: { tier: "quiet" } } : {});

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { allMatches, distinct, ScriptTexts, testHeaders } from "../../redis-scripts/test/support/script-headers.ts";
-import { createKeySpace } from "../src/installation/keys.ts";
+import { createKeySpace } from "../src/keys.ts";
 import { SCRIPT_NAMES } from "../src/transitions/script-names.ts";
 import { loadScript } from "../src/transitions/scripts.ts";
 import { EVENTS } from "../src/vocabulary.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
 import { Cycles } from "../src/cycles/cycles.ts";
+import { Installation } from "../src/installation/installation.ts";
 import { POLICIES, type Policy } from "../src/policy/policy.ts";
 import { Shadow } from "../src/shadow/shadow.ts";
 import { advanceRecord, beginRecord, observeTrigger, type ShadowRecord } from "../src/shadow/shadow-record.ts";
@@ -57,12 +58,13 @@ test("a record stays small, whatever comes", async () => {
 function shadowed(revision = "one", redis = own.redis) {
   const compared: string[] = [];
   const provider = { policies: { common: POLICIES.settle, overrides: [] }, revision };
-  const coordinator: RestartCoordinator = new RestartCoordinator({
-    ...{ redis, prefix: own.prefix, policy: POLICIES.seed },
-    observer: { judged: (judged) => shadow.observe(judged) },
-  });
-  const shadow: Shadow = new Shadow({
-    transitions: coordinator.transitions,
+  const coordinator: RestartCoordinator = new RestartCoordinator(
+    new Installation({
+      ...{ redis, prefix: own.prefix, policy: POLICIES.seed },
+      observer: { judged: (judged) => shadow.observe(judged) },
+    }),
+  );
+  const shadow: Shadow = new Shadow(coordinator.installation, {
     policies: provider,
     onCompared: (one) => compared.push(`${one.source}: ${one.active}, ${one.shadow}`),
     onSkipped: (count) => compared.push(`skipped ${count}`),
@@ -75,7 +77,9 @@ describe("beside the active policy", () => {
     const { coordinator, shadow, compared } = shadowed();
     await coordinator.registry.register("w", {});
     await coordinator.trigger("w", { source: "file-write" });
-    const cycles = new Cycles({ redis: own.redis, prefix: own.prefix, policy: POLICIES.seed, worker: "test" });
+    const cycles = new Cycles(new Installation({ redis: own.redis, prefix: own.prefix, policy: POLICIES.seed }), {
+      worker: "test",
+    });
     const begun = await cycles.begin("w");
     if (begun.kind !== "begun") throw new Error(`expected a cycle, got ${begun.kind}`);
     await begun.lease.end({ outcome: "ok" });
@@ -129,7 +133,7 @@ describe("beside the active policy", () => {
     await shadow.settled();
     expect((await own.allKeys()).filter((key) => key.includes("shadow:gone"))).toHaveLength(1);
     expect(await own.redis.pttl(own.keys.forWorkspace("shadow", "gone"))).toBeGreaterThan(0);
-    await coordinator.registry.forget("gone", { actor: "test" }, coordinator.sources);
+    await coordinator.registry.forget("gone", { actor: "test" });
     const late = { workspaceId: "gone", source: "file-write", count: 1, at: 1, duringCycle: false } as const;
     shadow.observe({ ...late, first: active, rest: active } satisfies JudgedTriggers);
     await shadow.settled();

@@ -1,13 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
-import { createKeySpace, type KeyRole } from "../src/installation/keys.ts";
+import { Installation } from "../src/installation/installation.ts";
+import { createKeySpace, type KeyRole } from "../src/keys.ts";
 import { useRedis } from "./support/redis.ts";
 import { at, useWorkspaces } from "./support/workspace.ts";
 
 const SHARDS = 5;
 const own = useRedis({ shards: SHARDS });
 const workspace = useWorkspaces(own);
-const coordinator = new RestartCoordinator({ redis: own.redis, prefix: own.prefix, shards: SHARDS });
+const coordinator = new RestartCoordinator(new Installation({ redis: own.redis, prefix: own.prefix, shards: SHARDS }));
 
 const ROLES: Exclude<KeyRole, "window">[] = [
   "workspace",
@@ -125,7 +126,7 @@ describe("the list", () => {
 
   test("goes on after a cursor that was removed, and ends after the last", async () => {
     const list = (cursor: string) => coordinator.registry.list({ cursor, limit: 2 });
-    await coordinator.registry.forget("a", { actor: "ann" }, coordinator.sources);
+    await coordinator.registry.forget("a", { actor: "ann" });
     expect((await list("a")).workspaces.map(({ id }) => id)).toEqual(["a-1", "a.1"]);
     expect(await list("zzz")).toEqual({ workspaces: [], nextCursor: undefined });
   });

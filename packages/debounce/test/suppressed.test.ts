@@ -1,6 +1,8 @@
 /** What the log and the activity tell of triggers that started nothing: from Redis, whichever replica was asked. */
+
 import { describe, expect, test } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
+import { Installation } from "../src/installation/installation.ts";
 import { POLICIES } from "../src/policy/policy.ts";
 import { useRedis } from "./support/redis.ts";
 import { at, useWorkspaces } from "./support/workspace.ts";
@@ -11,7 +13,9 @@ const workspace = useWorkspaces(own, { replicas: 3 });
 describe("a receipt", () => {
   test("says how long ago the window was claimed, and how many it has held back since, over all replicas", async () => {
     const { redis, prefix } = own;
-    const replicas = [1, 2].map(() => new RestartCoordinator({ redis, prefix, policy: POLICIES.seed }));
+    const replicas = [1, 2].map(
+      () => new RestartCoordinator(new Installation({ redis, prefix, policy: POLICIES.seed })),
+    );
     const [one, two] = replicas as [RestartCoordinator, RestartCoordinator];
     await one.registry.register("burst", {});
     const write = (i: number) => (i % 2 === 0 ? one : two).trigger("burst", { source: "file-write" });
@@ -25,7 +29,7 @@ describe("a receipt", () => {
 
   test("of triggers that went together counts each", async () => {
     const { redis, prefix } = own;
-    const coordinator = new RestartCoordinator({ redis, prefix });
+    const coordinator = new RestartCoordinator(new Installation({ redis, prefix }));
     await coordinator.registry.register("herd", {});
     const receipts = await Promise.all(
       Array.from({ length: 20 }, () => coordinator.trigger("herd", { source: "file-write" })),

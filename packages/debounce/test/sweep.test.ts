@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { Cycles } from "../src/cycles/cycles.ts";
+import { Installation } from "../src/installation/installation.ts";
 import { Transitions } from "../src/transitions/transitions.ts";
 import { useRedis } from "./support/redis.ts";
 import { SITUATIONS } from "./support/situations.ts";
@@ -157,7 +158,7 @@ describe("a sweep is bounded", () => {
 
   test("it goes on where many were hinted already, so that none waits behind them for ever", async () => {
     const ids = await manyDue(250);
-    const cycles = new Cycles({ redis: own.redis, prefix: own.prefix, worker: "sweeper" });
+    const cycles = new Cycles(new Installation({ redis: own.redis, prefix: own.prefix }), { worker: "sweeper" });
     const pass = async () => {
       const found: string[] = [];
       for await (const { id } of cycles.sweep(0, 60_000)) found.push(id);
@@ -171,7 +172,7 @@ describe("a sweep is bounded", () => {
 
   test("what is begun meanwhile makes it miss others for one pass at most", async () => {
     const ids = await manyDue(250);
-    const cycles = new Cycles({ redis: own.redis, prefix: own.prefix, worker: "sweeper" });
+    const cycles = new Cycles(new Installation({ redis: own.redis, prefix: own.prefix }), { worker: "sweeper" });
     const found: string[] = [];
     for (let pass = 0; pass < 3; pass += 1) {
       for await (const { id } of cycles.sweep(0, 60_000)) {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
+import { Installation } from "../src/installation/installation.ts";
 import { keptText, TEXT_BYTES_KEPT } from "../src/triggers/why.ts";
 import { expectSound } from "./support/invariants.ts";
 import { useRedis } from "./support/redis.ts";
@@ -193,7 +194,7 @@ describe("a text as it is kept", () => {
   });
 
   test("of a batch is the newest 32 distinct, a repeated one by when it was given last", async () => {
-    const coordinator = new RestartCoordinator({ redis: own.redis, prefix: own.prefix });
+    const coordinator = new RestartCoordinator(new Installation({ redis: own.redis, prefix: own.prefix }));
     await coordinator.registry.register("talkative", {});
     await coordinator.trigger("talkative", { source: "file-write", reason: "the first goes alone" });
     const reasons = ["again", ...numbered(1, 40), "again", " ", ""];

@@ -1,6 +1,8 @@
 /** What a claimed window drops, under a policy that owes nothing for it: counted, told once, and never an answer by itself. */
+
 import { expect, test } from "vitest";
 import { RestartCoordinator } from "../src/coordinator.ts";
+import { Installation } from "../src/installation/installation.ts";
 import { POLICIES } from "../src/policy/policy.ts";
 import { useRedis } from "./support/redis.ts";
 import { at, type TestWorkspace, useWorkspaces } from "./support/workspace.ts";
@@ -89,7 +91,7 @@ test("a call that is sent again is counted once, and answered as at first", asyn
 
 test("what one replica was told, and another has changed since, is decided by Redis", async () => {
   const coordinators = [1, 2].map(
-    () => new RestartCoordinator({ redis: own.connect(), prefix: own.prefix, policy: POLICIES.seed }),
+    () => new RestartCoordinator(new Installation({ redis: own.connect(), prefix: own.prefix, policy: POLICIES.seed })),
   );
   const [one, two] = coordinators as [RestartCoordinator, RestartCoordinator];
   await one.registry.register("shared", {});

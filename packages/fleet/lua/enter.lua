@@ -1,6 +1,7 @@
 -- Queues a workspace up for its turn. One that waits already keeps its place.
 -- KEYS: waiting turns
 -- ARGV: id tenant keepMs
+-- Whole: keepMs
 -- Reply: entered
 -- Reply: waiting
 -- The turns of one tenant come one after the other, those of different tenants side by side: whoever has a thousand

@@ -2,6 +2,7 @@
 -- Uses: clock
 -- KEYS: permits
 -- ARGV: permit permitMs now
+-- Whole: permitMs now?
 -- Reply: kept expiresAt
 
 local expiresAt = clock() + tonumber(A.permitMs)

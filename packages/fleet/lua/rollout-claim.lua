@@ -2,6 +2,7 @@
 -- Uses: clock hash rollout
 -- KEYS: rollout running active
 -- ARGV: id owner leaseMs now
+-- Whole: leaseMs now?
 -- Reply: claimed fence rollout
 -- Reply: busy busyUntil
 -- Reply: resting

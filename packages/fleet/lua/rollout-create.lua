@@ -2,6 +2,7 @@
 -- Uses: clock rollout
 -- KEYS: rollout order members running rollouts active events
 -- ARGV: id fields ids mostActive owner leaseMs now
+-- Whole: mostActive leaseMs now?
 -- `owner`: who builds the list of members, if a selector finds them; '' = whoever comes first
 -- `fields`: JSON object of strings, as asked; `ids`: JSON list of its members, or '' when a selector finds them
 -- Reply: created

@@ -2,6 +2,7 @@
 -- Uses: clock hash rollout
 -- KEYS: rollout order members running active events
 -- ARGV: id fence leaseMs cursor nextCursor ids most now
+-- Whole: leaseMs most now?
 -- `cursor`: where the page began; a page that was added already is not added again. `nextCursor`: '' after the last page
 -- Reply: frozen total
 -- Reply: known

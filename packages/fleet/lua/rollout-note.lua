@@ -2,6 +2,7 @@
 -- Uses: clock hash rollout
 -- KEYS: rollout members
 -- ARGV: fence leaseMs workspace member now
+-- Whole: leaseMs now?
 -- `member`: JSON; it keeps its first startedAt
 -- Reply: noted
 -- Reply: lost

@@ -2,6 +2,7 @@
 -- Uses: clock hash rollout
 -- KEYS: rollout order members running active events
 -- ARGV: id fence leaseMs now
+-- Whole: leaseMs now?
 -- Reply: picked workspace
 -- Reply: wait waitUntil
 -- Reply: nothing state

@@ -2,6 +2,7 @@
 -- Uses: clock hash rollout
 -- KEYS: rollout order members running active events
 -- ARGV: id fence leaseMs workspace member now
+-- Whole: leaseMs now?
 -- `member`: JSON with its final status: done | failed | skipped
 -- Reply: settled state
 -- Reply: known

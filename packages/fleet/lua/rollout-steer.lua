@@ -2,6 +2,7 @@
 -- Uses: clock hash rollout
 -- KEYS: rollout order members running active events
 -- ARGV: id verb actor reason now
+-- Whole: now?
 -- `verb`: pause | resume | abort
 -- Reply: steered isChanged
 -- Reply: over state

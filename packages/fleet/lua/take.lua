@@ -2,6 +2,7 @@
 -- Uses: clock
 -- KEYS: permits waiting turns
 -- ARGV: permit most permitMs now
+-- Whole: most permitMs now?
 -- Reply: granted id
 -- Reply: full running waiting
 -- Reply: none

@@ -2,7 +2,7 @@
  * What concerns many workspaces at once: how many cycles run at a time and whose turn it is (`Turns`), and rollouts: one
  * object for a mass restart (`Rollouts` for people, `RolloutDriver` to advance them).
  */
-export { createFleetKeys, type FleetKeys } from "./keys.ts";
+export { createFleetKeys, eventStreams, type FleetKeys } from "./keys.ts";
 export { MOST_MEMBERS, RolloutDriver, type RolloutDriverOptions, type RolloutObserver } from "./rollout-driver.ts";
 export {
   type Canary,
@@ -19,5 +19,5 @@ export {
   type RolloutVerb,
   STOPPED_BY,
 } from "./rollout-types.ts";
-export { type CreateResult, Rollouts, type RolloutsOptions, type SteerResult } from "./rollouts.ts";
+export { type CreateResult, Rollouts, type SteerResult } from "./rollouts.ts";
 export { type Permit, type Taken, Turns, type TurnsOptions } from "./turns.ts";

@@ -1,11 +1,12 @@
 /**
- * The fleet's keys have a hash tag of their own, `{<prefix>:fleet}`: one slot for what concerns workspaces of all shards.
- * Only this file knows how they are named.
+ * The fleet's keys have a hash tag of their own, `{<prefix>:fleet}`: one slot for what concerns workspaces of all
+ * shards. Only this file knows how they are named.
  */
+import type { KeySpace } from "@restart-coordinator/debounce";
 
-/** Shared by all. */
+/** The role of a key that there is once. */
 export type FleetKeyRole = "permits" | "waiting" | "turns" | "rollouts" | "active" | "events";
-/** One rollout's own. */
+/** The role of a key that each rollout has. */
 export type RolloutKeyRole = "rollout" | "order" | "members" | "running";
 
 const SHARED: Readonly<Record<FleetKeyRole, string>> = {
@@ -29,11 +30,19 @@ export interface FleetKeys {
   ofRollout(role: RolloutKeyRole, rolloutId: string): string;
 }
 
-/** `prefix` as the coordinator's. */
+/** Names the keys; `prefix` is the coordinator's. */
 export function createFleetKeys(prefix: string): FleetKeys {
   const tag = `{${prefix}:fleet}`;
   return {
     of: (role) => `${tag}:${SHARED[role]}`,
     ofRollout: (role, rolloutId) => `${tag}:${OF_ROLLOUT[role]}:${rolloutId}`,
   };
+}
+
+/**
+ * Lists the keys of all streams of events: every shard's by its number, then the fleet's. The same at every process.
+ */
+export function eventStreams(keys: KeySpace, fleet: FleetKeys): readonly string[] {
+  const ofShards = Array.from({ length: keys.shards }, (_, shard) => keys.forShard("events", shard));
+  return [...ofShards, fleet.of("events")];
 }

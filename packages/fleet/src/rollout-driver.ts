@@ -1,7 +1,7 @@
 /**
- * Advances rollouts: builds the list of members, asks for their restarts and notes how they ended. Any process may do so
- * at any time; the one with the rollout's lease does, and another one once that has run out. Every step is one script,
- * and can be taken again: a trigger carries a key by which Redis knows it, a member is settled once.
+ * Advances rollouts: builds the list of members, asks for their restarts and notes how they ended. Any process may do
+ * so at any time; the one with the rollout's lease does, and another one once that has run out. Every step is one
+ * script, and can be taken again: a trigger carries a key by which Redis knows it, a member is settled once.
  */
 import { randomBytes } from "node:crypto";
 import {
@@ -26,10 +26,11 @@ export interface RolloutDriverOptions {
   readonly observer?: RolloutObserver;
 }
 
+/** Whoever is told what a driver does. */
 export interface RolloutObserver {
-  /** What was decided on a trigger of the rollout. */
+  /** Tells what was decided on a trigger of the rollout. */
   decided(rollout: Rollout, receipt: Receipt): void;
-  /** A member has ended. */
+  /** Tells that a member has ended. */
   settled(rollout: Rollout, workspaceId: string, member: MemberRecord): void;
 }
 
@@ -43,14 +44,14 @@ interface Driven extends Driving {
   readonly rollout: Rollout;
 }
 
+/** A driver advances rollouts, as long as it has their leases. */
 export class RolloutDriver {
-  /** Of this process and no other. */
+  /** The owner is this process and no other. */
   readonly owner: string;
   readonly #rollouts: Rollouts;
   readonly #coordinator: RestartCoordinator;
   readonly #observer: RolloutObserver | undefined;
   readonly #driving = new Map<string, Driving>();
-  #stopped = false;
 
   constructor({ rollouts, coordinator, owner, observer }: RolloutDriverOptions) {
     this.#observer = observer;
@@ -59,18 +60,21 @@ export class RolloutDriver {
     this.owner = `${owner}/${randomBytes(6).toString("base64url")}`;
   }
 
-  /** Advances all that are active as far as they go now. One command when there are none. */
-  async pass(): Promise<void> {
+  /**
+   * Advances all that are active as far as they go now. One command when there are none. Once the signal has fired it
+   * begins nothing more, and ends soon.
+   * @throws the first failure, once all have had their turn: one that cannot go on keeps no other from going on
+   */
+  async pass(stopping?: AbortSignal): Promise<void> {
     const failures: unknown[] = [];
     for (const id of await this.#rollouts.active()) {
-      if (this.#stopped) return;
-      // One that cannot go on keeps no other from going on.
-      await this.#drive(id).catch((error: unknown) => failures.push(error));
+      if (stopping?.aborted) return;
+      await this.#drive(id, stopping).catch((error: unknown) => failures.push(error));
     }
     if (failures.length > 0) throw failures[0];
   }
 
-  /** Builds the list of members now, if nobody else does. */
+  /** Builds the list of members now, if nobody else does. @throws CoordinatorUnavailableError */
   async prepare(id: string): Promise<void> {
     const driven = await this.#claim(id);
     if (driven === undefined) return;
@@ -79,12 +83,7 @@ export class RolloutDriver {
     this.#driving.delete(id);
   }
 
-  /** Begins nothing more: a pass under way ends soon. */
-  stop(): void {
-    this.#stopped = true;
-  }
-
-  /** Lets others go on at once. */
+  /** Lets others go on at once. @throws CoordinatorUnavailableError */
   async leave(): Promise<void> {
     await Promise.all([...this.#driving.values()].map((driving) => this.#rollouts.transitions.leave(driving)));
     this.#driving.clear();
@@ -102,24 +101,24 @@ export class RolloutDriver {
     return { id, fence, rollout, cursor: fields.cursor ?? "", isPrepared: fields.prepared !== undefined };
   }
 
-  async #drive(id: string): Promise<void> {
+  async #drive(id: string, stopping: AbortSignal | undefined): Promise<void> {
     const driven = await this.#claim(id);
     if (driven === undefined) return;
-    if (!driven.isPrepared && !(await this.#freeze(driven))) return;
-    await this.#eachRunning(driven);
-    while (!this.#stopped) {
+    if (!driven.isPrepared && !(await this.#freeze(driven, stopping))) return;
+    await this.#eachRunning(driven, stopping);
+    while (!stopping?.aborted) {
       const picked = await this.#rollouts.transitions.pick(driven);
       if (picked.kind !== "picked") return;
       await this.#advance(driven, picked.workspaceId);
     }
   }
 
-  /** Page by page, from where it was left. Tells whether the list is whole. */
-  async #freeze(driven: Driven & { cursor: string; isPrepared: boolean }): Promise<boolean> {
+  /** Builds the list page by page, from where it was left. Tells whether the list is whole. */
+  async #freeze(driven: Driven & { cursor: string; isPrepared: boolean }, stopping?: AbortSignal): Promise<boolean> {
     const { id, fence, rollout } = driven;
     let { cursor, isPrepared } = driven;
     while (!isPrepared) {
-      if (this.#stopped) return false;
+      if (stopping?.aborted) return false;
       const page = await this.#coordinator.registry.list({ ...(cursor !== "" && { cursor }), limit: PAGE });
       const ids = page.workspaces.filter((one) => matches(rollout.selector ?? {}, one)).map((one) => one.id);
       const { nextCursor } = page;
@@ -138,9 +137,9 @@ export class RolloutDriver {
     return true;
   }
 
-  async #eachRunning(driven: Driven): Promise<void> {
+  async #eachRunning(driven: Driven, stopping: AbortSignal | undefined): Promise<void> {
     const running = await this.#rollouts.running(driven.id);
-    for (let first = 0; first < running.length && !this.#stopped; first += AT_ONCE) {
+    for (let first = 0; first < running.length && !stopping?.aborted; first += AT_ONCE) {
       const some = running.slice(first, first + AT_ONCE);
       await Promise.all(some.map((workspaceId) => this.#advance(driven, workspaceId)));
     }

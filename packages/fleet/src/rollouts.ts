@@ -1,20 +1,11 @@
 /** Rollouts as people work with them: made, looked at, steered. `rollout-driver.ts` advances them. */
-import { fromRedis } from "@restart-coordinator/debounce";
+import type { Installation } from "@restart-coordinator/debounce";
+import { asked } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
 import { createFleetKeys, type FleetKeys } from "./keys.ts";
 import { describeMember, describeRollout, fieldsOf } from "./rollout-record.ts";
 import { RolloutTransitions } from "./rollout-transitions.ts";
 import type { Member, MemberStatus, Rollout, RolloutRequest, RolloutState, RolloutVerb } from "./rollout-types.ts";
-
-export interface RolloutsOptions {
-  readonly redis: Redis | Cluster;
-  /** As the coordinator's. Default "rc". */
-  readonly prefix?: string;
-  /** How long a rollout that is over is kept, ms. Default 7 days. */
-  readonly keepMs?: number;
-  /** As the coordinator's, ms. Default 15,000. */
-  readonly leaseMs?: number;
-}
 
 export type CreateResult =
   | { readonly kind: "created" | "exists"; readonly rollout: Rollout }
@@ -27,7 +18,6 @@ export type SteerResult =
   | { readonly kind: "over"; readonly state: RolloutState }
   | { readonly kind: "unknown" };
 
-const SEVEN_DAYS_MS = 7 * 24 * 60 * 60 * 1_000;
 const MOST_ACTIVE = 50;
 const MEMBERS_PER_READ = 500;
 
@@ -37,11 +27,12 @@ export class Rollouts {
   readonly #redis: Redis | Cluster;
   readonly #keepMs: number;
 
-  constructor({ redis, prefix = "rc", keepMs = SEVEN_DAYS_MS, leaseMs = 15_000 }: RolloutsOptions) {
+  /** A rollout that is over is kept as long as the installation keeps activity. */
+  constructor({ redis, prefix, activityTtlMs, leaseMs }: Installation) {
     this.keys = createFleetKeys(prefix);
     this.transitions = new RolloutTransitions({ redis, keys: this.keys, leaseMs });
     this.#redis = redis;
-    this.#keepMs = keepMs;
+    this.#keepMs = activityTtlMs;
   }
 
   /**
@@ -59,8 +50,11 @@ export class Rollouts {
 
   /** Undefined when there is none of that id (any more). */
   async get(id: string): Promise<Rollout | undefined> {
-    const [fields, running] = await this.#ask((redis) =>
-      Promise.all([redis.hgetall(this.keys.ofRollout("rollout", id)), redis.scard(this.keys.ofRollout("running", id))]),
+    const [fields, running] = await asked(() =>
+      Promise.all([
+        this.#redis.hgetall(this.keys.ofRollout("rollout", id)),
+        this.#redis.scard(this.keys.ofRollout("running", id)),
+      ]),
     );
     return fields.state === undefined ? undefined : describeRollout(id, fields, running);
   }
@@ -72,14 +66,14 @@ export class Rollouts {
     state?: RolloutState | undefined;
   }): Promise<{ rollouts: Rollout[]; nextCursor: string | undefined } | "unknown-cursor"> {
     const { cursor, limit, state } = options;
-    const ids = await this.#ask((redis) => redis.zrevrange(this.keys.of("rollouts"), 0, -1));
+    const ids = await asked(() => this.#redis.zrevrange(this.keys.of("rollouts"), 0, -1));
     const start = cursor === undefined ? 0 : ids.indexOf(cursor) + 1;
     if (cursor !== undefined && start === 0) return "unknown-cursor";
     const rollouts: Rollout[] = [];
     for (const id of ids.slice(start)) {
       const rollout = await this.get(id);
       // It has expired: nobody else takes it off the list.
-      if (rollout === undefined) await this.#ask((redis) => redis.zrem(this.keys.of("rollouts"), id));
+      if (rollout === undefined) await asked(() => this.#redis.zrem(this.keys.of("rollouts"), id));
       else if (state === undefined || rollout.state === state) {
         if (rollouts.length === limit) return { rollouts, nextCursor: rollouts.at(-1)?.id };
         rollouts.push(rollout);
@@ -116,32 +110,24 @@ export class Rollouts {
 
   /** Those that somebody must advance. */
   active(): Promise<string[]> {
-    return this.#ask((redis) => redis.smembers(this.keys.of("active")));
+    return asked(() => this.#redis.smembers(this.keys.of("active")));
   }
 
   /** Members that are under way. */
   running(id: string): Promise<string[]> {
-    return this.#ask((redis) => redis.smembers(this.keys.ofRollout("running", id)));
+    return asked(() => this.#redis.smembers(this.keys.ofRollout("running", id)));
   }
 
   /** As Redis keeps it; null when it has not been picked. */
   record(id: string, workspaceId: string): Promise<string | null> {
-    return this.#ask((redis) => redis.hget(this.keys.ofRollout("members", id), workspaceId));
+    return asked(() => this.#redis.hget(this.keys.ofRollout("members", id), workspaceId));
   }
 
   async #membersFrom(id: string, place: number): Promise<Member[]> {
     const last = place + MEMBERS_PER_READ - 1;
-    const ids = await this.#ask((redis) => redis.zrange(this.keys.ofRollout("order", id), String(place), String(last)));
+    const ids = await asked(() => this.#redis.zrange(this.keys.ofRollout("order", id), String(place), String(last)));
     if (ids.length === 0) return [];
-    const records = await this.#ask((redis) => redis.hmget(this.keys.ofRollout("members", id), ...ids));
+    const records = await asked(() => this.#redis.hmget(this.keys.ofRollout("members", id), ...ids));
     return ids.map((workspaceId, i) => describeMember(workspaceId, records[i] ?? null));
-  }
-
-  async #ask<Result>(command: (redis: Redis | Cluster) => Promise<Result>): Promise<Result> {
-    try {
-      return await command(this.#redis);
-    } catch (error) {
-      throw fromRedis(error);
-    }
   }
 }

@@ -9,20 +9,15 @@
  * Then as many more cycles as were forgotten may run until the permits are renewed, a third of a lease later at most.
  */
 import { randomBytes } from "node:crypto";
+import { type Installation, InvalidArgumentError } from "@restart-coordinator/debounce";
 import { asked, type ScriptReply } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
 import { createFleetKeys, type FleetKeyRole, type FleetKeys } from "./keys.ts";
 import { bindFleetScripts, type FleetScript, type FleetScripts } from "./scripts.ts";
 
 export interface TurnsOptions {
-  /** A connection that waits for Redis to come back. */
-  readonly redis: Redis | Cluster;
-  /** As the coordinator's. Default "rc". */
-  readonly prefix?: string;
   /** As many cycles run at a time; the same at every worker. */
   readonly maxRunning: number;
-  /** As the coordinator's, ms. Default 15,000. */
-  readonly leaseMs?: number;
 }
 
 export type Taken =
@@ -45,7 +40,11 @@ export class Turns {
   readonly #maxRunning: number;
   readonly #leaseMs: number;
 
-  constructor({ redis, prefix = "rc", maxRunning, leaseMs = 15_000 }: TurnsOptions) {
+  /** @throws InvalidArgumentError for a cap that is none */
+  constructor({ redis, prefix, leaseMs }: Installation, { maxRunning }: TurnsOptions) {
+    if (!Number.isSafeInteger(maxRunning) || maxRunning < 1) {
+      throw new InvalidArgumentError(`expected maxRunning to be a whole number from 1, got ${maxRunning}`);
+    }
     this.#redis = redis;
     this.#scripts = bindFleetScripts(redis);
     this.#keys = createFleetKeys(prefix);

@@ -1,5 +1,5 @@
 /** Drivers that die between two steps, and those that go on. */
-import { RestartCoordinator } from "@restart-coordinator/debounce";
+import { Installation, RestartCoordinator } from "@restart-coordinator/debounce";
 import { beforeEach, describe, expect, test } from "vitest";
 import { RolloutDriver, type RolloutRequest, Rollouts } from "../src/index.ts";
 import { useRedis } from "./support/redis.ts";
@@ -13,8 +13,8 @@ let coordinator: RestartCoordinator;
 beforeEach(() => {
   count += 1;
   const own = `${prefix}-${count}`;
-  rollouts = new Rollouts({ redis, prefix: own, leaseMs: LEASE_MS });
-  coordinator = new RestartCoordinator({ redis, prefix: own, shards: 3 });
+  rollouts = new Rollouts(new Installation({ redis, prefix: own, leaseMs: LEASE_MS }));
+  coordinator = new RestartCoordinator(new Installation({ redis, prefix: own, shards: 3 }));
 });
 
 const REQUEST: RolloutRequest = { source: "manual", actor: "ops", maxConcurrent: 10, splayMs: 0 };
@@ -42,7 +42,7 @@ function dieAt(driven: Rollouts, transition: "note" | "settle" | "freeze", calls
 }
 
 function mortal(owner: string, transition: "note" | "settle" | "freeze", calls = 1): RolloutDriver {
-  const own = new Rollouts({ redis, prefix: `${prefix}-${count}`, leaseMs: LEASE_MS });
+  const own = new Rollouts(new Installation({ redis, prefix: `${prefix}-${count}`, leaseMs: LEASE_MS }));
   dieAt(own, transition, calls);
   return new RolloutDriver({ rollouts: own, coordinator, owner });
 }
@@ -85,7 +85,6 @@ describe("a driver", () => {
     await rollouts.create("r-1", { ...REQUEST, ids: ["w0000"] }, "body");
     const first = driverOf("first");
     await first.pass();
-    first.stop();
     await first.leave();
     expect((await rollouts.transitions.claim({ id: "r-1", owner: "second" })).kind).toBe("claimed");
   });

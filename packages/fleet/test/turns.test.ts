@@ -1,3 +1,4 @@
+import { Installation } from "@restart-coordinator/debounce";
 import { Redis } from "ioredis";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { ownPrefix, redisUrl } from "../../../tests/setup/shared-redis.ts";
@@ -24,7 +25,8 @@ afterAll(async () => {
 });
 
 const LEASE_MS = 60_000;
-const turnsOf = (maxRunning: number) => new Turns({ redis, prefix, maxRunning, leaseMs: LEASE_MS });
+const turnsOf = (maxRunning: number) =>
+  new Turns(new Installation({ redis, prefix, leaseMs: LEASE_MS }), { maxRunning });
 
 async function enter(turns: Turns, tenant: string, ...ids: string[]): Promise<void> {
   for (const workspaceId of ids) await turns.enter({ workspaceId, tenant });
@@ -72,7 +74,7 @@ describe("the cap", () => {
   });
 
   test("counts a permit as long as its worker renews it", async () => {
-    const [cap, waiting] = [new Turns({ redis, prefix, maxRunning: 1, leaseMs: 30 }), "b"];
+    const [cap, waiting] = [new Turns(new Installation({ redis, prefix, leaseMs: 30 }), { maxRunning: 1 }), "b"];
     await cap.enter({ workspaceId: "a", tenant: "t" });
     await cap.enter({ workspaceId: waiting, tenant: "t" });
     const taken = await cap.take();

@@ -6,6 +6,7 @@
  *   -- ARGV: id now
  *   -- Reply: held heldUntil dueAt      R.held { heldUntil = …, dueAt = … }; what is left out is told as ''
  *   -- Reply: unknown                   R.unknown()
+ *   -- Whole: holdMs now?               arguments that must be whole numbers; with "?" they may be empty
  *   -- Uses: clock                      pieces of Lua that go in front, see pieces.ts
  *   -- Shared: due now                  what calls that go together have in common, see batches.ts
  *   -- Batch: remembered                such a batch is answered once
@@ -32,9 +33,12 @@ export interface Script<Role extends string = string> {
 
 /** Reads `<directory>/<name>.lua` and the pieces that it uses. */
 export function readScript<Role extends string>(directory: URL, name: string): Script<Role> {
-  const body = readFileSync(new URL(`${name}.lua`, directory), "utf8");
-  const isRemembered = headerWords(body, "Batch").includes("remembered");
-  const pieces = piecesOf(directory, isRemembered ? `${body}-- Uses: recall\n` : body);
+  const text = readFileSync(new URL(`${name}.lua`, directory), "utf8");
+  const isRemembered = headerWords(text, "Batch").includes("remembered");
+  const whole = headerWords(text, "Whole");
+  const body = `${wholeLua(whole)}${text}`;
+  const implied = [...(isRemembered ? ["recall"] : []), ...(whole.length > 0 ? ["whole"] : [])];
+  const pieces = piecesOf(directory, `${body}${implied.map((piece) => `-- Uses: ${piece}\n`).join("")}`);
   const keys = headerWords(body, "KEYS") as Role[];
   const args = headerWords(body, "ARGV");
   const replies = new Map(labelledLines(body, "Reply").map(([kind = "", ...names]) => [kind, names]));
@@ -53,4 +57,8 @@ function repliesLua(replies: Script["replies"]): string {
     return `['${kind}'] = function(${names.length > 0 ? "r" : ""}) return { ${[`'${kind}'`, ...values].join(", ")} } end`;
   });
   return `local R = { ${functions.join(",\n")} }`;
+}
+
+function wholeLua(names: readonly string[]): string {
+  return names.map((name) => `whole('${name.replace("?", "")}', ${name.endsWith("?")})\n`).join("");
 }

@@ -1,14 +1,17 @@
 /**
- * Every variable of ours, once: its form, its default, what it means. The API and the worker pick theirs; both know all
- * names, so that a misspelt one is rejected wherever it turns up. docs/configuration.md lists the same.
+ * Every variable of ours is here once: its form, its default, what it means. The API and the worker pick theirs; both
+ * know all names, so that a misspelt one is rejected wherever it turns up. docs/configuration.md lists the same.
  */
 import { PROFILES } from "@restart-coordinator/debounce";
 import { distance } from "fastest-levenshtein";
 import { z } from "zod";
 import { ConfigurationError } from "./configuration-error.ts";
+import { notMilliseconds } from "./milliseconds.ts";
 
-const milliseconds = (defaultMs: number, least = 0) =>
-  z.coerce.number().int().min(least).max(2_592_000_000).default(defaultMs);
+/** Node's timers count to 2^31 - 1; one that is longer fires at once. */
+const LONGEST_TIMER_MS = 2_000_000_000;
+const wholeMs = () => z.coerce.number({ error: notMilliseconds }).int();
+const milliseconds = (defaultMs: number, least = 0) => wholeMs().min(least).max(LONGEST_TIMER_MS).default(defaultMs);
 const port = z.coerce.number().int().min(0).max(65_535);
 const flag = (usual: "true" | "false") =>
   z
@@ -54,7 +57,7 @@ const shared = {
   /** YAML or JSON; see docs/policies.md. */
   RESTART_POLICY_FILE: z.string().optional(),
   /** Overrides the profile's and the file's cooldown, ms. */
-  RESTART_COOLDOWN_MS: z.coerce.number().int().min(0).max(86_400_000).optional(),
+  RESTART_COOLDOWN_MS: wholeMs().min(0).max(86_400_000).optional(),
   /** How long a worker may act without a word before another takes over, ms. */
   RESTART_LEASE_MS: milliseconds(15_000, 300),
   /** A trigger is acknowledged, and a cycle begins, only once as many replicas have it; 0 = once Redis has it. */
@@ -64,14 +67,14 @@ const shared = {
   /** How often due work is looked for, ms. */
   RESTART_SWEEP_MS: milliseconds(1_000, 20),
   /** How long activity and an idle workspace's state are kept, ms. */
-  RESTART_ACTIVITY_TTL_MS: milliseconds(604_800_000, 1_000),
+  RESTART_ACTIVITY_TTL_MS: z.coerce.number().int().min(1_000).max(2_592_000_000).default(604_800_000),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
   /** One directory shared by all API replicas and all workers with the process provisioner. */
   WORKSPACES_DIR: z.string().default("workspaces"),
   /** "true": webhooks may lead to this machine and its network. */
   WEBHOOK_ALLOW_PRIVATE: flag("false"),
   /** How long an endpoint may take to answer, ms. */
-  WEBHOOK_TIMEOUT_MS: z.coerce.number().int().min(1).max(60_000).default(10_000),
+  WEBHOOK_TIMEOUT_MS: wholeMs().min(1).max(60_000).default(10_000),
 };
 
 const PROVISIONERS = ["process", "ec2", "command", "simulated"] as const;
@@ -95,13 +98,13 @@ const specDefaults = {
   /** Their variables: a JSON object of strings. */
   COMMAND_ENV: json(z.record(z.string(), z.string())).default({}),
   /** How long stop, start and restart may take each, ms. */
-  COMMAND_TIMEOUT_MS: z.coerce.number().int().min(1).max(3_600_000).default(300_000),
+  COMMAND_TIMEOUT_MS: wholeMs().min(1).max(3_600_000).default(300_000),
   /** How long status may go on saying no after a start, ms. */
-  COMMAND_ONLINE_TIMEOUT_MS: z.coerce.number().int().min(1).max(3_600_000).default(60_000),
+  COMMAND_ONLINE_TIMEOUT_MS: wholeMs().min(1).max(3_600_000).default(60_000),
   /** How long one status or pre-flight may take, ms. */
-  COMMAND_PROBE_TIMEOUT_MS: z.coerce.number().int().min(1).max(3_600_000).default(30_000),
+  COMMAND_PROBE_TIMEOUT_MS: wholeMs().min(1).max(3_600_000).default(30_000),
   /** From SIGTERM to SIGKILL of a command, ms. */
-  COMMAND_KILL_AFTER_MS: z.coerce.number().int().min(0).max(600_000).default(5_000),
+  COMMAND_KILL_AFTER_MS: wholeMs().min(0).max(600_000).default(5_000),
   /** What a workspace's instance is like unless its spec says otherwise: JSON; see docs/ec2.md. */
   EC2_DEFAULTS: json(z.record(z.string(), z.unknown())).default({}),
   /** How long a simulated cycle takes, ms. */
@@ -153,8 +156,10 @@ const worker = {
     .optional(),
   /** How long a worker that was told to stop may finish its cycles before it hands them over, ms. */
   SHUTDOWN_GRACE_MS: milliseconds(10_000),
-  /** The pause after a webhook's first failed attempt, ms; it doubles up to an hour. */
+  /** The pause after a webhook's first failed attempt, ms; it doubles up to WEBHOOK_SET_ASIDE_MS. */
   WEBHOOK_RETRY_MS: milliseconds(5_000, 1),
+  /** An event that a webhook does not take for this long, although it takes others, is set aside, ms. */
+  WEBHOOK_SET_ASIDE_MS: milliseconds(900_000, 1),
   /** A webhook that takes nothing for this long is disabled, ms. */
   WEBHOOK_GIVE_UP_MS: milliseconds(86_400_000, 1),
   /** Names this coordinator in an AWS account that several may share. */
@@ -192,7 +197,10 @@ export type SharedEnvironment = z.infer<z.ZodObject<typeof shared>>;
 export type ApiEnvironment = z.infer<typeof apiEnvironment>;
 export type WorkerEnvironment = z.infer<typeof workerEnvironment>;
 
-/** Reads and checks the environment. An empty or blank variable counts as not set. @throws ConfigurationError */
+/**
+ * Reads and checks the environment. An empty or blank variable counts as not set.
+ * @throws ConfigurationError naming every slip
+ */
 export function readEnvironment<Schema extends z.ZodObject>(schema: Schema, env: NodeJS.ProcessEnv): z.infer<Schema> {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim() !== ""));
   const problems = misspelt(Object.keys(given));
@@ -227,6 +235,7 @@ function misspelt(names: readonly string[]): string[] {
   return problems;
 }
 
+/** Finds the name that takes the fewest edits. */
 export function nearestTo(name: string, known: readonly string[]): [nearest: string, edits: number] {
   let best: [string, number] = ["", Number.POSITIVE_INFINITY];
   for (const candidate of known) {

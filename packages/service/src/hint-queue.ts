@@ -5,6 +5,7 @@
 import type { Hint, KeySpace } from "@restart-coordinator/debounce";
 import { type ConnectionOptions, type JobType, Queue, type Telemetry } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
+import { BackgroundService } from "./lifecycle/service.ts";
 
 export const HINT_QUEUE = "restarts";
 export const HINT_JOB = "restart";
@@ -16,25 +17,30 @@ export interface HintData {
 /** Finished hints are of no use; a failed one is kept for a look. A worker's notes on one are kept up to `keepLogs`. */
 const JOB_OPTIONS = { removeOnComplete: true, removeOnFail: { count: 100 }, keepLogs: 200 } as const;
 
-/** Two hints with one id are the same hint; BullMQ swallows the second. */
+/** Redis may be away: the stop waits no longer, ms. */
+const CLOSE_WITHIN_MS = 1_000;
+
+/** Makes the id of a hint's job: two hints with one id are the same hint; BullMQ swallows the second. */
 export function jobIdOf(workspaceId: string, hintId: string): string {
   return `${workspaceId}@${hintId}`;
 }
 
-/** A workspace's id has no "@". */
+/** Finds the workspace of a job; a workspace's id has no "@". */
 export function workspaceOfJob(jobId: string): string {
   return jobId.slice(0, Math.max(0, jobId.indexOf("@")));
 }
 
-export class HintQueues {
+/** The hint queues, one per shard. */
+export class HintQueues extends BackgroundService {
   readonly #keys: KeySpace;
   readonly #queues: readonly Queue<HintData>[];
 
   /**
-   * One queue per shard, on a connection that is shared with the caller and stays the caller's to close. With `telemetry`
+   * Makes the queues on a connection that is shared with the caller and stays the caller's to close. With `telemetry`
    * a hint carries the trace of whoever gave it.
    */
   constructor(redis: Redis | Cluster, keys: KeySpace, telemetry?: Telemetry) {
+    super("the queue of hints", { stopWithinMs: CLOSE_WITHIN_MS });
     this.#keys = keys;
     this.#queues = Array.from({ length: keys.shards }, (_, shard) => {
       const queue = new Queue<HintData>(HINT_QUEUE, {
@@ -57,11 +63,12 @@ export class HintQueues {
     return this.#queues;
   }
 
-  /** Where the hints of a workspace are. */
+  /** Tells where the hints of a workspace are. */
   queueOf(workspaceId: string): Queue<HintData> {
     return this.#queues[this.#keys.shardOf(workspaceId)] as Queue<HintData>;
   }
 
+  /** Gives a hint. @throws Error when Redis does not take it */
   async enqueue(hint: Hint): Promise<void> {
     const queue = this.queueOf(hint.workspaceId);
     const jobId = jobIdOf(hint.workspaceId, hint.hintId);
@@ -69,14 +76,14 @@ export class HintQueues {
     await queue.add(HINT_JOB, data, { ...JOB_OPTIONS, jobId, ...(hint.delayMs > 0 && { delay: hint.delayMs }) });
   }
 
-  /** Over all shards. */
+  /** Counts jobs by their state, over all shards. @throws Error when Redis does not answer */
   async countJobs<State extends JobType>(states: readonly State[]): Promise<Record<State, number>> {
     const counted = await Promise.all(this.#queues.map((queue) => queue.getJobCounts(...states)));
     const sums = states.map((state) => [state, counted.reduce((sum, counts) => sum + (counts[state] ?? 0), 0)]);
     return Object.fromEntries(sums) as Record<State, number>;
   }
 
-  async close(): Promise<void> {
+  protected override async down(): Promise<void> {
     await Promise.all(this.#queues.map((queue) => queue.close()));
   }
 }

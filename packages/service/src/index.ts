@@ -11,7 +11,12 @@ export {
   workerEnvironment,
 } from "./environment.ts";
 export { HINT_JOB, HINT_QUEUE, type HintData, HintQueues, jobIdOf, workspaceOfJob } from "./hint-queue.ts";
-export type { Service } from "./lifecycle.ts";
+export { installationOf } from "./installation.ts";
+export { Bell } from "./lifecycle/bell.ts";
+export { IntervalLoop, type IntervalLoopOptions } from "./lifecycle/interval-loop.ts";
+export { BackgroundService, type Service, StillUnderWayError, serviceOf } from "./lifecycle/service.ts";
+export { type Listed, ServiceList } from "./lifecycle/service-list.ts";
+export { type Address, listen } from "./listen.ts";
 export { createLogger } from "./logger.ts";
 export { isLoopback } from "./loopback.ts";
 export { ApiMetrics } from "./metrics/api-metrics.ts";
@@ -25,9 +30,10 @@ export {
   type PolicyFileStatus,
   type PolicySettings,
 } from "./policy-file/index.ts";
+export { policyWatch, redisConnection } from "./process-services.ts";
 export { aclRules, SCRIPT_COMMANDS } from "./redis/acl.ts";
 export { describeAddress, parseRedisUrl } from "./redis/address.ts";
-export { blockingConnection, connectRedis, type RedisSettings } from "./redis/connect.ts";
+export { connectRedis, type RedisSettings } from "./redis/connect.ts";
 export {
   describeFinding,
   type ExaminedRedis,
@@ -37,8 +43,10 @@ export {
 } from "./redis/examine.ts";
 export { findObstacles, isPermanent } from "./redis/obstacle.ts";
 export { LONGEST_BLOCK_MS, type Patience } from "./redis/patience.ts";
-export { checkAtStart, type StartCheck, type StartSettings } from "./redis/start-check.ts";
+export { StartCheck, type StartSettings } from "./redis/start-check.ts";
 export { RedisWatch, type RedisWatchOptions } from "./redis/watch.ts";
 export { logStart } from "./start-line.ts";
-export type { Tracing } from "./tracing/start.ts";
-export { within } from "./within.ts";
+export { type StreamEntry, StreamFollower, type StreamFollowerOptions } from "./stream-follower.ts";
+export type { Tracing } from "./tracing/tracing.ts";
+export { inTime, within } from "./within.ts";
+export { ZONE_RULES, zoneRulesWatch } from "./zone-rules.ts";

@@ -2,7 +2,7 @@ import { type Logger, pino } from "pino";
 import { build as pretty } from "pino-pretty";
 import { CENSOR, redacted, SECRETS } from "./redaction.ts";
 
-/** JSON, a line for each; for a person at a terminal, in colours instead. */
+/** Makes a logger that writes JSON, a line for each; for a person at a terminal, in colours instead. */
 export function createLogger(name: string, level: string, forPeople = process.stdout.isTTY === true): Logger {
   const options = {
     name,

@@ -1,22 +1,16 @@
-import { setTimeout as sleep } from "node:timers/promises";
-
-/** Undefined when it was not answered in time, or with an error. The answer that comes later is nobody's. */
-export function within<Answer>(ms: number, answer: Promise<Answer>): Promise<Answer | undefined> {
-  return sooner(
-    ms,
-    answer.catch(() => undefined),
-  );
+/**
+ * Resolves or rejects as the answer does, and rejects with what `late` makes when it does not come in time. The answer that
+ * comes later is nobody's.
+ */
+export async function inTime<Answer>(ms: number, answer: Promise<Answer>, late: () => Error): Promise<Answer> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late()), ms);
+  });
+  return Promise.race([answer, patience]).finally(() => clearTimeout(timer));
 }
 
-/** The same, but an error that comes in time is thrown. */
-export async function sooner<Answer>(ms: number, answer: Promise<Answer>): Promise<Answer | undefined> {
-  const patience = new AbortController();
-  const giveUp = sleep(ms, undefined, { signal: patience.signal }).catch(() => undefined);
-  // One that comes later must not end the process.
-  answer.catch(() => {});
-  try {
-    return await Promise.race([answer, giveUp]);
-  } finally {
-    patience.abort();
-  }
+/** Resolves to undefined when it was not answered in time, or with an error. */
+export async function within<Answer>(ms: number, answer: Promise<Answer>): Promise<Answer | undefined> {
+  return inTime(ms, answer, () => new Error("late")).catch(() => undefined);
 }

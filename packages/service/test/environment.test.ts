@@ -57,6 +57,11 @@ describe("values", () => {
   test.each([
     ["PORT", "http", 'PORT: Invalid input: expected number, received NaN, got "http"'],
     ["PORT", "65536", 'PORT: Too big: expected number to be <=65535, got "65536"'],
+    [
+      "RESTART_SWEEP_MS",
+      "2147483648",
+      'RESTART_SWEEP_MS: Too big: expected number to be <=2000000000, got "2147483648"',
+    ],
     ["PORT", "-1", 'PORT: Too small: expected number to be >=0, got "-1"'],
     ["SHARDS", "0", 'SHARDS: Too small: expected number to be >=1, got "0"'],
     ["SHARDS", "1.5", 'SHARDS: Invalid input: expected int, received number, got "1.5"'],
@@ -64,7 +69,12 @@ describe("values", () => {
     ["RESTART_PREFIX", "{rc}", 'RESTART_PREFIX: expected 1 to 32 letters, digits, _ or -, got "{rc}"'],
     ["RESTART_PROFILE", "sed", /^RESTART_PROFILE: .*"default"\|"seed"\|"settle", got "sed"$/],
     ["LOG_LEVEL", "verbose", /^LOG_LEVEL: .*"info".*, got "verbose"$/],
-    ["RESTART_COOLDOWN_MS", "1m", /^RESTART_COOLDOWN_MS: .*expected number.*, got "1m"$/],
+    [
+      "RESTART_COOLDOWN_MS",
+      "1m",
+      'RESTART_COOLDOWN_MS: expected milliseconds, for example 60000 for a minute, got "1m"',
+    ],
+    ["WEBHOOK_TIMEOUT_MS", "60s", /^WEBHOOK_TIMEOUT_MS: expected milliseconds, for example 60000 .*, got "60s"$/],
     ["RESTART_LEASE_MS", "299", /^RESTART_LEASE_MS: .*>=300, got "299"$/],
   ])("%s=%s is refused, with what was expected and what came", (name, value, message) => {
     expect(problems({ [name]: value })).toEqual([message instanceof RegExp ? expect.stringMatching(message) : message]);

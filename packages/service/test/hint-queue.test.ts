@@ -10,7 +10,7 @@ function queuesOf({ shards = 1 } = {}) {
   const redis = new Redis(inject("redisUrl"));
   const queues = new HintQueues(redis, createKeySpace(prefix, shards));
   onTestFinished(async () => {
-    await queues.close();
+    await queues.stop();
     for await (const keys of redis.scanStream({ match: `{${prefix}:*`, count: 1_000 })) {
       if (keys.length > 0) await redis.del(...(keys as string[]));
     }
@@ -59,9 +59,9 @@ test("each shard has a queue called restarts in its own slot, and a hint goes to
   }
 });
 
-test("closing the queues leaves the connection to its owner", async () => {
+test("stopping the queues leaves the connection to its owner", async () => {
   const { queues, redis } = queuesOf();
   await queues.enqueue(hint);
-  await queues.close();
+  await queues.stop();
   expect(await redis.ping()).toBe("PONG");
 });

@@ -105,6 +105,33 @@ describe("overrides", () => {
   });
 });
 
+describe("parts that are shared in YAML", () => {
+  test("by anchors and merge keys are laid together, what is said last before what is merged", () => {
+    const content = `
+sources:
+  file-write: &fast {windowMs: 1000, maxWaitMs: 5000}
+  template-import: {<<: *fast, windowMs: 2000}
+workspaces:
+  - &prod
+    match: {ids: [a]}
+    cooldownMs: 7
+  - <<: *prod
+    match: {ids: [b]}
+    sources:
+      secret-change: {<<: [{leading: true}, *fast]}
+`;
+    const { common, overrides } = loadPolicies({ RESTART_POLICY_FILE: write(content) });
+    expect(common.sources["template-import"]).toMatchObject({ windowMs: 2_000, maxWaitMs: 5_000 });
+    expect(overrides[1]?.match).toEqual({ ids: ["b"] });
+    expect(overrides[1]?.policy).toMatchObject({ cooldownMs: 7 });
+    expect(overrides[1]?.policy.sources["secret-change"]).toMatchObject({ leading: true, windowMs: 1_000 });
+  });
+
+  test("what cannot be merged is told", () => {
+    expect(problemsOf("sources: {manual: {<<: 5}}")).toEqual([expect.stringMatching(/merge/i)]);
+  });
+});
+
 describe("overrides for some workspaces", () => {
   const content = `
 profile: settle
@@ -187,7 +214,8 @@ describe("a file that cannot work is told in plain words", () => {
     ["profile: sed", /^profile: .*"default"\|"seed"\|"settle"/],
     ["cooldownMs: -1", /^cooldownMs: .*>=0/],
     ["cooldownMs: 1.5", /^cooldownMs: .*int/],
-    ["cooldownMs: 60s", /^cooldownMs: .*expected number, received string/],
+    ["cooldownMs: 60s", /^cooldownMs: expected milliseconds, for example 60000 for a minute, got "60s"$/],
+    ["cooldownMs: true", /^cooldownMs: expected milliseconds, for example 60000/],
     ["sources: {manual: {cooldown: never}}", /^sources\.manual\.cooldown: .*"defer"\|"drop"\|"ignore"/],
     ["sources: {manual: {leading: 1}}", /^sources\.manual\.leading: .*boolean/],
     ["sources: {manual: null}", /^sources\.manual: .*object/],
@@ -238,6 +266,51 @@ describe("a file that cannot work is told in plain words", () => {
     ],
   ])("what is said of sources and of some workspaces: %s", (content, expected) => {
     expect(problemsOf(content)).toEqual([expect.stringMatching(expected)]);
+  });
+
+  test("all that is wrong is told at once, of whatever kind", () => {
+    const content = `
+profil: seed
+cooldownMs: 60s
+loop: {cycles: 1}
+retry: {breakerAfter: 0, maxBackoffMs: 1}
+quietHours: {timeZone: Europe/Berln, windows: [{from: soon, until: 0 6 * * *}, {from: 0 0 30 2 *, until: 0 6 * * *}]}
+sources: {file-write: {windowMs: 5s, maxWaitMs: 1}, manual: {leading: false}, file-writes: {windowMs: 1}}
+customSources: {git-push: {like: plugin}}
+workspaces:
+  - match: {}
+    sources: {startup: {cooldown: ignore}, git-push: {windowMs: 1}}
+  - name: prod
+    match: {ids: [a]}
+    cooldownMs: -1
+    sources: {startup: {cooldown: ignore}, secret-change: {maxWaitMs: 1}}
+    quietHours: {timeZone: UTC, windows: [{from: 0 6 * * *, until: 0 6 * * *}], except: [manuel]}
+`;
+    const starts = [
+      'unknown field "profil", did you mean "profile"?',
+      "cooldownMs: expected milliseconds",
+      "loop.cycles must be",
+      "retry.breakerAfter must be",
+      "retry.maxBackoffMs (1) must not be below",
+      "quietHours.timeZone: expected an IANA time zone",
+      "quietHours.windows.0.from: expected a cron expression",
+      'quietHours.windows.1.from: "0 0 30 2 *" never comes',
+      "sources.file-write.windowMs: expected milliseconds",
+      "sources.manual is neither leading nor trailing",
+      'sources.file-writes: unknown source "file-writes"',
+      "customSources.git-push.like: ",
+      "workspaces.0.match: expected ids, tags or runtime",
+      "workspaces.0: sources.startup is automatic and ignores the cooldown",
+      "workspaces.1.cooldownMs: ",
+      "workspaces.1 (prod): sources.startup is automatic and ignores the cooldown",
+      "workspaces.1 (prod): sources.secret-change.maxWaitMs (1) is shorter",
+      "workspaces.1.quietHours.windows: they never end",
+      'workspaces.1.quietHours.except: unknown source "manuel", did you mean "manual"?',
+    ];
+    const problems = problemsOf(content);
+    expect(problems.map((problem) => starts.find((start) => problem.startsWith(start)) ?? problem).sort()).toEqual(
+      starts.sort(),
+    );
   });
 
   test("text that is neither YAML nor JSON", () => {

@@ -22,10 +22,11 @@ async function watch() {
   const lines: Record<string, unknown>[] = [];
   const logger = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
   const redis = connectRedis({ REDIS_URL: server.url }, "fail-fast", logger);
-  const redisWatch = new RedisWatch({ redis, keys: createKeySpace("rc", 3), logger, intervalMs: 10 });
-  redisWatch.start();
-  onTestFinished(() => {
-    redisWatch.stop();
+  const redisWatch = new RedisWatch({ redis, keys: createKeySpace("rc", 3), logger });
+  const looking = redisWatch.looking({ intervalMs: 10 });
+  await looking.start();
+  onTestFinished(async () => {
+    await looking.stop();
     redis.disconnect();
   });
   await vi.waitFor(async () => expect(await redisWatch.condition()).toBeUndefined(), { interval: 5 });

@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { parseCsv } from "../src/recordings/csv.ts";
 import { readRecording } from "../src/recordings/read.ts";
 import { SimulationError } from "../src/recordings/recording.ts";
 import { fileWith } from "./support.ts";
@@ -25,6 +26,11 @@ describe("a trace", () => {
       [0, "a", "file-write"],
       [500, "b", "manual"],
     ]);
+  });
+
+  test("may have a detail, in which a comma is only that", async () => {
+    expect(parseCsv("t.csv", `${HEADER}0,a,manual,x, "y"\n`)).toMatchObject([{ detail: 'x, "y"' }]);
+    expect(parseCsv("t.csv", "detail,offset_ms,workspace,source\nx,7,a,manual,y")).toMatchObject([{ detail: "x" }]);
   });
 
   test("may have its columns in another order, more of them, and no detail", async () => {

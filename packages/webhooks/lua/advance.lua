@@ -2,15 +2,13 @@
 -- Uses: clock hash webhook
 -- KEYS: webhook
 -- ARGV: fence stream cursor delivered leaseMs now
+-- Whole: stream delivered leaseMs now?
 -- Reply: lost
 -- Reply: kept
+-- `delivered`: how many of them were, 0 or 1.
 local now = clock()
 if not isOwner(readHash(K.webhook)) then return R.lost() end
-redis.call('HSET', K.webhook, 'cursor:' .. A.stream, A.cursor)
-if A.delivered == 'true' then
-  redis.call('HINCRBY', K.webhook, 'delivered', 1)
-  redis.call('HSET', K.webhook, 'lastDeliveredAt', now)
-  redis.call('HDEL', K.webhook, unpack(FAILURE))
-end
+moveOn(A.stream, A.cursor)
+delivered(tonumber(A.delivered), now)
 extend(now)
 return R.kept()

@@ -2,6 +2,7 @@
 -- Uses: clock hash webhook
 -- KEYS: webhook
 -- ARGV: owner leaseMs now
+-- Whole: leaseMs now?
 -- Reply: unknown
 -- Reply: disabled
 -- Reply: busy leaseEndsInMs
@@ -15,5 +16,6 @@ if hook.leaseEndsAt and tonumber(hook.leaseEndsAt) > now then return R.busy { le
 -- Rises also when a failover forgot the last one, or the webhook was removed and came back.
 local fence = string.format('%d', math.max((tonumber(hook.fence) or 0) + 1, now))
 redis.call('HSET', K.webhook, 'owner', A.owner, 'fence', fence)
+dropPreviousSecret(hook, now)
 extend(now)
 return R.claimed { fence = fence, now = now, webhook = redis.call('HGETALL', K.webhook) }

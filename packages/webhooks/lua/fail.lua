@@ -1,16 +1,19 @@
--- A delivery was not taken: it is tried again later, or, after long enough, no more.
+-- The next events of some streams were not taken: they are tried again later, or, after long enough, no more.
 -- Uses: clock hash webhook
 -- KEYS: webhook
--- ARGV: fence error delayMs giveUpMs isGone leaseMs now
+-- ARGV: fence streams error delayMs giveUpMs isGone leaseMs now
+-- Whole: delayMs giveUpMs leaseMs now?
 -- Reply: lost
 -- Reply: retry
 -- Reply: disabled reason
+-- `streams`: JSON, their numbers.
 local now = clock()
 local hook = readHash(K.webhook)
 if not isOwner(hook) then return R.lost() end
 local since = tonumber(hook.failingSince) or now
 local attempts = redis.call('HINCRBY', K.webhook, 'attempts', 1)
 redis.call('HSET', K.webhook, 'failingSince', since, 'lastError', A.error)
+for _, stream in ipairs(cjson.decode(A.streams)) do redis.call('HSETNX', K.webhook, 'stuck:' .. stream, now) end
 
 local reason = nil
 if A.isGone == 'true' then reason = 'the endpoint says that it is gone: ' .. A.error

@@ -1,26 +1,19 @@
 /**
- * Delivers to webhooks from this process. Any number of processes may: each webhook is served by the one that has its lease,
- * and by another once that one is silent for too long. What they must know is in Redis.
+ * Delivers to webhooks from this process. Any number of processes may: each webhook is served by the one that has its
+ * lease, and by another once that one is silent for too long. What they must know is in Redis.
  */
-import type { Cluster, Redis } from "ioredis";
+import type { Installation } from "@restart-coordinator/debounce";
+import { BackgroundService, Bell, IntervalLoop, type Service, StreamFollower } from "@restart-coordinator/service";
 import type { Logger } from "pino";
-import { Bell } from "./bell.ts";
 import { Delivery, type DeliverySettings } from "./delivery.ts";
+import { createWebhookKeys } from "./keys.ts";
 import { type WebhookLease, WebhookLeases } from "./lease.ts";
-import { Watcher } from "./watcher.ts";
 
 export interface DispatcherOptions {
-  readonly redis: Redis | Cluster;
-  /** Gives a connection of its own that may block. */
-  readonly connect: () => Redis | Cluster;
-  /** As the coordinator's. */
-  readonly prefix: string;
   /** The keys of the streams of events: every shard's by its number, then the fleet's. The same at every process. */
   readonly streams: readonly string[];
   /** Who delivers, for people who look. */
   readonly owner: string;
-  /** How long a process may be silent, a delivery's own time left out, before another takes over, ms. */
-  readonly leaseMs: number;
   readonly settings: DeliverySettings;
   readonly logger: Logger;
 }
@@ -28,54 +21,71 @@ export interface DispatcherOptions {
 /** A look without a reason, should ever a sign be missed. */
 const LONGEST_WAIT_MS = 600_000;
 const AFTER_FAILURE_MS = 1_000;
+/** On a Cluster nothing can block on streams of several nodes: there deliveries look so often. */
+const CLUSTER_LOOK_MS = 1_000;
+/** Beyond a delivery's own time, ms. */
+const RELEASE_WITHIN_MS = 3_000;
 
-export class WebhookDispatcher {
+/**
+ * A dispatcher delivers, and costs one blocking connection, on which it waits for changes of the registry; while
+ * webhooks are registered, it follows the events, too.
+ */
+export class WebhookDispatcher extends BackgroundService {
+  readonly #installation: Installation;
   readonly #options: DispatcherOptions;
   readonly #leases: WebhookLeases;
-  readonly #changes = new Bell();
+  /** Rung when something happened, or a webhook was changed. */
   readonly #news = new Bell();
-  readonly #stopping = new AbortController();
+  readonly #claims: IntervalLoop;
+  /** Of the registry: a webhook was registered, changed, removed or given up by who delivered. */
+  readonly #changes: Service;
+  #events: Service | undefined;
   readonly #deliveries = new Map<string, Promise<void>>();
-  #watcher: Watcher | undefined;
-  #running: Promise<unknown> = Promise.resolve();
 
-  constructor(options: DispatcherOptions) {
-    const { redis, prefix, owner, leaseMs, settings } = options;
+  /** A process may be silent for a lease and a delivery's own time before another takes over. */
+  constructor(installation: Installation, options: DispatcherOptions) {
+    const { redis, prefix, leaseMs } = installation;
+    const { owner, settings, logger } = options;
+    const stopWithinMs = settings.timeoutMs + RELEASE_WITHIN_MS;
+    super("the webhooks", { stopWithinMs, otherwise: "their leases run out by themselves" });
+    this.#installation = installation;
     this.#options = options;
-    this.#leases = new WebhookLeases({ redis, prefix, owner, leaseMs: leaseMs + settings.timeoutMs });
+    this.#leases = new WebhookLeases(installation, { owner, leaseMs: leaseMs + settings.timeoutMs });
+    this.#claims = new IntervalLoop({
+      name: "the look at the webhooks",
+      pass: () => this.#claimAll(),
+      intervalMs: AFTER_FAILURE_MS,
+      stopWithinMs,
+      logger,
+    });
+    const look = (): void => {
+      this.#claims.wake();
+      this.#news.ring();
+    };
+    const streams = [createWebhookKeys(prefix).of("changes")];
+    this.#changes = new StreamFollower({ name: this.name, redis, streams, onEntry: look, onPlace: look, logger });
   }
 
-  start(): void {
-    this.#watcher = new Watcher({ ...this.#options, changes: this.#changes, news: this.#news });
-    this.#running = Promise.all([this.#watcher.run(), this.#run()]);
+  protected override async up(): Promise<void> {
+    // Redis may be away: neither waits for it.
+    void this.#changes.start();
+    await this.#claims.start();
   }
 
   /** Resolves once deliveries under way have ended and their leases are given up. */
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    this.#watcher?.stop();
-    this.#changes.ring();
+  protected override async down(): Promise<void> {
     this.#news.ring();
-    await this.#running;
-    await Promise.all(this.#deliveries.values());
+    await Promise.all([this.#changes.stop(), this.#claims.stop()]);
+    await Promise.all([this.#events?.stop(), ...this.#deliveries.values()]);
   }
 
-  async #run(): Promise<void> {
-    while (!this.#stopping.signal.aborted) {
-      const mark = this.#changes.mark;
-      const waitMs = await this.#claimAll().catch((error: Error) => {
-        this.#options.logger.debug({ err: { message: error.message } }, "the webhooks are looked at again");
-        return AFTER_FAILURE_MS;
-      });
-      await this.#changes.since(mark, waitMs);
-    }
-  }
-
-  /** Until a lease of another process may have ended, ms. */
+  /** Tells how long until a lease of another process may have ended, ms. */
   async #claimAll(): Promise<number> {
     let waitMs = LONGEST_WAIT_MS;
-    for (const id of await this.#leases.ids()) {
-      if (this.#deliveries.has(id) || this.#stopping.signal.aborted) continue;
+    const ids = await this.#leases.ids();
+    await this.#followEvents(ids.length > 0);
+    for (const id of ids) {
+      if (this.#deliveries.has(id) || this.stopping.aborted) continue;
       const claim = await this.#leases.claim(id);
       if (claim.kind === "claimed") this.#deliver(claim.lease);
       if (claim.kind === "busy") waitMs = Math.min(waitMs, claim.leaseEndsInMs + 1);
@@ -83,9 +93,32 @@ export class WebhookDispatcher {
     return waitMs;
   }
 
+  /** Without webhooks nobody asks what happens. */
+  async #followEvents(isAsked: boolean): Promise<void> {
+    if (isAsked && !this.stopping.aborted) {
+      this.#events ??= this.#newsOfEvents();
+      void this.#events.start();
+    } else {
+      const events = this.#events;
+      this.#events = undefined;
+      await events?.stop();
+    }
+  }
+
+  #newsOfEvents(): Service {
+    const { streams, logger } = this.#options;
+    const { redis } = this.#installation;
+    const ring = (): void => this.#news.ring();
+    const pass = async (): Promise<void> => ring();
+    return redis.isCluster
+      ? new IntervalLoop({ name: "the look at the events", pass, intervalMs: CLUSTER_LOOK_MS, logger })
+      : new StreamFollower({ name: this.name, redis, streams, onEntry: ring, onPlace: ring, logger });
+  }
+
   #deliver(lease: WebhookLease): void {
-    const { redis, streams, settings, leaseMs, logger } = this.#options;
-    const parts = { lease, redis, streams, settings, logger, news: this.#news, stopping: this.#stopping.signal };
+    const { streams, settings, logger } = this.#options;
+    const { redis, leaseMs } = this.#installation;
+    const parts = { lease, redis, streams, settings, logger, news: this.#news, stopping: this.stopping };
     const delivery = new Delivery({ ...parts, renewMs: leaseMs / 3 })
       .run()
       .catch((error: Error) => {
@@ -94,7 +127,7 @@ export class WebhookDispatcher {
       })
       .finally(() => {
         this.#deliveries.delete(lease.id);
-        this.#changes.ring();
+        this.#claims.wake();
       });
     this.#deliveries.set(lease.id, delivery);
   }

@@ -4,7 +4,8 @@
  * - **At least once.** Every event that happens after the registration, and that the events stream still holds, is delivered
  *   until it is taken; what was trimmed before is told as a gap. `webhook-id` is the same for every attempt.
  * - **In order** within a stream, so also for one workspace and for one rollout: an event that is not taken holds up those after it.
- * - **Given up in sight.** What is not taken for long enough disables the webhook, which says so and why.
+ * - **Not for ever.** An event that is not taken for long, although others are, is set aside: listed, to be sent again.
+ * - **Given up in sight.** A webhook that takes nothing for long enough is disabled, and says so and why.
  * - Nothing is told to private addresses unless that is allowed, no redirect is followed, nothing waits for ever.
  *
  * The API has a `WebhookRegistry`, workers a `WebhookDispatcher` each; Redis is the only truth between them.
@@ -15,4 +16,5 @@ export { type DispatcherOptions, WebhookDispatcher } from "./dispatcher.ts";
 export { testNotice } from "./message.ts";
 export { MOST_WEBHOOKS, type PutResult, type WebhookChange, WebhookRegistry } from "./registry.ts";
 export { type SendOptions, type Sent, send } from "./send.ts";
+export type { SetAside } from "./set-aside.ts";
 export { WEBHOOK_FORMATS, type Webhook, type WebhookFormat } from "./webhook.ts";

@@ -5,6 +5,8 @@
 export type WebhookKeyRole =
   /** Hash: what was registered, and where its deliveries stand (lua/shared/webhook.lua lists the fields). */
   | "webhook"
+  /** Sorted set: its events that were set aside, as JSON (set-aside.ts) → when, ms. */
+  | "aside"
   /** Set: the ids. */
   | "webhooks"
   /** Stream of one entry: the last change, for who waits. */
@@ -19,7 +21,7 @@ export function createWebhookKeys(prefix: string): WebhookKeys {
   const tag = `{${prefix}:webhooks}`;
   return {
     of: (role, id = "") => {
-      if (role === "webhook") return `${tag}:webhook:${id}`;
+      if (role === "webhook" || role === "aside") return `${tag}:${role}:${id}`;
       return role === "webhooks" ? `${tag}:ids` : `${tag}:changes`;
     },
   };

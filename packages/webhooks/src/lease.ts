@@ -1,8 +1,10 @@
 /** The right to deliver for a webhook for a while. Every write carries its fence: who was taken over writes nothing. */
+import type { Installation } from "@restart-coordinator/debounce";
 import type { ScriptReply } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
 import { createWebhookKeys, type WebhookKeyRole, type WebhookKeys } from "./keys.ts";
 import { bindWebhookScripts, type WebhookScripts } from "./scripts.ts";
+import { MOST_SET_ASIDE, type SetAsideEntry } from "./set-aside.ts";
 import { readWebhook, type Webhook } from "./webhook.ts";
 
 export type Claim =
@@ -15,6 +17,8 @@ export interface Standing {
   readonly webhook: Webhook;
   /** Until the next attempt at what was not taken, ms. */
   readonly retryInMs: number;
+  /** By stream: for how long its next event is not taken, ms. */
+  readonly stuckForMs: readonly (number | undefined)[];
 }
 
 export type Kept = { readonly kind: "lost" | "disabled" } | ({ readonly kind: "kept" } & Standing);
@@ -24,8 +28,6 @@ export type Failed =
   | { readonly kind: "disabled"; readonly reason: string };
 
 export interface LeaseOptions {
-  readonly redis: Redis | Cluster;
-  readonly prefix: string;
   /** Who delivers, for people who look. */
   readonly owner: string;
   /** How long a process may be silent before another takes over, ms; longer than a delivery may take. */
@@ -33,19 +35,21 @@ export interface LeaseOptions {
 }
 
 export class WebhookLeases {
+  readonly #redis: Redis | Cluster;
   readonly #options: LeaseOptions;
   readonly #keys: WebhookKeys;
   readonly #scripts: WebhookScripts;
 
-  constructor(options: LeaseOptions) {
+  constructor({ redis, prefix }: Installation, options: LeaseOptions) {
+    this.#redis = redis;
     this.#options = options;
-    this.#keys = createWebhookKeys(options.prefix);
-    this.#scripts = bindWebhookScripts(options.redis);
+    this.#keys = createWebhookKeys(prefix);
+    this.#scripts = bindWebhookScripts(redis);
   }
 
   /** Of every webhook there is. */
   ids(): Promise<string[]> {
-    return this.#options.redis.smembers(this.#keys.of("webhooks"));
+    return this.#redis.smembers(this.#keys.of("webhooks"));
   }
 
   async claim(id: string): Promise<Claim> {
@@ -61,7 +65,7 @@ export class WebhookLeases {
 }
 
 type RunOwn = (
-  name: "renew" | "advance" | "fail" | "release",
+  name: "renew" | "advance" | "fail" | "set-aside" | "release",
   args?: Readonly<Record<string, string | number>>,
 ) => Promise<ScriptReply>;
 
@@ -85,13 +89,35 @@ export class WebhookLease {
 
   /** False when the lease is lost. */
   async advance(stream: number, cursor: string, { delivered }: { delivered: boolean }): Promise<boolean> {
-    const { kind } = await this.#run("advance", { stream, cursor, delivered: String(delivered) });
+    const { kind } = await this.#run("advance", { stream, cursor, delivered: delivered ? 1 : 0 });
     return kind === "kept";
   }
 
-  async fail(failure: { error: string; delayMs: number; giveUpMs: number; isGone: boolean }): Promise<Failed> {
-    const { isGone, ...rest } = failure;
-    const reply = await this.#run("fail", { ...rest, isGone: String(isGone) });
+  /** As `advance`, over events that were not taken, and some that were. False when the lease is lost. */
+  async setAside(passed: {
+    stream: number;
+    cursor: string;
+    events: readonly SetAsideEntry[];
+    delivered: number;
+  }): Promise<boolean> {
+    const { stream, cursor, delivered } = passed;
+    const events = JSON.stringify(passed.events.map((event) => JSON.stringify(event)));
+    const args = { stream, cursor, events, delivered, most: MOST_SET_ASIDE };
+    const { kind } = await this.#run("set-aside", args);
+    return kind === "kept";
+  }
+
+  /** `streams`: those whose next event was not taken. */
+  async fail(failure: {
+    streams: readonly number[];
+    error: string;
+    delayMs: number;
+    giveUpMs: number;
+    isGone: boolean;
+  }): Promise<Failed> {
+    const { isGone, streams, ...rest } = failure;
+    const args = { ...rest, streams: JSON.stringify(streams), isGone: String(isGone) };
+    const reply = await this.#run("fail", args);
     if (reply.kind === "disabled") return { kind: "disabled", reason: reply.text("reason") };
     return { kind: reply.kind as "retry" | "lost" };
   }
@@ -103,5 +129,10 @@ export class WebhookLease {
 
 function standing(id: string, reply: ScriptReply): Standing {
   const webhook = readWebhook(id, reply.record("webhook")) as Webhook;
-  return { webhook, retryInMs: Math.max(0, (webhook.failure?.retryAt ?? 0) - reply.number("now")) };
+  const now = reply.number("now");
+  return {
+    webhook,
+    retryInMs: Math.max(0, (webhook.failure?.retryAt ?? 0) - now),
+    stuckForMs: webhook.stuckSince.map((since) => since && Math.max(0, now - since)),
+  };
 }

@@ -1,5 +1,5 @@
 /** One delivery attempt over HTTP: signed, bounded in time, no redirect followed. */
-import { request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { Webhook as Signer } from "standardwebhooks";
 import { assertPublicHost, PrivateAddressError, publicLookup } from "./addresses.ts";
@@ -27,7 +27,7 @@ export type Sent =
     };
 
 export async function send(
-  webhook: Pick<Webhook, "url" | "secret" | "format">,
+  webhook: Pick<Webhook, "url" | "secret" | "previous" | "format">,
   notice: Notice,
   options: SendOptions,
 ): Promise<Sent> {
@@ -39,16 +39,18 @@ export async function send(
     "user-agent": "restart-coordinator",
     "webhook-id": notice.id,
     "webhook-timestamp": String(Math.floor(sentAt.getTime() / 1_000)),
-    "webhook-signature": new Signer(webhook.secret).sign(notice.id, sentAt, body),
+    // One for each secret: while it is changed, a receiver knows the one or the other.
+    "webhook-signature": secretsOf(webhook)
+      .map((secret) => new Signer(secret).sign(notice.id, sentAt, body))
+      .join(" "),
   };
   try {
     const response = await post(new URL(webhook.url), headers, body, options);
     const status = response.statusCode ?? 0;
-    const retryAfter = response.headers["retry-after"] ?? "";
+    const retryAfterMs = retryAfterOf(response.headers);
     // Nothing of the answer but this is of use.
     response.destroy();
     if (status >= 200 && status < 300) return { kind: "taken", status };
-    const retryAfterMs = /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) * 1_000 : 0;
     return { kind: "not-taken", status, error: `HTTP ${status}`, isGone: status === 410, retryAfterMs };
   } catch (error) {
     const reason = reasonOf(error, options.timeoutMs);
@@ -80,6 +82,19 @@ function post(
     outgoing.on("error", reject);
     outgoing.end(body);
   });
+}
+
+function secretsOf({ secret, previous }: Pick<Webhook, "secret" | "previous">): string[] {
+  return previous === undefined ? [secret] : [secret, previous.secret];
+}
+
+/** Seconds, or a date: that is the endpoint's clock, so it is reckoned from the date of the answer, where it has one. */
+function retryAfterOf({ "retry-after": asked = "", date }: IncomingHttpHeaders): number {
+  if (/^\d+$/.test(asked)) return Number(asked) * 1_000;
+  const at = Date.parse(asked);
+  if (Number.isNaN(at)) return 0;
+  const now = Date.parse(date ?? "");
+  return Math.max(0, at - (Number.isNaN(now) ? Date.now() : now));
 }
 
 function reasonOf(error: unknown, timeoutMs: number): string {

@@ -22,13 +22,19 @@ export interface Webhook extends WebhookEntry {
   readonly id: string;
   /** Signs what is sent; told once, at the creation. */
   readonly secret: string;
+  /** The secret before that, which signs, too, until then. */
+  readonly previous: { readonly secret: string; readonly until: number } | undefined;
   readonly revision: number;
   readonly createdAt: number;
   /** By stream: its last entry that is done with. */
   readonly cursors: readonly string[];
+  /** By stream: since when its next event is not taken. */
+  readonly stuckSince: readonly (number | undefined)[];
   readonly delivered: number;
   readonly lastDeliveredAt: number | undefined;
-  /** The event that comes next was not taken yet. */
+  /** How many events were set aside, ever. */
+  readonly setAside: number;
+  /** Nothing was taken since the last thing that was not. */
   readonly failure: DeliveryFailure | undefined;
   readonly disabled: { readonly at: number; readonly reason: string } | undefined;
 }
@@ -43,9 +49,9 @@ export interface DeliveryFailure {
 
 /** Undefined for the hash of a webhook that is not registered. */
 export function readWebhook(id: string, fields: Readonly<Record<string, string>>): Webhook | undefined {
-  const { url, secret, failingSince, disabledAt } = fields;
+  const { url, secret, previousSecret, previousUntil, failingSince, disabledAt } = fields;
   if (url === undefined || secret === undefined) return undefined;
-  const streams = Object.keys(fields).filter((field) => field.startsWith("cursor:")).length;
+  const streams = Object.keys(fields).filter((field) => field.startsWith("cursor:"));
   const failure = {
     since: Number(failingSince),
     attempts: Number(fields.attempts),
@@ -56,13 +62,16 @@ export function readWebhook(id: string, fields: Readonly<Record<string, string>>
     id,
     url,
     secret,
+    previous: previousSecret === undefined ? undefined : { secret: previousSecret, until: Number(previousUntil) },
     events: listOf(fields.events),
     workspaces: listOf(fields.workspaces),
     format: fields.format as WebhookFormat,
     revision: Number(fields.revision),
     createdAt: Number(fields.createdAt),
-    cursors: Array.from({ length: streams }, (_, stream) => fields[`cursor:${stream}`] ?? "0-0"),
+    cursors: streams.map((_, stream) => fields[`cursor:${stream}`] ?? "0-0"),
+    stuckSince: streams.map((_, stream) => numberOf(fields[`stuck:${stream}`])),
     delivered: Number(fields.delivered ?? 0),
+    setAside: Number(fields.setAside ?? 0),
     lastDeliveredAt: numberOf(fields.lastDeliveredAt),
     failure: failingSince === undefined ? undefined : failure,
     disabled: disabledAt === undefined ? undefined : { at: Number(disabledAt), reason: fields.disabledReason ?? "" },

@@ -80,7 +80,7 @@ describe("what is delivered", () => {
     };
     const blocked = await until(async () => {
       const clients = await waiting();
-      const watching = clients.filter((line) => line.includes("-watch ") && /flags=\w*b/.test(line));
+      const watching = clients.filter((line) => /flags=\w*b/.test(line));
       expect(watching).toHaveLength(1);
       return clients;
     });
@@ -146,6 +146,41 @@ describe("an endpoint that does not take an event", () => {
     await quick.until(5);
     expect(slow.received.length).toBeLessThanOrEqual(1);
     slow.close();
+  });
+
+  test.each<[string, string, (now: number) => Record<string, string>]>([
+    ["in seconds", "1800 s", () => ({ "retry-after": "1800" })],
+    ["as a date", "1800 s", (now) => ({ "retry-after": new Date(now + 1_800_000).toUTCString() })],
+    [
+      "as a date by a clock that is two hours slow",
+      "1800 s",
+      (now) => ({
+        date: new Date(now - 7_200_000).toUTCString(),
+        "retry-after": new Date(now - 7_200_000 + 1_800_000).toUTCString(),
+      }),
+    ],
+    ["for longer than an hour", "3600 s", () => ({ "retry-after": "7200" })],
+  ])("is asked again no sooner than it asks for, %s", async (_, expected, headers) => {
+    const receiver = await situation.receiver();
+    receiver.answer = () => [503, headers(Date.now())];
+    const { workspace, id } = await register(receiver.url);
+    situation.dispatcher({ giveUpMs: 86_400_000 });
+    await happen(workspace);
+    await until(async () => {
+      const { since = 0, retryAt = 0 } = (await registry.get(id))?.failure ?? {};
+      // To the second, as HTTP dates are.
+      expect(`${Math.ceil((retryAt - since) / 1_000 / 2) * 2} s`).toBe(expected);
+    });
+    expect(receiver.received).toHaveLength(1);
+  });
+
+  test.each(["soon", "", "-5", "Wed, 99 Foo"])("and asks for nothing with %j", async (asked) => {
+    const receiver = await situation.receiver();
+    receiver.answer = (_, count) => (count === 1 ? [503, { "retry-after": asked }] : 204);
+    const { workspace } = await register(receiver.url);
+    situation.dispatcher();
+    await happen(workspace);
+    await receiver.until(2);
   });
 
   test("that never answers is cut off in time, and asked again", async () => {

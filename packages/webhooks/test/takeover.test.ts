@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { justBefore } from "../src/stream-reader.ts";
+import { justBefore } from "../src/event-pages.ts";
 import { useSituation } from "./support/situation.ts";
 
 const situation = useSituation({ shards: 3 });
@@ -39,7 +39,11 @@ describe("any number of processes", () => {
     await receiver.until(1);
     const [event] = await situation.events("w");
     expect(await claim.lease.advance(keys.shardOf("w"), event?.id ?? "", { delivered: true })).toBe(false);
-    expect(await claim.lease.fail({ error: "x", delayMs: 1, giveUpMs: 1, isGone: false })).toEqual({ kind: "lost" });
+    expect(await claim.lease.fail({ streams: [0], error: "x", delayMs: 1, giveUpMs: 1, isGone: false })).toEqual({
+      kind: "lost",
+    });
+    const passed = { stream: 0, cursor: "1-0", events: [], delivered: 0 };
+    expect(await claim.lease.setAside(passed)).toBe(false);
     expect(await claim.lease.renew()).toEqual({ kind: "lost" });
   });
 

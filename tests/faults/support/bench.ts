@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
+  Installation,
   POLICIES,
   type Policy,
   type Replication,
@@ -108,15 +109,11 @@ export class Bench {
     this.redis = url === redisUrl() ? world : connectRedis({ REDIS_URL: url }, "wait", createLogger("test", "silent"));
     this.ledger = new RedisLedger(world, this.prefix);
     const policy: Policy = { ...POLICIES.default, cooldownMs };
-    this.coordinator = new RestartCoordinator({
-      redis: this.redis,
-      prefix: this.prefix,
-      shards,
-      policy,
-      ...(replication && { replication }),
-      onDue: (hint) => hints && this.hints.enqueue(hint),
-    });
-    this.hints = new HintQueues(this.redis, this.coordinator.keys);
+    this.coordinator = new RestartCoordinator(
+      new Installation({ redis: this.redis, prefix: this.prefix, shards, policy, ...(replication && { replication }) }),
+      { onDue: (hint) => hints && this.hints.enqueue(hint) },
+    );
+    this.hints = new HintQueues(this.redis, this.coordinator.installation.keys);
     this.redis.on("error", () => {});
     this.#settings = {
       REDIS_URL: url,
@@ -137,7 +134,7 @@ export class Bench {
   async clear(): Promise<void> {
     await Promise.all([...this.#children, ...this.#services].map((part) => part.stop()));
     await rm(join(tmpdir(), this.prefix), { recursive: true, force: true });
-    await this.hints.close();
+    await this.hints.stop();
     await this.ledger.clear();
     if (this.redis === this.#world) await deleteAll(this.#world, `{${this.prefix}:*`);
     this.redis.disconnect();

@@ -6,7 +6,6 @@ import type { FlushResult, RestartCoordinator } from "@restart-coordinator/debou
 import { type HintQueues, workspaceOfJob } from "@restart-coordinator/service";
 import type { Job } from "bullmq";
 import { type ErrorRequestHandler, type Request, type Response, Router } from "express";
-import { allow } from "../authentication.ts";
 import { actorOf } from "../context.ts";
 import { logDecision } from "../decision-log.ts";
 import { workspaceId } from "../input.ts";
@@ -22,28 +21,28 @@ const JOB = "/api/queues/:queue/:job";
 export function boardActions({ coordinator, hints }: BoardParts): Router {
   const router = Router();
 
-  router.put(`${JOB}/promote`, allow("operate"), async (request, response) => {
+  router.put(`${JOB}/promote`, async (request, response) => {
     const { id, job } = await find(hints, request);
-    const result = await coordinator.verbs.flush(id, { actor: actorOf(response) });
+    const result = await coordinator.verbs.flush(id, { actor: actorOf(response.locals.caller) });
     if (result.kind !== "flushed") throw notPossible("Nothing was promoted", whyNotFlushed(id, result));
     await done(job, response);
   });
 
-  router.put(`${JOB}/retry`, allow("operate"), async (request, response) => {
+  router.put(`${JOB}/retry`, async (request, response) => {
     const { id, job } = await find(hints, request);
-    const actor = actorOf(response);
+    const actor = actorOf(response.locals.caller);
     const reason = "retried on the board";
     const receipt = await coordinator.trigger(id, { source: "manual", reason, actor, onHold: "refuse" });
-    logDecision(request, response, receipt, { reason, actor });
+    logDecision({ request, response }, receipt, { reason, actor });
     const { decision, rule } = receipt;
     if (decision === "refused")
       throw notPossible("Nothing was retried", `workspace ${id} may not be restarted: ${rule}`);
     await done(job, response);
   });
 
-  router.put(`${JOB}/clean`, allow("operate"), async (request, response) => {
+  router.put(`${JOB}/clean`, async (request, response) => {
     const { id, job } = await find(hints, request);
-    const actor = actorOf(response);
+    const actor = actorOf(response.locals.caller);
     const result = await coordinator.verbs.cancel(id, { actor, reason: "removed on the board" });
     if (result.kind === "stopping") {
       const why = `the cycle of workspace ${id} stops at its next safe point, if it has one left; the job goes with it`;

@@ -1,18 +1,21 @@
 import { createBullBoard } from "@bull-board/api";
 import { ExpressAdapter } from "@bull-board/express";
 import { type RequestHandler, Router } from "express";
-import { type BoardParts, boardActions } from "./actions.ts";
+import type { Mount } from "../route.ts";
+import { type BoardParts, boardActions, boardProblems } from "./actions.ts";
 import { HintAdapter } from "./hint-adapter.ts";
 
-export { boardProblems } from "./actions.ts";
-
-export const BOARD_PATH = "/admin/queues";
-
 /** Bull Board over the hint queues. What it shows is looked up in Redis' truth; what its buttons do, the coordinator does. */
-export function bullBoard(parts: BoardParts): RequestHandler {
+export const board: Mount = {
+  path: "/admin/queues",
+  scope: "operate",
+  handlers: (parts) => [pagesOf(parts), boardProblems],
+};
+
+function pagesOf(parts: BoardParts): RequestHandler {
   const { coordinator, hints } = parts;
   const adapter = new ExpressAdapter();
-  adapter.setBasePath(BOARD_PATH);
+  adapter.setBasePath(board.path);
   createBullBoard({
     // The queues of all shards have one name, and the board shows one queue of a name.
     queues: hints.queues.map((queue, shard) => {

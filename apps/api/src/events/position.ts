@@ -1,9 +1,9 @@
 /** Where a reader stands: the last id it has seen of every stream. */
 import { parseEventEntry, type RestartEvent } from "@restart-coordinator/debounce";
+import type { StreamEntry } from "@restart-coordinator/service";
 
 /** One id per stream: the shards', by their number, and the fleet's last. */
 export type Position = readonly string[];
-export type RawEntry = [id: string, fields: string[]];
 
 export interface StreamedEvent {
   /** Or the number after the last shard's, for the fleet's stream. */
@@ -31,6 +31,6 @@ export function formatPosition(position: Position, shards: number): string {
   return position.slice(0, shards).join(",") + (ofFleet === undefined ? "" : `/${ofFleet}`);
 }
 
-export function parseEntry(shard: number, entry: RawEntry): StreamedEvent {
+export function parseEntry(shard: number, entry: StreamEntry): StreamedEvent {
   return { shard, id: entry[0], event: parseEventEntry(entry) };
 }

@@ -1,12 +1,14 @@
 /** What a workspace shall be: pause and resume, hibernate and wake. A cycle carries it out. */
-import type { Desire, DesireResult } from "@restart-coordinator/debounce";
-import { type Request, Router } from "express";
-import { allow } from "../authentication.ts";
-import { type ApiContext, actorOf, idOf } from "../context.ts";
-import { cascadeQuery, noQuery, verbBody } from "../input.ts";
+import { DESIRES, type Desire, type DesireResult, RULES } from "@restart-coordinator/debounce";
+import { z } from "zod";
+import { generation } from "../answers.ts";
+import { type ApiContext, actorOf } from "../context.ts";
+import { ofWorkspace, verbBody } from "../input.ts";
 import { conflict, Problem, unknownWorkspace } from "../problem.ts";
+import { type Route, reply, route } from "../route.ts";
 
 interface Verb {
+  readonly summary: string;
   readonly desired: Desire;
   /** What it must be now. */
   readonly from?: Desire;
@@ -15,40 +17,62 @@ interface Verb {
 }
 
 const VERBS: Readonly<Record<string, Verb>> = {
-  pause: { desired: "paused", cascades: true },
-  resume: { desired: "running", from: "paused", cascades: true },
-  hibernate: { desired: "hibernated" },
-  wake: { desired: "running", from: "hibernated" },
+  pause: { summary: "Stop a workspace and refuse restarts until it is resumed", desired: "paused", cascades: true },
+  resume: { summary: "Start a paused workspace", desired: "running", from: "paused", cascades: true },
+  hibernate: { summary: "Stop a workspace until it is woken", desired: "hibernated" },
+  wake: { summary: "Start a hibernated workspace", desired: "running", from: "hibernated" },
 };
 const STARTED_BY: Readonly<Partial<Record<Desire, string>>> = { paused: "resume", hibernated: "wake" };
 
-export function desiredStateRoutes(context: ApiContext): Router {
-  const { coordinator } = context;
-  const router = Router();
-  for (const [name, verb] of Object.entries(VERBS)) {
-    router.post(`/workspaces/:id/${name}`, allow("operate"), async (request, response) => {
-      const id = idOf(request);
-      const { reason } = verbBody.parse(request.body) ?? {};
-      const cascade = cascadeOf(request, verb);
-      const workspace = await coordinator.workspace(id);
+/** `?cascade=true` takes descendants along. */
+const cascadeQuery = z.strictObject({ cascade: z.enum(["true", "false"]).default("false") });
+const noQuery = z.strictObject({});
+
+const desiredState = z.object({
+  id: z.string(),
+  desired: z.enum(DESIRES),
+  generation,
+  changed: z.boolean().describe("False when it was so already"),
+  waitsFor: z.enum(RULES).optional().describe("What keeps a start waiting: it begins by itself once that is over"),
+  descendants: z
+    .array(z.object({ id: z.string(), kind: z.enum(["accepted", "unchanged", "unknown", "removing", "failed"]) }))
+    .optional()
+    .describe("With `cascade`: what became of each"),
+});
+
+function desiring(name: string, { summary, desired, from, cascades }: Verb): Route {
+  return route({
+    id: `${name}Workspace`,
+    tag: "Workspaces",
+    summary,
+    ...(cascades && {
+      description: "`cascade=true` takes descendants along; a resume brings back those that this pause took.",
+    }),
+    method: "POST",
+    path: `/workspaces/:id/${name}`,
+    scope: "operate",
+    params: ofWorkspace,
+    query: cascades ? cascadeQuery : noQuery,
+    body: verbBody,
+    answers: { 202: { description: "A cycle carries it out", content: desiredState } },
+    problems: {
+      409: "External, being removed, not what the verb ends, or a pause of what has descendants; `rule` says which",
+    },
+    async handle(context, { params: { id }, query, body: { reason }, caller }) {
+      const cascade = "cascade" in query && query.cascade === "true";
+      const workspace = await context.coordinator.workspace(id);
       if (workspace === undefined) throw unknownWorkspace(id);
       if (workspace.status === "external")
         throw conflict(`workspace ${id} is external: it is not run from here`, "external");
       if (name === "pause" && !cascade) await assertNoDescendants(context, id);
-      const { desired, from } = verb;
-      const by = { actor: actorOf(response), reason, from, cascade };
-      const result = await coordinator.registry.desire(id, desired, by);
-      response.status(202).json(shown(id, desired, result));
-    });
-  }
-  return router;
+      const by = { actor: actorOf(caller), reason, from, cascade };
+      const result = await context.coordinator.registry.desire(id, desired, by);
+      return reply(202, shown(id, desired, result));
+    },
+  });
 }
 
-function cascadeOf(request: Request, verb: Verb): boolean {
-  if (verb.cascades) return cascadeQuery.parse(request.query).cascade === "true";
-  noQuery.parse(request.query);
-  return false;
-}
+export const desiredStateRoutes: readonly Route[] = Object.entries(VERBS).map(([name, verb]) => desiring(name, verb));
 
 /** Stopping a parent under running descendants is to be asked for, not to happen. */
 async function assertNoDescendants({ coordinator }: ApiContext, id: string): Promise<void> {

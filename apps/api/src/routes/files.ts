@@ -3,48 +3,84 @@
  * acknowledged change is covered by a restart that begins after it, by the policy of its source.
  */
 import { pipeline } from "node:stream/promises";
-import { type Request, type Response, Router } from "express";
-import { allow } from "../authentication.ts";
-import { type ApiContext, actorOf, assertRegistered, assertTakesFiles, idOf } from "../context.ts";
+import { z } from "zod";
+import { count, receipt, time } from "../answers.ts";
+import { type ApiContext, actorOf, assertRegistered, assertTakesFiles } from "../context.ts";
 import { logDecision } from "../decision-log.ts";
 import { bodyOf } from "../file-body.ts";
 import { FileError } from "../files/index.ts";
-import { decoded, filesBody, templateBody } from "../input.ts";
+import { ofWorkspace, oneLine, recordOf, text } from "../input.ts";
 import { showReceipt } from "../representation.ts";
+import { type Input, type Route, reply, route, SENT } from "../route.ts";
 
-export function fileRoutes(context: ApiContext): Router {
-  const { files, templates } = context;
-  const router = Router();
-  const changed = (request: Request, response: Response, source: string, reason: string, files: readonly string[]) =>
-    triggerFor(context, request, response, { source, reason, files });
+const RAW = "application/octet-stream";
+/** Base64 included. */
+const LARGEST_SET_BYTES = 72 * 1024 * 1024;
 
-  router.get("/workspaces/:id/files", allow("read"), async (request, response) => {
-    const id = idOf(request);
+/** A text, or any bytes as base64. */
+const content = z.union([text(), z.strictObject({ base64: z.base64() })]);
+const fileSet = recordOf(z.string(), content);
+const written = z.object({ path: z.string(), bytes: count });
+
+const set = { tag: "Files", path: "/workspaces/:id/files", params: ofWorkspace } as const;
+const one = {
+  tag: "Files",
+  path: "/workspaces/:id/files/*path",
+  params: ofWorkspace.extend({ path: z.string().describe("Slashes in it are part of the path and are not escaped") }),
+} as const;
+const onDisk = "On disk, and the trigger recorded";
+const removing = { 409: "The workspace is being removed" };
+
+const listFiles = route({
+  ...set,
+  id: "listFiles",
+  summary: "List a workspace's files",
+  method: "GET",
+  scope: "read",
+  answers: {
+    200: { description: "All of them", content: z.object({ files: z.array(written.extend({ modifiedAt: time })) }) },
+  },
+  async handle(context, { params: { id } }) {
     await assertRegistered(context, id);
-    response.json({ files: await files.list(id) });
-  });
+    const files = await context.files.list(id);
+    return reply(200, { files: files.map((file) => ({ ...file, modifiedAt: file.modifiedAt.toISOString() })) });
+  },
+});
 
-  router.put("/workspaces/:id/files", allow("trigger"), async (request, response) => {
-    const id = idOf(request);
-    const set = decoded(filesBody.parse(request.body).files);
+const replaceFiles = route({
+  ...set,
+  id: "replaceFiles",
+  summary: "Replace all files of a workspace, at most 200",
+  method: "PUT",
+  scope: "trigger",
+  body: z.strictObject({ files: fileSet }),
+  maxBodyBytes: LARGEST_SET_BYTES,
+  answers: { 200: { description: onDisk, content: z.object({ files: z.array(written), restart: receipt }) } },
+  problems: removing,
+  async handle(context, input) {
+    const { id } = input.params;
+    const set = decoded(input.body.files);
     await assertTakesFiles(context, id);
-    const written = await files.replaceAll(id, set);
-    const restart = await changed(
-      request,
-      response,
-      "file-write",
-      `replaced all files (${written.length})`,
-      pathsOf(written),
-    );
-    response.json({ files: written, restart });
-  });
+    const files = await context.files.replaceAll(id, set);
+    const reason = `replaced all files (${files.length})`;
+    const restart = await triggerFor(context, input, { source: "file-write", reason, files: pathsOf(files) });
+    return reply(200, { files, restart });
+  },
+});
 
-  router.get("/workspaces/:id/files/*path", allow("read"), async (request, response) => {
-    const id = idOf(request);
+const readFile = route({
+  ...one,
+  id: "readFile",
+  summary: "Read a file",
+  method: "GET",
+  scope: "read",
+  answers: { 200: { description: "Its bytes", content: RAW } },
+  problems: { 404: "Unknown workspace or file", 409: "Not a file" },
+  async handle(context, { params: { id, path }, response }) {
     await assertRegistered(context, id);
-    const { bytes, modifiedAt, stream } = await files.read(id, pathOf(request));
+    const { bytes, modifiedAt, stream } = await context.files.read(id, path);
     response.set({
-      "Content-Type": "application/octet-stream",
+      "Content-Type": RAW,
       "Content-Length": String(bytes),
       "Last-Modified": modifiedAt.toUTCString(),
       // What a workspace holds is never to be taken for a page of this server.
@@ -52,58 +88,99 @@ export function fileRoutes(context: ApiContext): Router {
       "X-Content-Type-Options": "nosniff",
     });
     await pipeline(stream, response);
-  });
+    return SENT;
+  },
+});
 
-  router.put("/workspaces/:id/files/*path", allow("trigger"), async (request, response) => {
-    const id = idOf(request);
-    const path = pathOf(request);
-    const [body] = await Promise.all([bodyOf(request), assertTakesFiles(context, id)]);
-    const written = await files.write(id, path, body);
-    const restart = await changed(request, response, "file-write", `wrote ${path}`, [path]);
-    response.json({ ...written, restart });
-  });
+const writeFile = route({
+  ...one,
+  id: "writeFile",
+  summary: "Write a file",
+  method: "PUT",
+  scope: "trigger",
+  body: RAW,
+  answers: { 200: { description: onDisk, content: written.extend({ restart: receipt }) } },
+  problems: { 409: "Not a file, or the workspace is being removed" },
+  async handle(context, input) {
+    const { id, path } = input.params;
+    const [body] = await Promise.all([bodyOf(input.request), assertTakesFiles(context, id)]);
+    const file = await context.files.write(id, path, body);
+    const why = { source: "file-write", reason: `wrote ${path}`, files: [path] };
+    return reply(200, { ...file, restart: await triggerFor(context, input, why) });
+  },
+});
 
-  router.delete("/workspaces/:id/files/*path", allow("trigger"), async (request, response) => {
-    const id = idOf(request);
-    const path = pathOf(request);
+const removeFile = route({
+  ...one,
+  id: "removeFile",
+  summary: "Remove a file",
+  method: "DELETE",
+  scope: "trigger",
+  answers: {
+    200: { description: "Gone, and the trigger recorded", content: z.object({ path: z.string(), restart: receipt }) },
+  },
+  problems: { 404: "Unknown workspace or file", 409: "Not a file, or the workspace is being removed" },
+  async handle(context, input) {
+    const { id, path } = input.params;
     await assertTakesFiles(context, id);
-    if (!(await files.remove(id, path))) throw new FileError("not-found", `no file ${JSON.stringify(path)}`);
-    const restart = await changed(request, response, "file-write", `deleted ${path}`, [path]);
-    response.json({ path, restart });
-  });
+    if (!(await context.files.remove(id, path))) throw new FileError("not-found", `no file ${JSON.stringify(path)}`);
+    const why = { source: "file-write", reason: `deleted ${path}`, files: [path] };
+    return reply(200, { path, restart: await triggerFor(context, input, why) });
+  },
+});
 
-  router.post("/workspaces/:id/template", allow("trigger"), async (request, response) => {
-    const id = idOf(request);
-    const body = templateBody.parse(request.body);
+const importTemplate = route({
+  id: "importTemplate",
+  tag: "Files",
+  summary: "Write a template over a workspace's files: a named one, or inline files",
+  method: "POST",
+  path: "/workspaces/:id/template",
+  scope: "trigger",
+  params: ofWorkspace,
+  body: z
+    .strictObject({ name: oneLine(128).optional(), files: fileSet.optional() })
+    .refine(({ name, files }) => (name === undefined) !== (files === undefined), "expected either name or files"),
+  maxBodyBytes: LARGEST_SET_BYTES,
+  answers: {
+    200: {
+      description: onDisk,
+      content: z.object({ template: z.string().nullable(), files: z.array(written), restart: receipt }),
+    },
+  },
+  problems: { 404: "Unknown workspace or template", ...removing },
+  async handle(context, input) {
+    const { id } = input.params;
+    const { name, files: inline } = input.body;
     await assertTakesFiles(context, id);
-    const named = body.name;
-    const set = body.files !== undefined ? decoded(body.files) : await templates.load(named ?? "");
-    const written = await files.writeMany(id, set);
-    const what = `${named === undefined ? "inline files" : `template ${named}`} (${written.length})`;
-    const restart = await changed(request, response, "template-import", `imported ${what}`, pathsOf(written));
-    response.json({ template: named ?? null, files: written, restart });
-  });
-  return router;
-}
+    const set = inline !== undefined ? decoded(inline) : await context.templates.load(name ?? "");
+    const files = await context.files.writeMany(id, set);
+    const reason = `imported ${name === undefined ? "inline files" : `template ${name}`} (${files.length})`;
+    const restart = await triggerFor(context, input, { source: "template-import", reason, files: pathsOf(files) });
+    return reply(200, { template: name ?? null, files, restart });
+  },
+});
+
+export const fileRoutes: readonly Route[] = [writeFile, readFile, removeFile, listFiles, replaceFiles, importTemplate];
 
 async function triggerFor(
   { coordinator }: ApiContext,
-  request: Request,
-  response: Response,
+  input: Input<typeof ofWorkspace>,
   why: { source: string; reason: string; files: readonly string[] },
 ) {
-  const actor = actorOf(response);
-  const receipt = await coordinator.trigger(idOf(request), { ...why, actor, write: true });
-  logDecision(request, response, receipt, { reason: why.reason, actor });
+  const actor = actorOf(input.caller);
+  const receipt = await coordinator.trigger(input.params.id, { ...why, actor, write: true });
+  logDecision(input, receipt, { reason: why.reason, actor });
   return showReceipt(receipt);
 }
 
-function pathsOf(written: readonly { readonly path: string }[]): string[] {
-  return written.map(({ path }) => path);
+function decoded(files: z.infer<typeof fileSet>): Record<string, Buffer | string> {
+  const entries = Object.entries(files).map(([path, value]): [string, Buffer | string] => [
+    path,
+    typeof value === "string" ? value : Buffer.from(value.base64, "base64"),
+  ]);
+  return Object.fromEntries(entries);
 }
 
-/** Express decodes each segment; the store judges what comes of it. */
-function pathOf(request: Request): string {
-  const { path } = request.params as { path?: string | string[] };
-  return Array.isArray(path) ? path.join("/") : (path ?? "");
+function pathsOf(files: readonly { readonly path: string }[]): string[] {
+  return files.map(({ path }) => path);
 }

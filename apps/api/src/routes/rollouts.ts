@@ -1,28 +1,52 @@
+/** Mass restarts. A worker advances them; here they are made, looked at and steered. */
 import { randomBytes } from "node:crypto";
 import { UnknownSourceError } from "@restart-coordinator/debounce";
-import { MOST_MEMBERS, ROLLOUT_VERBS, type Rollout, type RolloutRequest } from "@restart-coordinator/fleet";
-import { type Request, type Response, Router } from "express";
-import type { z } from "zod";
-import { allow } from "../authentication.ts";
+import { MOST_MEMBERS, ROLLOUT_VERBS, type Rollout } from "@restart-coordinator/fleet";
+import type { Request } from "express";
+import { z } from "zod";
 import { type ApiContext, actorOf } from "../context.ts";
 import { bodyDigestOf, idempotencyOf } from "../idempotency.ts";
-import { verbBody } from "../input.ts";
+import { idempotencyHeaders, verbBody } from "../input.ts";
 import { Problem } from "../problem.ts";
 import { showMember, showRollout } from "../representation.ts";
-import { membersQuery, rolloutBody, rolloutListQuery } from "../rollout-input.ts";
+import { type Route, reply, route } from "../route.ts";
+import {
+  membersQuery,
+  rollout,
+  rolloutBody,
+  rolloutListQuery,
+  rolloutPage,
+  rolloutWithMembers,
+} from "./rollout-schemas.ts";
 
-/** Mass restarts. A worker advances them; here they are made, looked at and steered. */
-export function rolloutRoutes(context: ApiContext): Router {
-  const { coordinator, rollouts, rolloutDriver } = context;
-  const router = Router();
+const params = z.object({ rollout: z.string().describe("A rollout's id") });
+const unknown = { 404: "Unknown rollout" };
 
-  router.post("/rollouts", allow("operate"), async (request, response) => {
-    const body = rolloutBody.parse(request.body);
+const createRollout = route({
+  id: "createRollout",
+  tag: "Rollouts",
+  summary: "Restart many workspaces, canaries first, some at a time",
+  method: "POST",
+  path: "/rollouts",
+  scope: "operate",
+  headers: idempotencyHeaders,
+  body: rolloutBody,
+  answers: { 202: { description: "Workers carry it out", content: rollout } },
+  problems: { 409: "Too many rollouts are active", 422: "The Idempotency-Key was used for another body" },
+  async handle(context, input) {
+    const { coordinator, rollouts, rolloutDriver } = context;
+    const { request, response, body } = input;
     if (!coordinator.sources.includes(body.source)) throw new UnknownSourceError(body.source, coordinator.sources);
-    const idempotency = idempotencyOf(request, response.locals.caller.name);
+    const idempotency = idempotencyOf(input);
     const id = idOfRollout(idempotency?.key);
     const digest = idempotency?.body ?? bodyDigestOf(request);
-    const result = await rollouts.create(id, requestOf(body, response), digest, rolloutDriver.owner);
+    const { pauseOnFailure, ...rest } = body;
+    const asked = {
+      ...rest,
+      actor: actorOf(input.caller, body.actor),
+      pauseOnFailure: pauseOnFailure ?? undefined,
+    };
+    const result = await rollouts.create(id, asked, digest, rolloutDriver.owner);
     if (result.kind === "too-many") {
       const detail = `${result.active} rollouts are active already: wait for one to finish, or abort one`;
       throw conflict("too-many-rollouts", detail);
@@ -31,53 +55,85 @@ export function rolloutRoutes(context: ApiContext): Router {
       const detail = "the Idempotency-Key was used for a rollout with another body";
       throw new Problem({ type: "idempotency-conflict", status: 422, title: "Key used before", detail });
     }
-    const rollout = await prepared(context, request, result.rollout);
-    const { source, reason, actor, counts } = rollout;
+    const made = await prepared(context, request, result.rollout);
+    const { source, reason, actor, counts } = made;
     response.locals.isLogged = true;
     request.log.info({ rolloutId: id, source, reason, actor, total: counts.total }, `rollout ${id}: ${result.kind}`);
-    response.status(202).location(`/rollouts/${id}`).json(showRollout(rollout));
-  });
+    return reply(202, showRollout(made), { Location: `/rollouts/${id}` });
+  },
+});
 
-  router.get("/rollouts", allow("read"), async (request, response) => {
-    const page = await rollouts.list(rolloutListQuery.parse(request.query));
+const listRollouts = route({
+  id: "listRollouts",
+  tag: "Rollouts",
+  summary: "List rollouts, newest first",
+  method: "GET",
+  path: "/rollouts",
+  scope: "read",
+  query: rolloutListQuery,
+  answers: { 200: { description: "A page; `nextCursor` leads on, null at the end", content: rolloutPage } },
+  async handle({ rollouts }, { query }) {
+    const page = await rollouts.list(query);
     if (page === "unknown-cursor") {
       const detail = "cursor: that rollout is no longer kept; begin anew without a cursor";
       throw new Problem({ type: "invalid-input", status: 400, title: "Invalid input", detail });
     }
-    response.json({ rollouts: page.rollouts.map(showRollout), nextCursor: page.nextCursor ?? null });
-  });
+    return reply(200, { rollouts: page.rollouts.map(showRollout), nextCursor: page.nextCursor ?? null });
+  },
+});
 
-  router.get("/rollouts/:rollout", allow("read"), async (request, response) => {
-    const id = String(request.params.rollout);
-    const query = membersQuery.parse(request.query);
-    const rollout = await rollouts.get(id);
-    if (rollout === undefined) throw unknownRollout(id);
+const getRollout = route({
+  id: "getRollout",
+  tag: "Rollouts",
+  summary: "How a rollout stands, with a page of its members",
+  method: "GET",
+  path: "/rollouts/:rollout",
+  scope: "read",
+  params,
+  query: membersQuery,
+  answers: { 200: { description: "Counts and members", content: rolloutWithMembers } },
+  problems: unknown,
+  async handle({ rollouts }, { params: { rollout: id }, query }) {
+    const found = await rollouts.get(id);
+    if (found === undefined) throw unknownRollout(id);
     const page = query.limit === 0 ? { members: [], nextCursor: undefined } : await rollouts.members(id, query);
-    const { members, nextCursor } = page;
-    response.json({ ...showRollout(rollout), members: members.map(showMember), nextCursor: nextCursor ?? null });
-  });
+    const { members, nextCursor = null } = page;
+    return reply(200, { ...showRollout(found), members: members.map(showMember), nextCursor });
+  },
+});
 
-  for (const verb of ROLLOUT_VERBS) {
-    router.post(`/rollouts/:rollout/${verb}`, allow("operate"), async (request, response) => {
-      const id = String(request.params.rollout);
-      const { reason } = verbBody.parse(request.body) ?? {};
-      const result = await rollouts.steer(id, verb, { actor: actorOf(response), reason });
+const STEERING: Readonly<Record<(typeof ROLLOUT_VERBS)[number], string>> = {
+  pause: "Let no further workspace start; those under way end",
+  resume: "Go on with a paused rollout, failures so far forgiven",
+  abort: "End a rollout; those under way end by themselves",
+};
+
+const steering = ROLLOUT_VERBS.map((verb) =>
+  route({
+    id: `${verb}Rollout`,
+    tag: "Rollouts",
+    summary: STEERING[verb],
+    method: "POST",
+    path: `/rollouts/:rollout/${verb}`,
+    scope: "operate",
+    params,
+    body: verbBody,
+    answers: { 202: { description: "As it is now; asking again changes nothing", content: rollout } },
+    problems: { ...unknown, 409: "It is over" },
+    async handle({ rollouts }, { params: { rollout: id }, body: { reason }, caller }) {
+      const result = await rollouts.steer(id, verb, { actor: actorOf(caller), reason });
       if (result.kind === "unknown") throw unknownRollout(id);
       if (result.kind === "over") throw conflict("rollout-over", `rollout ${id} is ${result.state}: it cannot ${verb}`);
-      response.status(202).json(showRollout(result.rollout));
-    });
-  }
-  return router;
-}
+      return reply(202, showRollout(result.rollout));
+    },
+  }),
+);
+
+export const rolloutRoutes: readonly Route[] = [createRollout, listRollouts, getRollout, ...steering];
 
 /** With a key, its own: whoever repeats the request finds the rollout it has made. */
 function idOfRollout(key: string | undefined): string {
   return `r-${key === undefined ? randomBytes(9).toString("base64url") : key.slice(0, 22)}`;
-}
-
-function requestOf(body: z.infer<typeof rolloutBody>, response: Response): RolloutRequest {
-  const { actor, pauseOnFailure, ...rest } = body;
-  return { ...rest, actor: actorOf(response, actor), pauseOnFailure: pauseOnFailure ?? undefined };
 }
 
 /** The list of members as it is now. Should that fail here, a worker builds it. */

@@ -1,32 +1,66 @@
-import { outcomeOf, parseTriggerId, type TriggerId, type TriggerOutcome } from "@restart-coordinator/debounce";
-import { Router } from "express";
-import { allow } from "../authentication.ts";
-import { type ApiContext, idOf } from "../context.ts";
-import type { EventFeed } from "../events/feed.ts";
-import { outcomeQuery } from "../input.ts";
-import { Problem, unknownWorkspace } from "../problem.ts";
-
 /** What became of a trigger, now or once it is settled. */
-export function triggerOutcomeRoutes(context: ApiContext, feed: EventFeed): Router {
-  const router = Router();
+import {
+  outcomeOf,
+  PHASES,
+  parseTriggerId,
+  RULES,
+  type TriggerId,
+  type TriggerOutcome,
+} from "@restart-coordinator/debounce";
+import { z } from "zod";
+import { count, time } from "../answers.ts";
+import type { ApiContext } from "../context.ts";
+import type { EventFeed } from "../events/feed.ts";
+import { ofWorkspace } from "../input.ts";
+import { Problem, unknownWorkspace } from "../problem.ts";
+import { type Route, reply, route } from "../route.ts";
 
-  router.get("/workspaces/:id/triggers/:triggerId", allow("read"), async (request, response) => {
-    const id = idOf(request);
-    const { wait } = outcomeQuery.parse(request.query);
-    const triggerId = String(request.params.triggerId);
+/** `?wait=30s`, at most a minute; plain numbers are seconds. */
+const query = z.object({
+  wait: z
+    .string()
+    .regex(/^\d{1,5}(ms|s)?$/, 'expected a time such as "30s" or "500ms"')
+    .transform((text) => Number.parseInt(text, 10) * (text.endsWith("ms") ? 1 : 1_000))
+    .refine((ms) => ms <= 60_000, "at most 60s")
+    .prefault("0s"),
+});
+
+const of = { triggerId: z.string(), workspaceId: z.string() };
+const phase: z.ZodType<string> = z.enum(PHASES);
+const outcome = z.union([
+  z.object({ ...of, status: z.enum(["dropped", "refused"]), rule: z.enum(RULES) }),
+  z.object({ ...of, status: z.literal("pending"), phase, dueAt: time.nullable() }),
+  z.object({ ...of, status: z.literal("running"), cycleId: z.string(), attempt: count }),
+  z.object({ ...of, status: z.literal("done"), cycleId: z.string().optional() }),
+  z.object({ ...of, status: z.literal("failed"), error: z.string().optional() }),
+  z.object({ ...of, status: z.literal("canceled") }),
+]);
+
+const getTrigger = route({
+  id: "getTrigger",
+  tag: "Restarts",
+  summary: "What became of a trigger",
+  method: "GET",
+  path: "/workspaces/:id/triggers/:triggerId",
+  scope: "read",
+  params: ofWorkspace.extend({ triggerId: z.string() }),
+  query,
+  answers: { 200: { description: "Now, or once it is settled", content: outcome } },
+  problems: { 404: "Unknown workspace or trigger" },
+  async handle(context, { params: { id, triggerId }, query: { wait }, response }) {
     const trigger = parseTriggerId(triggerId);
     if (trigger === undefined) throw unknownTrigger(triggerId);
     const gone = new AbortController();
     response.once("close", () => gone.abort());
+    const { feed } = context;
     const look = () => find(context, id, trigger, triggerId);
-    const outcome =
-      wait === 0
-        ? await look()
-        : await settled(feed, id, look, AbortSignal.any([gone.signal, AbortSignal.timeout(wait), feed.stopping]));
-    response.json({ triggerId, workspaceId: id, ...shown(outcome) });
-  });
-  return router;
-}
+    const until = () => AbortSignal.any([gone.signal, AbortSignal.timeout(wait), feed.stopping]);
+    const found = wait === 0 ? await look() : await settled(feed, id, look, until());
+    return reply(200, { triggerId, workspaceId: id, ...shown(found) });
+  },
+});
+
+export const triggerOutcomeRoutes: readonly Route[] = [getTrigger];
 
 async function find(context: ApiContext, id: string, trigger: TriggerId, triggerId: string): Promise<TriggerOutcome> {
   const { coordinator } = context;

@@ -1,60 +1,73 @@
+/** Asking for a restart: by the policy of a source, or at once. */
 import type { Receipt } from "@restart-coordinator/debounce";
-import { Router } from "express";
-import { answer } from "../answer.ts";
-import { allow } from "../authentication.ts";
-import { type ApiContext, actorOf, assertRegistered, idOf } from "../context.ts";
+import { z } from "zod";
+import { receipt } from "../answers.ts";
+import { type ApiContext, actorOf, assertRegistered } from "../context.ts";
 import { logDecision } from "../decision-log.ts";
 import { idempotencyOf } from "../idempotency.ts";
-import { restartBody, triggerBody } from "../input.ts";
+import { actor, idempotencyHeaders, ofWorkspace, oneLine, reason } from "../input.ts";
 import { Problem } from "../problem.ts";
 import { showReceipt } from "../representation.ts";
+import { type Input, type Route, reply, route } from "../route.ts";
 
-export function triggerRoutes(context: ApiContext): Router {
-  const { coordinator } = context;
-  const router = Router();
+const usedBefore = { 422: "The Idempotency-Key was used for another body" };
 
-  router.post("/workspaces/:id/triggers", allow("trigger"), async (request, response) => {
-    const id = idOf(request);
-    const { source, reason, actor } = triggerBody.parse(request.body);
-    const by = actorOf(response, actor);
-    const idempotency = idempotencyOf(request, response.locals.caller.name);
-    const receipt = await coordinator.trigger(id, { source, reason, actor: by, idempotency });
-    if (mayBeUnknown(receipt)) await assertRegistered(context, id);
-    logDecision(request, response, receipt, { reason, actor: by });
-    answer(response, 202, showReceipt(receipt));
-  });
+const trigger = route({
+  id: "trigger",
+  tag: "Restarts",
+  summary: "Ask for a restart, by the policy of the source",
+  method: "POST",
+  path: "/workspaces/:id/triggers",
+  scope: "trigger",
+  params: ofWorkspace,
+  headers: idempotencyHeaders,
+  body: z.strictObject({ source: oneLine(64), reason, actor }),
+  answers: { 202: { description: "Recorded, whatever the decision", content: receipt } },
+  problems: usedBefore,
+  async handle(context, input) {
+    const { source, reason } = input.body;
+    return reply(202, showReceipt(await ask(context, input, { source, reason })));
+  },
+});
 
-  router.post("/workspaces/:id/restart", allow("trigger"), async (request, response) => {
-    const id = idOf(request);
-    const { reason = "asked for by hand", actor, force = false } = restartBody.parse(request.body) ?? {};
-    const by = actorOf(response, actor);
-    const idempotency = idempotencyOf(request, response.locals.caller.name);
-    const receipt = await coordinator.trigger(id, {
-      source: "manual",
-      reason,
-      actor: by,
-      onHold: force ? "override" : "refuse",
-      idempotency,
-    });
-    if (mayBeUnknown(receipt)) await assertRegistered(context, id);
-    logDecision(request, response, receipt, { reason, actor: by });
-    if (receipt.decision === "refused") {
-      const hint = receipt.rule === "held" ? "; release it, or send force" : "";
-      throw new Problem({
-        type: "refused",
-        status: 409,
-        title: "Refused",
-        detail: `workspace ${id} may not be restarted: ${receipt.rule}${hint}`,
-        rule: receipt.rule,
-        receipt: showReceipt(receipt),
-      });
-    }
-    answer(response, 202, showReceipt(receipt));
-  });
-  return router;
-}
+const restart = route({
+  id: "restart",
+  tag: "Restarts",
+  summary: "Restart now, whatever the window says",
+  description: "A trigger of the source `manual`. `force` overrides a hold.",
+  method: "POST",
+  path: "/workspaces/:id/restart",
+  scope: "trigger",
+  params: ofWorkspace,
+  headers: idempotencyHeaders,
+  body: z.strictObject({ reason, actor, force: z.boolean().optional() }).prefault({}),
+  answers: { 202: { description: "Recorded", content: receipt } },
+  problems: { 409: "It may not be restarted; `rule` says why", ...usedBefore },
+  async handle(context, input) {
+    const { reason = "asked for by hand", force } = input.body;
+    const asked = { source: "manual", reason, onHold: force ? "override" : "refuse" } as const;
+    const recorded = await ask(context, input, asked);
+    if (recorded.decision !== "refused") return reply(202, showReceipt(recorded));
+    const { workspaceId, rule } = recorded;
+    const hint = rule === "held" ? "; release it, or send force" : "";
+    const detail = `workspace ${workspaceId} may not be restarted: ${rule}${hint}`;
+    throw new Problem({ type: "refused", status: 409, title: "Refused", detail, rule, receipt: showReceipt(recorded) });
+  },
+});
 
-/** Only then it is asked whether there is such a workspace: the trigger itself is one round trip. */
-function mayBeUnknown({ rule }: Receipt): boolean {
-  return rule === "removed";
+export const triggerRoutes: readonly Route[] = [trigger, restart];
+
+async function ask(
+  context: ApiContext,
+  input: Input<typeof ofWorkspace, unknown, typeof idempotencyHeaders, z.ZodType<{ actor?: string | undefined }>>,
+  asked: { source: string; reason?: string | undefined; onHold?: "refuse" | "override" },
+): Promise<Receipt> {
+  const { id } = input.params;
+  const actor = actorOf(input.caller, input.body.actor);
+  const request = { ...asked, actor, idempotency: idempotencyOf(input) };
+  const recorded = await context.coordinator.trigger(id, request);
+  // Only then it is asked whether there is such a workspace: the trigger itself is one round trip.
+  if (recorded.rule === "removed") await assertRegistered(context, id);
+  logDecision(input, recorded, { reason: asked.reason, actor });
+  return recorded;
 }

@@ -1,107 +1,208 @@
-import { isBefore, type WorkspaceState } from "@restart-coordinator/debounce";
-import { type Response, Router } from "express";
-import type { z } from "zod";
-import { allow, assertMay, may } from "../authentication.ts";
-import { type ApiContext, actorOf, assertRegistered, idOf } from "../context.ts";
-import { activityQuery, listQuery, removeQuery, workspaceBody } from "../input.ts";
-import { badFields, conflict, Problem, unknownWorkspace } from "../problem.ts";
+/** Workspaces: registered, listed, looked at and removed. */
+import { isBefore, PHASES, type WorkspaceState } from "@restart-coordinator/debounce";
+import { z } from "zod";
+import { event, time, workspace } from "../answers.ts";
+import { assertMay, type Caller, may } from "../authentication.ts";
+import { type ApiContext, actorOf, assertRegistered } from "../context.ts";
+import { ofWorkspace, oneLine, pageLimit, recordOf, text, workspaceId } from "../input.ts";
+import { badFields, conflict, unknownWorkspace } from "../problem.ts";
 import { showEvent, showRestarting, showWorkspace } from "../representation.ts";
+import { type Route, reply, route } from "../route.ts";
 
-export function workspaceRoutes(context: ApiContext): Router {
-  const { coordinator } = context;
-  const { registry } = coordinator;
-  const router = Router();
+const one = { tag: "Workspaces", path: "/workspaces/:id", params: ofWorkspace } as const;
 
-  router.get("/workspaces", allow("read"), async (request, response) => {
-    const query = listQuery.parse(request.query);
-    const page = await listPage(context, query);
-    response.json({
-      workspaces: page.workspaces.map((workspace) => show(workspace, response)),
-      nextCursor: page.nextCursor ?? null,
-    });
-  });
+const listWorkspaces = route({
+  id: "listWorkspaces",
+  tag: "Workspaces",
+  summary: "List workspaces",
+  method: "GET",
+  path: "/workspaces",
+  scope: "read",
+  query: z.object({ cursor: workspaceId.optional(), limit: pageLimit, phase: z.enum(PHASES).optional() }),
+  answers: {
+    200: {
+      description: "A page; `nextCursor` leads on, null at the end",
+      content: z.object({ workspaces: z.array(workspace), nextCursor: z.string().nullable() }),
+    },
+  },
+  async handle(context, { query, caller }) {
+    const { workspaces, nextCursor = null } = await listPage(context, query);
+    return reply(200, { workspaces: workspaces.map((each) => shownTo(caller, each)), nextCursor });
+  },
+});
 
-  router.put("/workspaces/:id", allow("operate"), async (request, response) => {
-    const id = idOf(request);
-    const entry = workspaceBody.parse(request.body ?? {});
+const entry = z
+  .strictObject({
+    name: oneLine(200).nullish(),
+    runtime: oneLine(64).nullish(),
+    parentId: workspaceId.nullish(),
+    tags: recordOf(oneLine(64), text().max(256))
+      .refine((tags) => Object.keys(tags).length <= 50, "at most 50 tags")
+      .nullish(),
+    spec: recordOf(z.string(), z.unknown())
+      .refine((spec) => JSON.stringify(spec).length <= 65_536, "at most 64 KiB")
+      .nullish(),
+  })
+  .prefault({});
+
+const putWorkspace = route({
+  ...one,
+  id: "putWorkspace",
+  summary: "Register or update a workspace",
+  description: "A field that is left out stays as it is; null removes it. `spec` needs the scope admin.",
+  method: "PUT",
+  scope: "operate",
+  body: entry,
+  answers: {
+    200: { description: "Updated", content: workspace },
+    201: { description: "Registered", content: workspace },
+  },
+  problems: { 400: "Bad input, an unknown parent or a loop of parents", 409: "It is being removed" },
+  async handle(context, { params: { id }, body, caller }) {
+    const { coordinator } = context;
     // A spec says what a worker executes.
-    if (entry.spec !== undefined) assertMay(response.locals.caller, "admin");
-    await assertRunnable(context, id, entry);
-    const result = await registry.register(id, entry);
+    if (body.spec !== undefined) assertMay(caller, "admin");
+    await assertRunnable(context, id, body);
+    const result = await coordinator.registry.register(id, body);
     if (result.kind === "unknown-parent" || result.kind === "parent-loop") {
-      const what = result.kind === "parent-loop" ? `would make ${id} its own ancestor` : "is not registered";
-      const fields = [{ field: "parentId", message: what }];
-      throw new Problem({
-        type: "invalid-input",
-        status: 400,
-        title: "Invalid input",
-        detail: `parentId: ${result.parentId} ${what}`,
-        fields,
-      });
+      const message = result.kind === "parent-loop" ? `would make ${id} its own ancestor` : "is not registered";
+      throw badFields([{ field: "parentId", message }], `parentId: ${result.parentId} ${message}`);
     }
     if (result.kind === "removing") throw conflict(`workspace ${id} is being removed`, "removed");
-    const workspace = await coordinator.workspace(id);
-    if (workspace === undefined) throw unknownWorkspace(id);
-    response.status(result.kind === "created" ? 201 : 200).json(show(workspace, response));
-  });
+    const state = await coordinator.workspace(id);
+    if (state === undefined) throw unknownWorkspace(id);
+    return result.kind === "created" ? reply(201, shownTo(caller, state)) : reply(200, shownTo(caller, state));
+  },
+});
 
-  router.get("/workspaces/:id", allow("read"), async (request, response) => {
-    const id = idOf(request);
-    const workspace = await coordinator.workspace(id);
-    if (workspace === undefined) throw unknownWorkspace(id);
-    response.json(show(workspace, response));
-  });
+const getWorkspace = route({
+  ...one,
+  id: "getWorkspace",
+  summary: "How a workspace stands, what is owed and why",
+  method: "GET",
+  scope: "read",
+  answers: { 200: { description: "The full state", content: workspace } },
+  async handle({ coordinator }, { params: { id }, caller }) {
+    const state = await coordinator.workspace(id);
+    if (state === undefined) throw unknownWorkspace(id);
+    return reply(200, shownTo(caller, state));
+  },
+});
 
-  router.delete("/workspaces/:id", allow("operate"), async (request, response) => {
-    const id = idOf(request);
-    const force = removeQuery.parse(request.query).force === "true";
+const removeWorkspace = route({
+  ...one,
+  id: "removeWorkspace",
+  summary: "Stop a workspace and forget it",
+  description: "`force=true` (scope admin) forgets at once, files included, and leaves what runs to itself.",
+  method: "DELETE",
+  scope: "operate",
+  query: z.object({ force: z.enum(["true", "false"]).default("false") }),
+  answers: {
+    202: {
+      description: "A cycle stops it, then everything is forgotten",
+      content: z.object({ id: z.string(), status: z.enum(["removing", "removed"]) }),
+    },
+  },
+  problems: { 409: "It has children" },
+  async handle(context, { params: { id }, query, caller }) {
+    const { registry } = context.coordinator;
     await assertRegistered(context, id);
     const children = await registry.children(id);
     if (children.length > 0)
       throw conflict(`workspace ${id} has children: ${children.slice(0, 10).join(", ")}`, "children");
-    const actor = actorOf(response);
-    if (force) {
-      // Leaves whatever runs to itself. A write may come between: the files are looked at again once it is forgotten.
-      assertMay(response.locals.caller, "admin");
-      await context.files.removeAll(id);
-      await registry.forget(id, { actor }, coordinator.sources);
-      await context.files.removeAll(id);
-    } else {
+    const actor = actorOf(caller);
+    if (query.force === "false") {
       await registry.desire(id, "removed", { actor });
+      return reply(202, { id, status: "removing" });
     }
-    response.status(202).json({ id, status: force ? "removed" : "removing" });
-  });
+    assertMay(caller, "admin");
+    // Leaves whatever runs to itself. A write may come between: the files are looked at again once it is forgotten.
+    await context.files.removeAll(id);
+    await registry.forget(id, { actor });
+    await context.files.removeAll(id);
+    return reply(202, { id, status: "removed" });
+  },
+});
 
-  router.get("/workspaces/:id/restarting", allow("read"), async (request, response) => {
-    const id = idOf(request);
+const isRestarting = route({
+  id: "isRestarting",
+  tag: "Workspaces",
+  summary: "The gate for probes: whether it is being restarted or cools down",
+  method: "GET",
+  path: "/workspaces/:id/restarting",
+  scope: "read",
+  params: ofWorkspace,
+  answers: {
+    200: {
+      description: "The gate",
+      content: z.object({
+        restarting: z.boolean(),
+        cooling: z.boolean(),
+        startedAt: time.nullable(),
+        cooldownEndsAt: time.nullable(),
+      }),
+    },
+  },
+  async handle(context, { params: { id } }) {
     await assertRegistered(context, id);
-    response.json(showRestarting(await coordinator.restarting(id)));
-  });
+    return reply(200, showRestarting(await context.coordinator.restarting(id)));
+  },
+});
 
-  router.get("/workspaces/:id/activity", allow("read"), async (request, response) => {
-    const id = idOf(request);
-    const { limit, before } = activityQuery.parse(request.query);
+const getActivity = route({
+  id: "getActivity",
+  tag: "Workspaces",
+  summary: "What happened to a workspace, newest first",
+  method: "GET",
+  path: "/workspaces/:id/activity",
+  scope: "read",
+  params: ofWorkspace,
+  query: z.object({
+    limit: pageLimit,
+    before: z
+      .string()
+      .regex(/^\d{1,16}-\d{1,16}$/, "expected the id of an event")
+      .optional(),
+  }),
+  answers: {
+    200: {
+      description: "A page; `nextBefore` leads on, null at the end",
+      content: z.object({ activity: z.array(event), nextBefore: z.string().nullable() }),
+    },
+  },
+  async handle(context, { params: { id }, query: { limit, before } }) {
     await assertRegistered(context, id);
-    const all = await coordinator.activity(id);
+    const all = await context.coordinator.activity(id);
     const older = before === undefined ? all : all.filter((event) => isBefore(event.id, before));
     const page = older.slice(0, limit);
     const nextBefore = older.length > page.length ? (page.at(-1)?.id ?? null) : null;
-    response.json({ activity: page.map(showEvent), nextBefore });
-  });
+    return reply(200, { activity: page.map(showEvent), nextBefore });
+  },
+});
 
-  return router;
-}
+export const workspaceRoutes: readonly Route[] = [
+  listWorkspaces,
+  putWorkspace,
+  getWorkspace,
+  removeWorkspace,
+  isRestarting,
+  getActivity,
+];
 
-function show(workspace: WorkspaceState, response: Response) {
-  return showWorkspace(workspace, { withSpec: may(response.locals.caller, "admin") });
+function shownTo(caller: Caller, state: WorkspaceState) {
+  return showWorkspace(state, { withSpec: may(caller, "admin") });
 }
 
 /** A spec that no worker could carry out is refused now, not when the first restart is due. @throws Problem 400 */
-async function assertRunnable(context: ApiContext, id: string, entry: z.infer<typeof workspaceBody>): Promise<void> {
-  if (entry.runtime === "external") return;
+async function assertRunnable(
+  context: ApiContext,
+  id: string,
+  { runtime, spec }: z.output<typeof entry>,
+): Promise<void> {
+  if (runtime === "external") return;
   // Not given, it stays what it is; a new workspace has none.
-  if (entry.spec === undefined && (await context.coordinator.workspace(id)) !== undefined) return;
-  const problems = context.checkSpec(entry.spec ?? {});
+  if (spec === undefined && (await context.coordinator.workspace(id)) !== undefined) return;
+  const problems = context.checkSpec(spec ?? {});
   if (problems.length > 0) throw badFields(problems);
 }
 

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type AttemptResult, type CycleLease, Cycles } from "@restart-coordinator/debounce";
+import { type AttemptResult, type CycleLease, Cycles, Installation } from "@restart-coordinator/debounce";
 import { type ApiEnvironment, apiEnvironment, LivePolicies } from "@restart-coordinator/service";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, inject, vi } from "vitest";
@@ -158,7 +158,7 @@ export class TestApi {
   get cycles(): Cycles {
     const { RESTART_PREFIX: prefix, SHARDS: shards } = this.config;
     const policy = new LivePolicies(this.config);
-    this.#cycles ??= new Cycles({ redis: this.redis, prefix, shards, policy, worker: "test" });
+    this.#cycles ??= new Cycles(new Installation({ redis: this.redis, prefix, shards, policy }), { worker: "test" });
     return this.#cycles;
   }
 

@@ -1,97 +1,79 @@
-/** Every route behind a token, as a table: who may ask, and what a good request is. */
+/** Every route behind a token, with a good request for it: what the generic tests ask. */
 import type { Scope } from "../../src/authentication.ts";
+import type { Route as AnyRoute } from "../../src/route.ts";
+import { ROUTES as ALL_ROUTES } from "../../src/routes/index.ts";
 import type { Asked } from "./http.ts";
 
-export interface Route {
-  readonly method: "GET" | "PUT" | "POST" | "DELETE";
-  /** As the router knows it. */
-  readonly pattern: string;
-  /** The least that may ask. */
-  readonly scope: Scope;
+interface Example {
   readonly body?: Asked["body"];
-  /** What a good request for a fresh workspace is answered with, where it is not 200. */
+  /** What it is answered with for a fresh workspace, where that is not the first of the route's answers. */
   readonly status?: number;
   /** It answers for a workspace that nobody registered. */
   readonly unregistered?: true;
-  /** The answer has no end. */
-  readonly stream?: true;
-  /** It answers while Redis is away. */
-  readonly withoutRedis?: true;
-  /** A browser may come here: the token is taken as HTTP Basic password, too. */
-  readonly page?: true;
 }
 
-const verb = (name: string, scope: Scope = "operate"): Route => {
-  return { method: "POST", pattern: `/workspaces/:id/${name}`, scope, status: 202 };
+/** By the route's id; a route that needs none of this is not here. */
+const EXAMPLES: Readonly<Record<string, Example>> = {
+  putWorkspace: { body: {}, unregistered: true },
+  getShadowPolicy: { status: 404 },
+  trigger: { body: { source: "startup" } },
+  createRollout: { body: { ids: ["nobody"] }, unregistered: true },
+  getRollout: { status: 404 },
+  pauseRollout: { status: 404 },
+  resumeRollout: { status: 404 },
+  abortRollout: { status: 404 },
+  replaceFiles: { body: { files: {} } },
+  readFile: { status: 404 },
+  writeFile: { body: "text" },
+  removeFile: { status: 404 },
+  importTemplate: { body: { files: {} } },
+  getWebhook: { status: 404 },
+  putWebhook: { body: { url: "https://example.com" }, status: 201 },
+  removeWebhook: { status: 404 },
+  testWebhook: { status: 404 },
 };
 
-export const ROUTES: readonly Route[] = [
-  { method: "GET", pattern: "/workspaces", scope: "read" },
-  { method: "GET", pattern: "/workspaces/:id", scope: "read" },
-  { method: "PUT", pattern: "/workspaces/:id", scope: "operate", body: {}, unregistered: true },
-  { method: "DELETE", pattern: "/workspaces/:id", scope: "operate", status: 202 },
-  { method: "GET", pattern: "/workspaces/:id/restarting", scope: "read" },
-  { method: "GET", pattern: "/workspaces/:id/policy", scope: "read" },
-  { method: "GET", pattern: "/workspaces/:id/policy/shadow", scope: "read", status: 404 },
-  { method: "GET", pattern: "/workspaces/:id/activity", scope: "read" },
-  { method: "GET", pattern: "/events", scope: "read", stream: true, page: true },
-  { method: "GET", pattern: "/workspaces/:id/events", scope: "read", stream: true, page: true },
-  { ...verb("triggers", "trigger"), body: { source: "startup" } },
-  { method: "GET", pattern: "/workspaces/:id/triggers/:triggerId", scope: "read" },
-  verb("restart", "trigger"),
-  verb("pause"),
-  verb("resume"),
-  verb("hibernate"),
-  verb("wake"),
-  verb("hold"),
-  verb("release"),
-  verb("cancel"),
-  { ...verb("flush"), status: 200 },
-  { method: "GET", pattern: "/rollouts", scope: "read" },
-  {
-    method: "POST",
-    pattern: "/rollouts",
-    scope: "operate",
-    body: { ids: ["nobody"] },
-    status: 202,
-    unregistered: true,
-  },
-  { method: "GET", pattern: "/rollouts/:rollout", scope: "read", status: 404 },
-  { method: "POST", pattern: "/rollouts/:rollout/pause", scope: "operate", status: 404 },
-  { method: "POST", pattern: "/rollouts/:rollout/resume", scope: "operate", status: 404 },
-  { method: "POST", pattern: "/rollouts/:rollout/abort", scope: "operate", status: 404 },
-  { method: "GET", pattern: "/workspaces/:id/files", scope: "read" },
-  { method: "PUT", pattern: "/workspaces/:id/files", scope: "trigger", body: { files: {} } },
-  { method: "GET", pattern: "/workspaces/:id/files/*path", scope: "read", status: 404 },
-  { method: "PUT", pattern: "/workspaces/:id/files/*path", scope: "trigger", body: "text" },
-  { method: "DELETE", pattern: "/workspaces/:id/files/*path", scope: "trigger", status: 404 },
-  { method: "GET", pattern: "/metrics", scope: "read", withoutRedis: true },
-  { method: "GET", pattern: "/webhooks", scope: "admin" },
-  { method: "GET", pattern: "/webhooks/:webhookId", scope: "admin", status: 404 },
-  { method: "PUT", pattern: "/webhooks/:webhookId", scope: "admin", body: { url: "https://example.com" }, status: 201 },
-  { method: "DELETE", pattern: "/webhooks/:webhookId", scope: "admin", status: 404 },
-  { method: "POST", pattern: "/webhooks/:webhookId/test", scope: "admin", status: 404 },
-  { method: "GET", pattern: "/openapi.json", scope: "read", withoutRedis: true },
-  { method: "POST", pattern: "/workspaces/:id/template", scope: "trigger", body: { files: {} } },
-];
+/** What stands in a path, by its name there. */
+const PARAMETERS: Readonly<Record<string, (id: string) => string>> = {
+  id: (id) => id,
+  webhookId: (id) => id,
+  rollout: () => "r-nosuchrollout",
+  triggerId: (id) => `dropped.window.1.nonce.${id}`,
+  path: () => "no/such.txt",
+};
 
-export const WORKSPACE_ROUTES = ROUTES.filter(({ pattern }) => pattern.includes(":id"));
-export const CHANGING_ROUTES = ROUTES.filter(({ method }) => method !== "GET");
+export interface Route extends AnyRoute {
+  readonly scope: Scope;
+  readonly example: Example & { readonly status: number };
+  /** The answer has no end. */
+  readonly stream: boolean;
+}
+
+export const ROUTES: readonly Route[] = ALL_ROUTES.flatMap((route) => {
+  const { id, scope, answers } = route;
+  if (scope === undefined) return [];
+  const [status] = Object.keys(answers).map(Number) as [number];
+  const stream = answers[status]?.content === "text/event-stream";
+  return [{ ...route, scope, stream, example: { status, ...EXAMPLES[id] } }];
+});
+export const WORKSPACE_ROUTES = ROUTES.filter(({ path }) => path.includes(":id"));
+
+/** The ids that have an example. */
+export const EXEMPLIFIED = Object.keys(EXAMPLES);
 
 /** For test names. */
 export const named = (routes: readonly Route[]) =>
-  routes.map((route) => [`${route.method} ${route.pattern}`, route] as const);
+  routes.map((route) => [`${route.method} ${route.path}`, route] as const);
 
 /** The path of a route for a workspace; `id` is used as it is. */
-export function pathOf({ pattern }: Route, id: string): string {
-  return pattern
-    .replace(":id", id)
-    .replace(":webhookId", id)
-    .replace(":rollout", "r-nosuchrollout")
-    .replace(":triggerId", `dropped.window.1.nonce.${id}`)
-    .replace("*path", "no/such.txt");
+export function pathOf({ path }: Route, id: string): string {
+  return path.replaceAll(/[:*](\w+)/g, (_, name: string) => {
+    const parameter = PARAMETERS[name];
+    if (parameter === undefined) throw new Error(`${path}: support/routes.ts does not say what ${name} may be`);
+    return parameter(id);
+  });
 }
 
-export function askedOf({ body, stream }: Route): Asked {
+export function askedOf({ example: { body }, stream }: Route): Asked {
   return { body, headersOnly: stream };
 }

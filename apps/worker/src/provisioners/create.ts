@@ -4,12 +4,18 @@ import {
   processDefaults,
   simulatedDefaults,
 } from "@restart-coordinator/provisioner-specs";
-import type { WorkerEnvironment, WorkerMetrics } from "@restart-coordinator/service";
-import { ConfigurationError, connectRedis } from "@restart-coordinator/service";
+import {
+  ConfigurationError,
+  connectRedis,
+  type Service,
+  serviceOf,
+  type WorkerEnvironment,
+  type WorkerMetrics,
+} from "@restart-coordinator/service";
 import type { Logger } from "pino";
 import { CommandProvisioner } from "./command/index.ts";
-import { Ec2Provisioner, SdkEc2Api } from "./ec2/index.ts";
-import { AWS_LIMITS, BatchedEc2Api, ownLimits, PacedEc2Api } from "./ec2/pacing/index.ts";
+import { connectEc2, Ec2Provisioner } from "./ec2/index.ts";
+import { AWS_LIMITS, batched, ownLimits, Pacer } from "./ec2/pacing/index.ts";
 import { type Report, reconcile, type WorkspaceRecord } from "./ec2/reconcile.ts";
 import { ProcessProvisioner } from "./process/index.ts";
 import type { Provisioner } from "./provisioner.ts";
@@ -19,11 +25,16 @@ export interface CreatedProvisioner {
   readonly provisioner: Provisioner;
   /** Looks for what leaked, once; only where that can happen. */
   readonly reconcile?: (records: () => Promise<readonly WorkspaceRecord[]>) => Promise<void>;
-  /** Closes what it opened of its own. */
-  close(): Promise<void>;
+  /** What it opened of its own, to be closed. */
+  readonly service?: Service;
+  /** Why no restart would work now, whatever the workspace; undefined while nothing is known to be in the way. */
+  readonly trouble?: () => string | undefined;
 }
 
-/** The provisioner that PROVISIONER names, with its own options. @throws Error naming an option that cannot work */
+/** More than the longest time that a spec may give a command from SIGTERM to SIGKILL, ms. */
+const KILLED_WITHIN_MS = 605_000;
+
+/** Makes the provisioner that PROVISIONER names. @throws ConfigurationError naming an option that cannot work */
 export function createProvisioner(
   config: WorkerEnvironment,
   metrics: WorkerMetrics,
@@ -36,7 +47,7 @@ export function createProvisioner(
     workspacesDir: config.WORKSPACES_DIR,
     defaults: processDefaults(config),
   });
-  return { provisioner, close: async () => {} };
+  return { provisioner };
 }
 
 /** Calls to EC2 are merged across workspaces, and wait for their turn in buckets that all workers share. */
@@ -49,8 +60,7 @@ function createEc2(config: WorkerEnvironment, metrics: WorkerMetrics, logger: Lo
   }
   const defaults = checked(() => ec2Defaults(config));
   const redis = connectRedis(config, "wait", logger);
-  const sdk = new SdkEc2Api({ endpoint });
-  const paced = new PacedEc2Api(sdk, {
+  const pacer = new Pacer({
     redis,
     prefix: config.RESTART_PREFIX,
     limits: ownLimits(AWS_LIMITS, { share: config.EC2_SHARE }),
@@ -64,7 +74,15 @@ function createEc2(config: WorkerEnvironment, metrics: WorkerMetrics, logger: Lo
     },
     onTrouble: (error) => logger.warn({ err: error }, "the pacing of EC2 calls has trouble"),
   });
-  const api = new BatchedEc2Api(paced);
+  const ec2 = connectEc2({
+    endpoint,
+    pace: (request, make) => pacer.inTurn(request, make),
+    onSilence: (trouble) => {
+      if (trouble === undefined) logger.info("EC2 answers again");
+      else logger.error(trouble);
+    },
+  });
+  const api = batched(ec2);
   const sightings = new Map<string, number>();
   const report = (found: Report): void => logger.warn(found, "EC2 and the records do not agree");
   return {
@@ -73,10 +91,13 @@ function createEc2(config: WorkerEnvironment, metrics: WorkerMetrics, logger: Lo
       const parts = { api, owner, records, now: () => Date.now(), sightings, report };
       await reconcile(parts, { terminate: config.EC2_TERMINATE_ORPHANS });
     },
-    close: async () => {
-      sdk.close();
-      redis.disconnect();
-    },
+    service: serviceOf("the connections to EC2 and to its buckets", {
+      stop: () => {
+        ec2.close();
+        redis.disconnect();
+      },
+    }),
+    trouble: () => ec2.trouble(),
   };
 }
 
@@ -85,25 +106,21 @@ function createCommand(config: WorkerEnvironment): CreatedProvisioner {
     workspacesDir: config.WORKSPACES_DIR,
     defaults: commandDefaults(config),
   });
-  return { provisioner, close: () => provisioner.close() };
+  const stop = () => provisioner.close();
+  return { provisioner, service: serviceOf("the commands under way", { stop, stopWithinMs: KILLED_WITHIN_MS }) };
 }
 
 /** Its ledger is no part of the coordinator's state, and may live on a server of its own. */
 function createSimulated(config: WorkerEnvironment, logger: Logger): CreatedProvisioner {
   const name = config.SIMULATED_LEDGER;
   const settings = simulatedDefaults(config);
-  if (name === undefined) {
-    return {
-      provisioner: new SimulatedProvisioner({ ...settings, ledger: new MemoryLedger() }),
-      close: async () => {},
-    };
-  }
+  if (name === undefined) return { provisioner: new SimulatedProvisioner({ ...settings, ledger: new MemoryLedger() }) };
   const { SIMULATED_LEDGER_URL: url } = config;
   const redis = connectRedis(url === undefined ? config : { REDIS_URL: url }, "wait", logger);
   const ledger = new RedisLedger(redis, name);
   return {
     provisioner: new SimulatedProvisioner({ ...settings, ledger }),
-    close: async () => redis.disconnect(),
+    service: serviceOf("the connection to the ledger", { stop: () => redis.disconnect() }),
   };
 }
 

@@ -6,7 +6,7 @@ import { delimiter, join, resolve } from "node:path";
 /** All that is inherited from the worker, whose other variables may be secrets. */
 const inherited = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
 
-/** The inherited variables, and a workspace's own over them. */
+/** Puts a workspace's own variables over the inherited ones. */
 export function baseEnvironment(own: Readonly<Record<string, string>>): Record<string, string> {
   const kept = inherited.flatMap((name) => {
     const value = process.env[name];
@@ -15,7 +15,7 @@ export function baseEnvironment(own: Readonly<Record<string, string>>): Record<s
   return { ...Object.fromEntries(kept), ...own };
 }
 
-/** Whether a launch would find the executable: by PATH, or, when it holds a slash, from the directory. */
+/** Tells whether a launch would find the executable: by PATH, or, when it holds a slash, from the directory. */
 export async function isExecutable(name: string, path: string | undefined, directory: string): Promise<boolean> {
   const candidates = name.includes("/")
     ? [resolve(directory, name)]

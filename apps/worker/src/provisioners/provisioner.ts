@@ -1,34 +1,38 @@
 /**
- * The one interface between a cycle and whatever a workspace runs on.
+ * A provisioner is all that stands between a cycle and whatever a workspace runs on.
  *
  * A provisioner holds no state that correctness needs: everything it must remember across a crash goes into the
  * journal before the side effect it announces. `restart` and `stop` may be called again after a crash, with the journal
  * the dead worker left, and must resume from it instead of starting over.
  */
 export interface Provisioner {
-  /** Short name, as in the PROVISIONER variable. */
+  /** The name is short, as in the PROVISIONER variable. */
   readonly name: string;
 
-  /** Replaces what runs by a fresh start that has read the workspace's current files. Resolves once it is ready. */
+  /**
+   * Replaces what runs by a fresh start that has read the workspace's current files. Resolves once it is ready.
+   * @throws ProvisionerError saying whether trying again can help; anything else counts as retryable
+   */
   restart(cycle: Cycle): Promise<RestartResult>;
 
-  /** Stops what runs and leaves nothing behind. Resolves once it is gone; nothing running is a success. */
+  /**
+   * Stops what runs and leaves nothing behind. Resolves once it is gone; nothing running is a success.
+   * @throws ProvisionerError as `restart` does
+   */
   stop(cycle: Cycle): Promise<void>;
 
-  /** Whether the workspace serves now. Reads only. */
+  /** Tells whether the workspace serves now. Reads only. */
   status(workspace: Workspace): Promise<"online" | "offline">;
 
   /**
-   * Asked before anything is touched. A "no" ends the cycle as declined and leaves the old instance alive; rejects when it
-   * cannot tell, which fails the attempt.
+   * Says whether the cycle can succeed, before anything is touched. A "no" ends it as declined and leaves the old
+   * instance alive.
+   * @throws ProvisionerError when it cannot tell, which fails the attempt
    */
   preflight(cycle: PlannedCycle): Promise<Preflight>;
-
-  /** Finds side effects that no record knows (a leaked instance, say). Only where a provisioner can leak. */
-  reconcile?(): Promise<void>;
 }
 
-/** What the registry knows of a workspace. */
+/** A workspace, as far as the registry knows it. */
 export interface Workspace {
   readonly id: string;
   /** The provisioner's own options for this workspace, validated by the provisioner. */
@@ -42,36 +46,42 @@ export interface Cycle {
   readonly workspace: Workspace;
   /** What it carries out: `remove` is a stop of what nobody will start again. */
   readonly action: "restart" | "stop" | "remove";
-  /** The same for every attempt at this cycle. */
+  /** The id is the same for every attempt at this cycle. */
   readonly id: string;
-  /** Rises with every attempt at any cycle of the workspace. A resource must refuse a token below the highest seen. */
+  /**
+   * The token rises with every attempt at any cycle of the workspace. A resource must refuse a token below the highest
+   * seen.
+   */
   readonly fencingToken: number;
-  /** 1 for the first attempt; higher after a takeover or a retry. */
+  /** The number is 1 for the first attempt, and higher after a takeover or a retry. */
   readonly attempt: number;
-  /** Fires when the lease is lost or the worker must stop: begin no further side effect, and reject. */
+  /** The signal fires when the lease is lost or the worker must stop: begin no further side effect, and reject. */
   readonly signal: AbortSignal;
   /** What the last attempt wrote, or undefined when there is nothing to resume from. */
   readonly journal: Journal | undefined;
   /**
-   * What an earlier cycle wrote that did not end well: nothing to resume from, but it may have left something behind. The
-   * first `record` replaces it, so what still matters goes into that entry.
+   * What an earlier cycle wrote that did not end well: nothing to resume from, but it may have left something behind.
+   * The first `record` replaces it, so what still matters goes into that entry.
    */
   readonly leftover: Journal | undefined;
   /**
-   * Records the step that comes next, fenced, and resolves once Redis has it; call it before every side effect. Rejects
-   * when the lease is lost: then the side effect must not be made.
+   * Records the step that comes next, fenced, and resolves once Redis has it; call it before every side effect.
+   * @throws when the lease is lost: then the side effect must not be made
    */
   record(journal: Journal): Promise<void>;
   /** Tells people what happens now (logs, job progress, activity). Never throws, needs no await. */
   step(name: string, detail?: Readonly<Record<string, unknown>>): void;
-  /** Throws when an operator asked this cycle to stop. Call it where stopping leaves the workspace as it was. */
+  /**
+   * Looks whether an operator asked this cycle to stop. Call it where stopping leaves the workspace as it was.
+   * @throws when one did
+   */
   safePoint(): void;
 }
 
 /** A cycle that has touched nothing yet, and may not. */
 export type PlannedCycle = Omit<Cycle, "record" | "journal" | "safePoint">;
 
-/** `step` names the step about to be done; the rest is the provisioner's own, JSON, at most 16 KiB. */
+/** A journal entry: `step` names the step about to be done; the rest is the provisioner's own, JSON, at most 16 KiB. */
 export interface Journal {
   readonly step: string;
   readonly [field: string]: unknown;

@@ -1,8 +1,9 @@
 import type { Cluster, Redis } from "ioredis";
 
-/** What a simulated resource can have done to it. */
+/** An effect on a simulated resource. */
 export type Effect = "begin" | "end" | "stop";
 
+/** An attempt, as the resource sees it. */
 export interface Actor {
   readonly workspaceId: string;
   readonly cycleId: string;
@@ -22,18 +23,18 @@ export interface LedgerEntry extends Actor {
  */
 export interface Ledger {
   /**
-   * Atomically: a token below the highest this workspace has seen is refused and only the refusal logged; any other is
-   * now the highest, and the effect is appended. "claim" raises the token and appends nothing.
+   * Judges and notes in one step: a token below the highest this workspace has seen is refused and only the refusal
+   * logged; any other is now the highest, and the effect is appended. "claim" raises the token and appends nothing.
    */
   apply(effect: Effect | "claim", actor: Actor): Promise<"applied" | "refused">;
   lastEffect(workspaceId: string): Promise<Effect | undefined>;
-  /** Every effect, oldest first. */
+  /** Reads every effect, oldest first. */
   entries(): Promise<LedgerEntry[]>;
-  /** Every refusal, oldest first. */
+  /** Reads every refusal, oldest first. */
   refusals(): Promise<LedgerEntry[]>;
 }
 
-/** Of one process. */
+/** A ledger of one process. */
 export class MemoryLedger implements Ledger {
   readonly #tokens = new Map<string, number>();
   readonly #last = new Map<string, Effect>();
@@ -93,7 +94,7 @@ if ARGV[3] ~= "claim" then
 end
 return "applied"`;
 
-/** Shared by processes: `{ledger:<name>}:…`, outside the coordinator's prefix. It grows until `clear`. */
+/** A ledger that processes share: `{ledger:<name>}:…`, outside the coordinator's prefix. It grows until `clear`. */
 export class RedisLedger implements Ledger {
   readonly #redis: Redis | Cluster;
   readonly #keys: { readonly [name in "tokens" | "last" | "entries" | "refusals"]: string };

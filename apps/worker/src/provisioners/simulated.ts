@@ -29,8 +29,9 @@ export {
 export type SimulatedOptions = SimulatedSpec & { readonly ledger?: Ledger };
 
 /**
- * Restarts nothing, and writes down what it would have done: for tests, demos and benchmarks. A restart is the effect
- * "begin", a wait, and the effect "end"; the ledger is the resource, and refuses an older fencing token.
+ * The simulated provisioner restarts nothing, and writes down what it would have done: for tests, demos and benchmarks.
+ * A restart is the effect "begin", a wait, and the effect "end"; the ledger is the resource, and refuses an older
+ * fencing token.
  *
  * A resumed attempt does not repeat a "begin" that is known to be in the ledger, and waits only for what was left.
  */
@@ -40,7 +41,7 @@ export class SimulatedProvisioner implements Provisioner {
   readonly #defaults: SimulatedSpec;
   readonly #draws = new Map<string, number>();
 
-  /** Throws on a bad option, naming it. */
+  /** @throws Error on a bad option, naming it */
   constructor({ ledger = new MemoryLedger(), ...defaults }: SimulatedOptions = {}) {
     const checked = checkSimulatedSpec(defaults, {}, "simulated provisioner defaults");
     if (!checked.ok) throw new Error(explain(checked.problems));
@@ -91,7 +92,7 @@ export class SimulatedProvisioner implements Provisioner {
     await this.#apply("stop", cycle);
   }
 
-  /** Online after an "end"; a workspace the ledger does not know is what its instance says. */
+  /** Tells that it is online after an "end"; a workspace the ledger does not know is what its instance says. */
   async status(workspace: Workspace): Promise<"online" | "offline"> {
     const last = await this.ledger.lastEffect(workspace.id);
     const online = last === undefined ? workspace.instance !== undefined : last === "end";
@@ -127,7 +128,10 @@ export class SimulatedProvisioner implements Provisioner {
     return Math.round(from + (to - from) * this.#draw(settings, workspace));
   }
 
-  /** From 0 up to 1. Counted per workspace, so that the order in which workspaces take turns changes nothing. */
+  /**
+   * Draws a number from 0 up to 1. Counted per workspace, so that the order in which workspaces take turns changes
+   * nothing.
+   */
   #draw({ seed }: SimulatedSettings, { id }: Workspace): number {
     if (seed === undefined) return Math.random();
     const count = this.#draws.get(id) ?? 0;

@@ -9,17 +9,11 @@ import { fileURLToPath } from "node:url";
 import type { ProcessSpec } from "@restart-coordinator/provisioner-specs";
 import { ProcessProvisioner } from "../../src/provisioners/process/index.ts";
 import type { Cycle, Journal } from "../../src/provisioners/provisioner.ts";
+import { type TestCycle, testCycle } from "./test-cycle.ts";
 
 const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
 export const fencedScript = fileURLToPath(new URL("../../process/fenced.sh", import.meta.url));
 export const workspaceCommand: [string, ...string[]] = [process.execPath, fixture("workspace-process.mjs")];
-
-export interface TestCycle extends Cycle {
-  /** What was recorded, in order. */
-  readonly journals: Journal[];
-  /** The steps reported, in order. */
-  readonly steps: string[];
-}
 
 export interface DoomedWorkerOptions {
   readonly workspacesDir: string;
@@ -60,28 +54,7 @@ export class Harness {
 
   /** A cycle of workspace w1, unless told otherwise. */
   cycle(id: string, fencingToken: number, given: Partial<Cycle> = {}): TestCycle {
-    const journals: Journal[] = [];
-    const steps: string[] = [];
-    return {
-      workspace: { id: "w1", spec: {}, instance: undefined },
-      id,
-      fencingToken,
-      attempt: 1,
-      signal: new AbortController().signal,
-      journal: undefined,
-      action: "restart",
-      leftover: undefined,
-      record: async (journal) => {
-        journals.push(journal);
-      },
-      step: (name) => {
-        steps.push(name);
-      },
-      safePoint: () => {},
-      ...given,
-      journals,
-      steps,
-    };
+    return testCycle({ id, fencingToken, ...given });
   }
 
   control(file: string, workspaceId = "w1"): string {

@@ -65,7 +65,7 @@ describe("restart", () => {
       workspace: { id: "w1", spec: { env: { CHILD: "" } }, instance: undefined },
     });
     const { instance } = await provisioner.restart(cycle);
-    expect(cycle.steps).toContain("killing");
+    expect(cycle.steps.map(({ name }) => name)).toContain("killing");
     expect(await harness.live()).toEqual([instance.pid]);
   });
 
@@ -125,7 +125,7 @@ describe("restart", () => {
     const repaired = harness.provisioner({ readiness, startTimeoutMs: 1_500, env: { READY_FILE: "ready" } });
     const cycle = harness.cycle("c1", 2);
     const { instance } = await repaired.restart(cycle);
-    expect(cycle.steps).toContain("not-adopted");
+    expect(cycle.steps.map(({ name }) => name)).toContain("not-adopted");
     expect(instance.pid).not.toBe(pid);
     expect(await harness.live()).toEqual([instance.pid]);
   });

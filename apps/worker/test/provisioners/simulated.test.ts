@@ -1,31 +1,14 @@
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ownPrefix, redisUrl } from "../../../../tests/setup/shared-redis.ts";
-import type { Cycle, Journal } from "../../src/provisioners/provisioner.ts";
+import type { Cycle } from "../../src/provisioners/provisioner.ts";
 import { type Ledger, MemoryLedger, RedisLedger, SimulatedProvisioner } from "../../src/provisioners/simulated.ts";
+import { testCycle } from "./test-cycle.ts";
 
 const workspace = { id: "w1", spec: {}, instance: undefined };
 
-function cycle(id: string, fencingToken: number, given: Partial<Cycle> = {}): Cycle & { journals: Journal[] } {
-  const journals: Journal[] = [];
-  return {
-    workspace,
-    id,
-    fencingToken,
-    attempt: 1,
-    signal: new AbortController().signal,
-    journal: undefined,
-    action: "restart",
-    leftover: undefined,
-    record: async (journal) => {
-      journals.push(journal);
-    },
-    step: () => {},
-    safePoint: () => {},
-    ...given,
-    journals,
-  };
-}
+const cycle = (id: string, fencingToken: number, given: Partial<Cycle> = {}) =>
+  testCycle({ id, fencingToken, ...given });
 
 describe.each(["memory", "redis"])("the ledger in %s", (kind) => {
   let redis: Redis | undefined;

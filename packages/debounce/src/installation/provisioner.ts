@@ -4,7 +4,7 @@
  */
 import { asked } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
-import type { KeySpace } from "./keys.ts";
+import type { KeySpace } from "../keys.ts";
 
 /** Writes the name down unless one is there, and returns the one that counts. @throws CoordinatorUnavailableError */
 export async function claimProvisioner(redis: Redis | Cluster, keys: KeySpace, name: string): Promise<string> {

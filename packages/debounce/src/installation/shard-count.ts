@@ -4,7 +4,7 @@
  */
 import { asked } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
-import type { KeySpace } from "./keys.ts";
+import type { KeySpace } from "../keys.ts";
 
 /** Writes the number down unless one is there, and returns the one that counts. */
 export async function claimShardCount(redis: Redis | Cluster, keys: KeySpace): Promise<number> {

@@ -4,6 +4,7 @@
  * comparison, no restart. Cycles last as long as the workspace's last good one.
  */
 
+import type { Installation } from "../installation/installation.ts";
 import { type PolicyProvider, type PolicySet, policyFor } from "../policy/policy-set.ts";
 import type { JudgedTriggers } from "../transitions/observer.ts";
 import type { Transitions } from "../transitions/transitions.ts";
@@ -19,7 +20,6 @@ import {
 } from "./shadow-record.ts";
 
 export interface ShadowOptions {
-  readonly transitions: Transitions;
   readonly policies: PolicyProvider & { readonly revision: string };
   /** Told of every trigger that was compared. */
   readonly onCompared?: (compared: { source: string; active: Decision; shadow: Decision }) => void;
@@ -48,13 +48,15 @@ const MOST_WAITING = 2_000;
 const MOST_TRIES = 20;
 
 export class Shadow {
+  readonly #transitions: Transitions;
   readonly #options: ShadowOptions;
   /** Per workspace what waits for its turn; one write at a time. */
   readonly #waiting = new Map<string, JudgedTriggers[]>();
   #count = 0;
   #idle: (() => void)[] = [];
 
-  constructor(options: ShadowOptions) {
+  constructor({ transitions }: Installation, options: ShadowOptions) {
+    this.#transitions = transitions;
     this.#options = options;
   }
 
@@ -84,7 +86,7 @@ export class Shadow {
 
   /** What would have happened, up to now. Writes nothing. */
   async report(workspaceId: string): Promise<ShadowReport> {
-    const reading = await this.#options.transitions.readShadow(workspaceId);
+    const reading = await this.#transitions.readShadow(workspaceId);
     const { now, realCycles } = reading;
     const { revision } = this.#options.policies;
     const cycleMs = reading.cycleMs ?? DEFAULT_CYCLE_MS;
@@ -107,8 +109,8 @@ export class Shadow {
   }
 
   async #write(workspaceId: string, batch: readonly JudgedTriggers[]): Promise<boolean> {
-    const { transitions, policies } = this.#options;
-    let reading = await transitions.readShadow(workspaceId);
+    const { policies } = this.#options;
+    let reading = await this.#transitions.readShadow(workspaceId);
     for (let tries = 0; tries < MOST_TRIES; tries += 1) {
       const kept = this.#recordIn(reading);
       const firstAt = Math.min(...batch.map(({ at }) => at));
@@ -118,7 +120,7 @@ export class Shadow {
         this.#policyOf(workspaceId, reading),
         reading.cycleMs ?? DEFAULT_CYCLE_MS,
       );
-      const written = await transitions.writeShadow(workspaceId, {
+      const written = await this.#transitions.writeShadow(workspaceId, {
         version: reading.version,
         record: JSON.stringify(observed.record),
         since: kept === undefined ? firstAt : undefined,

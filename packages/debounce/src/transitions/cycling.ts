@@ -1,6 +1,6 @@
 /** A cycle's begin and end and what keeps its lease in between, as typed calls. */
 import type { ScriptArguments, ScriptReply } from "@restart-coordinator/redis-scripts";
-import type { KeyRole, KeySpace } from "../installation/keys.ts";
+import type { KeyRole, KeySpace } from "../keys.ts";
 import { coversIn } from "../triggers/why.ts";
 import { beginArguments, endArguments, flag, stepsJson } from "./script-arguments.ts";
 import type { CoordinatorScripts } from "./scripts.ts";

@@ -1,3 +1,4 @@
+import type { ScriptReply } from "@restart-coordinator/redis-scripts";
 import type { Woken } from "./types.ts";
 
 /** A wake-up: "look at this workspace at that time". */
@@ -15,4 +16,10 @@ export interface Hint {
 export function hintOf(workspaceId: string, { dueAt, hintId, now }: Woken): Hint | undefined {
   if (dueAt === undefined || hintId === undefined) return undefined;
   return { workspaceId, dueAt, delayMs: Math.max(0, dueAt - now), hintId };
+}
+
+/** As the scripts' `woken` tells it. */
+export function wokenOf(reply: ScriptReply): Woken {
+  const [dueAt, hintId] = [reply.optionalNumber("dueAt"), reply.optionalText("hintId")];
+  return { dueAt, hintId, now: reply.number("now") };
 }

@@ -4,7 +4,7 @@ import { LOOP, NO_BUDGET, type Policy, type QuietHours, type SourcePolicy } from
 import { type Choice, ignoresQuietHours } from "../policy/policy-set.ts";
 import type { TriggerCall } from "../triggers/trigger-call.ts";
 import { keptText } from "../triggers/why.ts";
-import type { BeginCall, EndCall, Step, TransitionSettings } from "./types.ts";
+import type { BeginCall, EndCall, RescheduleCall, Step, TransitionSettings } from "./types.ts";
 
 type Arguments<Name extends string> = Readonly<Record<Name, string>>;
 
@@ -80,6 +80,10 @@ export function triggerArguments(call: TriggerCall, { activityTtlMs }: Transitio
 export function beginArguments({ choice, now }: BeginCall, settings: TransitionSettings): ScriptArguments {
   const { leaseMs, activityTtlMs } = settings;
   return { leaseMs, ...chosenFrom(choice, policyArguments), activityTtlMs, now: now ?? "" };
+}
+
+export function rescheduleArguments(call: RescheduleCall, { activityTtlMs }: TransitionSettings): ScriptArguments {
+  return { ...chosenFrom(call.choice, policyArguments), activityTtlMs, now: call.now ?? "" };
 }
 
 /** What ends have in common. */

@@ -6,6 +6,10 @@ export const SCRIPT_NAMES = [
   "journal",
   "end",
   "sweep",
+  "reschedule",
+  "rescheduling-ask",
+  "rescheduling-take",
+  "rescheduling-end",
   "register",
   "desire",
   "forget",
@@ -17,5 +21,6 @@ export const SCRIPT_NAMES = [
   "parent",
   "census",
   "shadow",
+  "zone-rules",
 ] as const;
 export type ScriptName = (typeof SCRIPT_NAMES)[number];

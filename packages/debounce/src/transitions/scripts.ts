@@ -1,7 +1,7 @@
 /** The coordinator's scripts, one per transition. */
 import { BoundScripts, readScript, type Script } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
-import type { KeyRole } from "../installation/keys.ts";
+import type { KeyRole } from "../keys.ts";
 import { SCRIPT_NAMES, type ScriptName } from "./script-names.ts";
 import type { TransitionSettings } from "./types.ts";
 

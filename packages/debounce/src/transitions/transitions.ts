@@ -4,10 +4,12 @@
  */
 import type { ScriptArguments, ScriptReply } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
-import type { KeyRole, KeySpace } from "../installation/keys.ts";
+import type { KeyRole, KeySpace } from "../keys.ts";
 import type { TriggerCall, TriggerReply } from "../triggers/trigger-call.ts";
 import { type Desire, PHASES, type Phase, type Refusal, type Rule } from "../vocabulary.ts";
 import { Cycling } from "./cycling.ts";
+import { wokenOf } from "./hint.ts";
+import { Rescheduling } from "./rescheduling.ts";
 import { byOf, flag } from "./script-arguments.ts";
 import type { ScriptName } from "./script-names.ts";
 import { bindScripts, type CoordinatorScripts } from "./scripts.ts";
@@ -21,6 +23,8 @@ import type {
   EndReply,
   LeaseCall,
   LeaseReply,
+  RescheduleCall,
+  RescheduleTurn,
   ShadowReading,
   Snapshot,
   TransitionSettings,
@@ -33,6 +37,7 @@ export class Transitions {
   readonly #settings: TransitionSettings;
   readonly #triggering: Triggering;
   readonly #cycling: Cycling;
+  readonly #rescheduling: Rescheduling;
 
   constructor(redis: Redis | Cluster, keys: KeySpace, settings: TransitionSettings) {
     this.keys = keys;
@@ -40,6 +45,7 @@ export class Transitions {
     this.#scripts = bindScripts(redis, settings);
     this.#triggering = new Triggering(this.#scripts, keys, settings);
     this.#cycling = new Cycling(this.#scripts, keys, settings);
+    this.#rescheduling = new Rescheduling(this.#scripts, keys, settings);
   }
 
   /** @throws NotReplicatedError when too few replicas have it: it may be carried out, or lost */
@@ -84,6 +90,31 @@ export class Transitions {
     return { due, looked: reply.number("looked") };
   }
 
+  /** Asks that what is owed be scheduled anew, on all shards. */
+  async policiesChanged(): Promise<void> {
+    const shards = Array.from({ length: this.keys.shards }, (_, shard) => shard);
+    await Promise.all(shards.map((shard) => this.askRescheduling({ shard })));
+  }
+
+  /** Asks that what is owed on a shard be scheduled anew: the caller has other policies than before. */
+  askRescheduling(call: { shard: number; now?: number }): Promise<void> {
+    return this.#rescheduling.ask(call);
+  }
+
+  /** Takes that upon a worker, or keeps it up, once nobody has asked for `settleMs`. */
+  takeRescheduling(call: { shard: number; owner: string; settleMs: number; now?: number }): Promise<RescheduleTurn> {
+    return this.#rescheduling.take(call);
+  }
+
+  endRescheduling(call: { shard: number; owner: string; askedAt: number }): Promise<void> {
+    return this.#rescheduling.end(call);
+  }
+
+  /** Reckons anew when somebody must look at a workspace; the hint is given where that is sooner than it was. */
+  reschedule(call: RescheduleCall): Promise<Woken> {
+    return this.#rescheduling.reschedule(call);
+  }
+
   async census(call: { shard: number; now?: number }): Promise<Census> {
     const keyOf = (role: KeyRole) => this.keys.forShard(role as "due", call.shard);
     const reply = await this.#scripts.run("census", keyOf, { now: call.now ?? "" });
@@ -92,6 +123,13 @@ export class Transitions {
     const phases = Object.fromEntries(PHASES.map((phase) => [phase, Number(active[phase] ?? 0)]));
     phases.idle = registered - Object.values(phases).reduce((sum, count) => sum + count);
     return { registered, oldestDueAgeMs, phases: phases as Record<Phase, number> };
+  }
+
+  /** Notes which rules of time zones a process has; returns those that were noted within `keptMs`. */
+  async noteZoneRules(call: { rules: string; keptMs: number; now?: number }): Promise<string[]> {
+    const args = { ...call, now: call.now ?? "" };
+    const reply = await this.#scripts.run("zone-rules", () => this.keys.zoneRules, args);
+    return reply.list("rules").map(String);
   }
 
   async register(call: {
@@ -274,11 +312,6 @@ export class Transitions {
   #run(name: ScriptName, id: string, args: ScriptArguments): Promise<ScriptReply> {
     return this.#scripts.run(name, this.keys.keysOf(id) as (role: KeyRole) => string, { id, ...args });
   }
-}
-
-function wokenOf(reply: ScriptReply): Woken {
-  const [dueAt, hintId] = [reply.optionalNumber("dueAt"), reply.optionalText("hintId")];
-  return { dueAt, hintId, now: reply.number("now") };
 }
 
 function shadowReading(reply: ScriptReply): ShadowReading {

@@ -1,6 +1,6 @@
 /** The trigger as a typed call: triggers of one workspace and source in, the judgement on them out. */
 import { NotReplicatedError, type ScriptReply } from "@restart-coordinator/redis-scripts";
-import type { KeyRole, KeySpace } from "../installation/keys.ts";
+import type { KeyRole, KeySpace } from "../keys.ts";
 import type { TriggerCall, TriggerReply, WindowFacts } from "../triggers/trigger-call.ts";
 import type { Decision, Rule } from "../vocabulary.ts";
 import { ownArguments, triggerArguments } from "./script-arguments.ts";

@@ -17,6 +17,17 @@ export interface BeginCall {
   readonly now?: number;
 }
 
+export interface RescheduleCall {
+  readonly id: string;
+  readonly choice: Choice;
+  readonly now?: number;
+}
+
+/** Whether a worker is to schedule anew what is owed on a shard; see lua/rescheduling-take.lua. */
+export type RescheduleTurn =
+  | { readonly kind: "nothing" | "later" | "busy" }
+  | { readonly kind: "yours"; readonly askedAt: number };
+
 /** Of whoever holds the lease. */
 export interface LeaseCall {
   readonly id: string;

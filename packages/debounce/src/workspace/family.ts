@@ -4,7 +4,8 @@
  */
 import { asked } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
-import type { KeySpace } from "../installation/keys.ts";
+import type { Installation } from "../installation/installation.ts";
+import type { KeySpace } from "../keys.ts";
 import { type Hint, hintOf } from "../transitions/hint.ts";
 import type { Transitions } from "../transitions/transitions.ts";
 
@@ -16,7 +17,7 @@ export class Family {
   readonly #transitions: Transitions;
   readonly #hint: (hint: Hint) => void;
 
-  constructor(redis: Redis | Cluster, keys: KeySpace, transitions: Transitions, hint: (hint: Hint) => void) {
+  constructor({ redis, keys, transitions }: Installation, hint: (hint: Hint) => void) {
     this.#redis = redis;
     this.#keys = keys;
     this.#transitions = transitions;

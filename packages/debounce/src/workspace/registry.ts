@@ -1,13 +1,19 @@
 /** The list of workspaces: what they are called, how they are run, who belongs to whom, and what they shall be. */
 import { asked } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
-import type { KeySpace } from "../installation/keys.ts";
+import { needFields, needKind, needOneOf, needText, needWhole } from "../checks.ts";
+import type { Installation } from "../installation/installation.ts";
+import type { KeySpace } from "../keys.ts";
+import { factsOf, policyFor } from "../policy/policy-set.ts";
 import { type Hint, hintOf } from "../transitions/hint.ts";
 import type { Transitions } from "../transitions/transitions.ts";
 import type { Snapshot } from "../transitions/types.ts";
-import type { Desire, Refusal } from "../vocabulary.ts";
+import { DESIRES, type Desire, type Refusal } from "../vocabulary.ts";
+import { assertWorkspaceId } from "../workspace-id.ts";
 import { Family } from "./family.ts";
-import type { WorkspaceState } from "./workspace-state.ts";
+import { describeWorkspace, type WorkspaceState } from "./workspace-state.ts";
+
+const MOST_PER_PAGE = 10_000;
 
 /** What a PUT may set. A field that is left out stays as it is; null removes it. */
 export interface WorkspaceEntry {
@@ -62,30 +68,38 @@ export interface WorkspacePage {
 }
 
 export class Registry {
+  readonly #installation: Installation;
   readonly #redis: Redis | Cluster;
   readonly #keys: KeySpace;
   readonly #transitions: Transitions;
   readonly #family: Family;
   readonly #hint: (hint: Hint) => void;
-  readonly #describe: (id: string, snapshot: Snapshot) => WorkspaceState;
 
-  constructor(
-    redis: Redis | Cluster,
-    keys: KeySpace,
-    transitions: Transitions,
-    hint: (hint: Hint) => void,
-    describe: (id: string, snapshot: Snapshot) => WorkspaceState,
-  ) {
+  constructor(installation: Installation, hint: (hint: Hint) => void) {
+    const { redis, keys, transitions } = installation;
+    this.#installation = installation;
     this.#redis = redis;
     this.#keys = keys;
     this.#transitions = transitions;
-    this.#family = new Family(redis, keys, transitions, hint);
+    this.#family = new Family(installation, hint);
     this.#hint = hint;
-    this.#describe = describe;
   }
 
-  /** Creates or updates an entry. Ids are checked by the caller (`assertWorkspaceId`). */
+  /** Undefined when the workspace is not registered. @throws InvalidWorkspaceIdError, CoordinatorUnavailableError */
+  async get(id: string): Promise<WorkspaceState | undefined> {
+    assertWorkspaceId(id);
+    const snapshot = await this.#transitions.view(id);
+    return snapshot.workspace.desired === undefined ? undefined : this.#describe(id, snapshot);
+  }
+
+  /**
+   * Creates or updates an entry.
+   *
+   * @throws InvalidArgumentError, InvalidWorkspaceIdError, CoordinatorUnavailableError
+   */
   async register(id: string, entry: WorkspaceEntry): Promise<RegisterResult> {
+    assertWorkspaceId(id);
+    checkEntry(entry);
     const fields: Record<string, string> = {};
     for (const [field, value] of Object.entries(entry)) {
       if (value === undefined) continue;
@@ -120,8 +134,13 @@ export class Registry {
    * Sets what a workspace shall be; a cycle carries it out. Pausing refuses its restarts and its descendants' from here
    * on. Resolves when the descendants are marked, too; calling it again after a failure completes it. Started under a
    * paused ancestor it waits for that one.
+   *
+   * @throws InvalidArgumentError, InvalidWorkspaceIdError, CoordinatorUnavailableError
    */
   async desire(id: string, desired: Desire, request: DesireRequest): Promise<DesireResult> {
+    assertWorkspaceId(id);
+    needOneOf("desired", desired, DESIRES);
+    checkDesireRequest(request);
     const { cascade = false, ...by } = request;
     const reply = await this.#transitions.desire({ id, desired, ...by });
     if (!("generation" in reply)) return reply;
@@ -160,13 +179,16 @@ export class Registry {
   }
 
   /** Forgets a workspace without stopping what runs. Its children have no parent then. */
-  async forget(id: string, by: { actor: string }, sources: readonly string[]): Promise<"forgotten" | "unknown"> {
-    await this.deleteTraces(id, sources);
+  async forget(id: string, by: { actor: string }): Promise<"forgotten" | "unknown"> {
+    needText("actor", by.actor);
+    await this.deleteTraces(id);
     return this.#transitions.forget({ id, ...by });
   }
 
   /** Deletes the keys that the script which forgets a workspace cannot name: its windows, its place in the family. */
-  async deleteTraces(id: string, sources: readonly string[]): Promise<void> {
+  async deleteTraces(id: string): Promise<void> {
+    assertWorkspaceId(id);
+    const sources = Object.keys(this.#installation.policies.common.sources);
     await this.#family.leave(id);
     const windows = sources.map((source) => this.#keys.window(source, id));
     if (windows.length > 0) await asked(() => this.#redis.del(...windows));
@@ -196,6 +218,8 @@ export class Registry {
 
   /** A page of workspaces in the order of their ids, after `cursor` (an id). */
   async list(options: { cursor?: string | undefined; limit: number }): Promise<WorkspacePage> {
+    needWhole("limit", options.limit, 1, MOST_PER_PAGE);
+    needKind("cursor", options.cursor, "string");
     const { ids, nextCursor } = await this.#page(options);
     const views = await Promise.all(ids.map(async (id) => ({ id, view: await this.#transitions.view(id) })));
     return {
@@ -204,6 +228,11 @@ export class Registry {
         .map(({ id, view }) => this.#describe(id, view)),
       nextCursor,
     };
+  }
+
+  #describe(id: string, snapshot: Snapshot): WorkspaceState {
+    const { quietHours } = policyFor(this.#installation.policies, factsOf(id, snapshot.workspace));
+    return describeWorkspace(id, snapshot, quietHours);
   }
 
   async #page(options: { cursor?: string | undefined; limit: number }) {
@@ -224,4 +253,24 @@ export class Registry {
 /** Redis orders members by bytes; ids are ASCII. */
 function byBytes(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** @throws InvalidArgumentError */
+function checkEntry(entry: WorkspaceEntry): void {
+  needFields("the entry of a workspace", entry, ["name", "runtime", "parentId", "tags", "spec"]);
+  needKind("name", entry.name ?? undefined, "string");
+  needKind("runtime", entry.runtime ?? undefined, "string");
+  needKind("tags", entry.tags ?? undefined, "object");
+  needKind("spec", entry.spec ?? undefined, "object");
+  for (const [tag, value] of Object.entries(entry.tags ?? {})) needKind(`tags.${tag}`, value ?? null, "string");
+  if (entry.parentId !== undefined && entry.parentId !== null) assertWorkspaceId(entry.parentId);
+}
+
+/** @throws InvalidArgumentError */
+function checkDesireRequest(request: DesireRequest): void {
+  needFields("the request", request, ["actor", "reason", "from", "cascade"]);
+  needText("actor", request.actor);
+  needKind("reason", request.reason, "string");
+  needKind("cascade", request.cascade, "boolean");
+  if (request.from !== undefined) needOneOf("from", request.from, DESIRES);
 }

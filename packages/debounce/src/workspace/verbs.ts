@@ -1,8 +1,10 @@
 /** What operators do to one workspace's restarts. Every verb is idempotent and recorded with its actor. */
+import { needFields, needKind, needMs, needText } from "../checks.ts";
 import { type Hint, hintOf } from "../transitions/hint.ts";
 import type { Transitions } from "../transitions/transitions.ts";
 import type { Woken } from "../transitions/types.ts";
 import type { Rule } from "../vocabulary.ts";
+import { assertWorkspaceId } from "../workspace-id.ts";
 
 export type HoldResult = { readonly kind: "held"; readonly heldUntil: number } | { readonly kind: "unknown" };
 export type ReleaseResult =
@@ -18,6 +20,9 @@ export type CancelResult =
   | { readonly kind: "stopping"; readonly triggers: number; readonly cycleId: string }
   | { readonly kind: "nothing-owed" | "unknown" };
 
+const MOST_HELD_MS = 365 * 24 * 60 * 60 * 1_000;
+
+/** All throw InvalidArgumentError, InvalidWorkspaceIdError and CoordinatorUnavailableError. */
 export class Verbs {
   readonly #transitions: Transitions;
   readonly #hint: (hint: Hint) => void;
@@ -29,6 +34,8 @@ export class Verbs {
 
   /** Keeps restarts from starting for `holdMs`: triggers pile up, and are owed one cycle when it ends. */
   async hold(id: string, by: { holdMs: number; actor: string; reason?: string | undefined }): Promise<HoldResult> {
+    checkVerb(id, by, ["holdMs", "actor", "reason"]);
+    needMs("holdMs", by.holdMs, 1, MOST_HELD_MS);
     const reply = await this.#transitions.hold({ id, ...by });
     if (reply.kind !== "held") return reply;
     this.#wake(id, reply);
@@ -36,6 +43,7 @@ export class Verbs {
   }
 
   async release(id: string, by: { actor: string }): Promise<ReleaseResult> {
+    checkVerb(id, by, ["actor"]);
     const reply = await this.#transitions.release({ id, ...by });
     if (reply.kind !== "released") return reply;
     this.#wake(id, reply);
@@ -44,6 +52,7 @@ export class Verbs {
 
   /** What is owed starts now: it waits for no window, cooldown or backoff, but for a running cycle. */
   async flush(id: string, by: { actor: string }): Promise<FlushResult> {
+    checkVerb(id, by, ["actor"]);
     const reply = await this.#transitions.flush({ id, ...by });
     if (reply.kind !== "flushed") return reply;
     this.#wake(id, reply);
@@ -51,7 +60,8 @@ export class Verbs {
   }
 
   /** Drops what is owed. */
-  cancel(id: string, by: { actor: string; reason?: string | undefined }): Promise<CancelResult> {
+  async cancel(id: string, by: { actor: string; reason?: string | undefined }): Promise<CancelResult> {
+    checkVerb(id, by, ["actor", "reason"]);
     return this.#transitions.cancel({ id, ...by });
   }
 
@@ -59,4 +69,12 @@ export class Verbs {
     const hint = hintOf(workspaceId, woken);
     if (hint !== undefined) this.#hint(hint);
   }
+}
+
+/** @throws InvalidArgumentError, InvalidWorkspaceIdError */
+function checkVerb(id: string, by: { actor: string; reason?: string | undefined }, known: readonly string[]): void {
+  assertWorkspaceId(id);
+  needFields("the request", by, known);
+  needText("actor", by.actor);
+  needKind("reason", by.reason, "string");
 }

@@ -2,9 +2,11 @@
  * Replicas and workers as they run in production, in one process: coordinators and `Cycles`, each on a connection of its
  * own, in real time. A worker's cycle waits until the test finishes it, so that nothing depends on how long anything takes.
  */
+
 import { RestartCoordinator } from "../../src/coordinator.ts";
 import type { AttemptResult, CycleLease } from "../../src/cycles/cycle-lease.ts";
 import { Cycles } from "../../src/cycles/cycles.ts";
+import { Installation } from "../../src/installation/installation.ts";
 import type { Policy } from "../../src/policy/policy.ts";
 import type { TriggerRequest } from "../../src/triggers/trigger-request.ts";
 import type { TestRedis } from "./redis.ts";
@@ -36,10 +38,10 @@ export class Fleet {
     const connections = Array.from({ length: replicas + workers }, () => own.connect());
     this.coordinators = connections
       .slice(0, replicas)
-      .map((redis) => new RestartCoordinator({ ...shared, redis, onDue }));
+      .map((redis) => new RestartCoordinator(new Installation({ ...shared, redis }), { onDue }));
     this.#workers = connections
       .slice(replicas)
-      .map((redis, i) => new Cycles({ ...shared, redis, worker: `worker ${i}` }));
+      .map((redis, i) => new Cycles(new Installation({ ...shared, redis }), { worker: `worker ${i}` }));
   }
 
   /** The next replica in turn. */

@@ -2,7 +2,7 @@
 import { Redis } from "ioredis";
 import { afterAll } from "vitest";
 import { ownPrefix, redisUrl } from "../../../../tests/setup/shared-redis.ts";
-import { createKeySpace, type KeySpace } from "../../src/installation/keys.ts";
+import { createKeySpace, type KeySpace } from "../../src/keys.ts";
 
 export interface TestRedis {
   readonly redis: Redis;

@@ -1,4 +1,5 @@
 /** One rollout at a time, each with keys of its own, and its transitions with the time as an argument. */
+import { Installation } from "@restart-coordinator/debounce";
 import { beforeEach } from "vitest";
 import { type Rollout, type RolloutRequest, Rollouts } from "../../src/index.ts";
 import { fieldsOf } from "../../src/rollout-record.ts";
@@ -21,7 +22,7 @@ beforeEach(() => {
   now = START;
   count += 1;
   id = "r1";
-  rollouts = new Rollouts({ redis, prefix: `${own.prefix}-${count}`, leaseMs: LEASE_MS });
+  rollouts = new Rollouts(new Installation({ redis, prefix: `${own.prefix}-${count}`, leaseMs: LEASE_MS }));
 });
 
 export function later(ms: number): void {

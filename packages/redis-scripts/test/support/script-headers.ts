@@ -45,7 +45,8 @@ export class ScriptTexts {
 
   inFrontOf(name: string): string[] {
     const remembers = this.labelled(name, "Batch") === "remembered" ? "-- Uses: recall\n" : "";
-    return piecesOf(this.#directory, `${this.read(name)}${remembers}`);
+    const counts = this.labelled(name, "Whole") === "" ? "" : "-- Uses: whole\n";
+    return piecesOf(this.#directory, `${this.read(name)}${remembers}${counts}`);
   }
 
   /** What a piece declares for those that use it. */
@@ -91,6 +92,13 @@ export function testHeaders(directory: URL, names: readonly string[]): void {
       expect(distinct(args)).toEqual(distinct(allMatches(texts.reached(name), /\bA\.(\w+)/g)));
       expect(new Set(args).size).toBe(args.length);
       if (args.includes("now")) expect(args.at(-1)).toBe("now");
+    });
+
+    test("calls whole every argument that is a time, and no word that is no argument", () => {
+      const whole = texts.labelled(name, "Whole").split(/\s+/).filter(Boolean);
+      const named = whole.map((word) => word.replace("?", ""));
+      expect(named.filter((word) => !(args as readonly string[]).includes(word))).toEqual([]);
+      expect(args.filter((word) => /(Ms|^now)$/.test(word) && !named.includes(word))).toEqual([]);
     });
 
     test("names every kind of reply, and nothing is told that it does not name", () => {

@@ -2,7 +2,7 @@ import type { JudgedTriggers, Observer, ShadowOptions } from "@restart-coordinat
 import { Counter } from "prom-client";
 import { ProcessMetrics } from "./process-metrics.ts";
 
-/** What the API counts: decisions, each once Redis has made it. */
+/** The metrics of an API count decisions, each once Redis has made it. */
 export class ApiMetrics extends ProcessMetrics {
   readonly #triggers = new Counter({
     name: "restart_triggers_total",
@@ -34,14 +34,14 @@ export class ApiMetrics extends ProcessMetrics {
     registers: [this.registry],
   });
 
-  /** For the shadow policy. */
+  /** These are for the shadow policy. */
   readonly shadow: Required<Pick<ShadowOptions, "onCompared" | "onCycles" | "onSkipped">> = {
     onCompared: (compared) => this.#compared.inc({ ...compared }),
     onCycles: (count) => this.#shadowCycles.inc(count),
     onSkipped: (count) => this.#skipped.inc(count),
   };
 
-  /** For the coordinator. */
+  /** This is for the coordinator. */
   readonly observer: Observer = {
     answered: (script, tookMs) => this.answered(script, tookMs),
     judged: (judged) => this.#judged(judged),

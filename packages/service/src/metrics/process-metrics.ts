@@ -1,24 +1,17 @@
-import type { RestartCoordinator } from "@restart-coordinator/debounce";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { HintQueues } from "../hint-queue.ts";
-import type { RedisWatch } from "../redis/watch.ts";
-import { RedisGauges } from "./redis-gauges.ts";
+import { RedisGauges, type RedisSide } from "./redis-gauges.ts";
 
-/** What a process exposes for Prometheus, and in which form. */
+/** The metrics as Prometheus reads them. */
 export interface Exposition {
   readonly contentType: string;
   readonly text: string;
 }
 
-export interface RedisSide {
-  readonly redisWatch: RedisWatch;
-  readonly coordinator: RestartCoordinator;
-  readonly hints: HintQueues;
-}
-
 const ROUND_TRIP_BUCKETS = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
-/** What both processes count. docs/metrics.md lists every metric; a test holds it against what is exposed. */
+/**
+ * The metrics that both processes have. docs/metrics.md lists every metric; a test holds it against what is exposed.
+ */
 export abstract class ProcessMetrics {
   protected readonly registry = new Registry();
   readonly #roundTrips: Histogram<"script">;
@@ -50,18 +43,21 @@ export abstract class ProcessMetrics {
     this.#policyInForce.set(1);
   }
 
-  /** From now on what only Redis knows is exposed, too: asked for at every scrape, and never in between. */
+  /** Exposes what only Redis knows from now on, too: it is asked for at every scrape, and never in between. */
   watch(side: RedisSide): void {
     this.#gauges = new RedisGauges(this.registry, side);
   }
 
-  /** Always answers, within about a second: when Redis does not, what only Redis knows is left out. */
+  /**
+   * Reads all metrics. It always answers, within about a second: when Redis does not, what only Redis knows is left
+   * out.
+   */
   async expose(): Promise<Exposition> {
     await this.#gauges?.refresh();
     return { contentType: this.registry.contentType, text: await this.registry.metrics() };
   }
 
-  /** The policy file was read again: what it says is in force now, or cannot be used. */
+  /** Counts that the policy file was read again: what it says is in force now, or cannot be used. */
   policyReloaded(isLoaded: boolean): void {
     this.#policyReloads.inc({ result: isLoaded ? "loaded" : "rejected" });
     this.#policyInForce.set(isLoaded ? 1 : 0);

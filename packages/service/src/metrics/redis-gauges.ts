@@ -1,14 +1,23 @@
+import type { RestartCoordinator } from "@restart-coordinator/debounce";
 import { Gauge, type Registry } from "prom-client";
+import type { HintQueues } from "../hint-queue.ts";
+import type { RedisWatch } from "../redis/watch.ts";
 import { within } from "../within.ts";
-import type { RedisSide } from "./process-metrics.ts";
+
+/** The side of Redis, which the gauges ask. */
+export interface RedisSide {
+  readonly redisWatch: RedisWatch;
+  readonly coordinator: RestartCoordinator;
+  readonly hints: HintQueues;
+}
 
 /** A scrape does not wait longer for Redis, ms. */
 const ANSWER_WITHIN_MS = 1_000;
 const JOB_STATES = ["waiting", "active", "delayed", "failed"] as const;
 
 /**
- * What only Redis knows, of all processes together: every process exposes the same. Costs a script and a count of jobs a
- * shard, however many workspaces there are.
+ * The gauges of what only Redis knows, of all processes together: every process exposes the same. They cost a script
+ * and a count of jobs a shard, however many workspaces there are.
  */
 export class RedisGauges {
   readonly #side: RedisSide;
@@ -51,6 +60,7 @@ export class RedisGauges {
     });
   }
 
+  /** Asks Redis; never rejects. */
   async refresh(): Promise<void> {
     const { redisWatch, coordinator, hints } = this.#side;
     const condition = await redisWatch.condition();

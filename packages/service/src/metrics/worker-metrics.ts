@@ -9,12 +9,12 @@ const WEBHOOK_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const EC2_WAIT_BUCKETS = [0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
 
 const ENDS = ["ok", "failed", "declined", "canceled"] as const;
-const WEBHOOK_OUTCOMES = ["taken", "retry", "disabled"] as const;
+const WEBHOOK_OUTCOMES = ["taken", "not-taken"] as const;
 const ATTEMPT_ENDS = [...ENDS, "handover", "lost"] as const;
 
 type Begun = Pick<BegunReply, "how" | "action" | "askedAt" | "startedAt" | "covers">;
 
-/** What a worker counts: attempts at cycles, each once Redis has taken note of it. */
+/** The metrics of a worker count attempts at cycles, each once Redis has taken note of it. */
 export class WorkerMetrics extends ProcessMetrics {
   readonly #cycles = this.#counter("restart_cycles_total", "Restart cycles that are over, by outcome.", ["outcome"]);
   readonly #attempts = this.#counter(
@@ -67,13 +67,17 @@ export class WorkerMetrics extends ProcessMetrics {
     "Attempts to deliver an event to a webhook, by what came of them.",
     ["outcome"],
   );
+  readonly #webhookSetAside = this.#counter(
+    "restart_webhook_set_aside_total",
+    "Events that a webhook did not take although it took others.",
+  );
   readonly #webhookDuration = this.#histogram(
     "restart_webhook_duration_seconds",
     "How long webhooks took to answer, or not to.",
     WEBHOOK_BUCKETS,
   );
 
-  /** For the coordinator's worker side. */
+  /** This is for the coordinator's worker side. */
   readonly observer: Observer = {
     answered: (script, tookMs) => this.answered(script, tookMs),
     fenced: () => this.#fencingRejections.inc(),
@@ -95,7 +99,7 @@ export class WorkerMetrics extends ProcessMetrics {
     this.#triggersPerCycle.observe(covers.reduce((sum, { count }) => sum + count, 0));
   }
 
-  /** Redis has taken the end of an attempt. */
+  /** Counts an attempt whose end Redis has taken. */
   attemptEnded({ action }: Pick<Begun, "action">, { what, durationMs }: EndReply & { readonly kind: "ended" }): void {
     const outcome = what === "retry" ? "failed" : what === "removed" ? "ok" : what;
     if (action !== "restart") {
@@ -129,6 +133,10 @@ export class WorkerMetrics extends ProcessMetrics {
   webhookAttempted(attempt: { outcome: (typeof WEBHOOK_OUTCOMES)[number]; tookMs: number }): void {
     this.#webhookAttempts.inc({ outcome: attempt.outcome });
     this.#webhookDuration.observe(attempt.tookMs / 1_000);
+  }
+
+  webhookSetAside(count: number): void {
+    this.#webhookSetAside.inc(count);
   }
 
   #counter<Label extends string>(name: string, help: string, labelNames: readonly Label[] = []): Counter<Label> {

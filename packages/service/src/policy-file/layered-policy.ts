@@ -1,15 +1,13 @@
 /** A policy made in layers, each laid over the one before, that remembers which layer each value comes from. */
 import {
-  checkPolicy,
-  ImpossiblePolicyError,
   LOOP,
   NO_BUDGET,
   POLICIES,
   type Policy,
   type Profile,
+  type QuietHours,
   type SourcePolicy,
 } from "@restart-coordinator/debounce";
-import { quietHoursIn, type TimeSpan } from "./quiet-hours.ts";
 import type { PolicyFields, QuietHoursFields } from "./schema.ts";
 
 /** A policy, and by the path of each value (`sources.file-write.windowMs`) where it comes from. */
@@ -77,8 +75,8 @@ export class LayeredPolicy {
     }
   }
 
-  /** `span`: the time whose quiet hours matter. */
-  explained(span: TimeSpan): ExplainedPolicy {
+  /** `reckoned`: makes of quiet hours as they are written what they come to. */
+  explained(reckoned: (fields: QuietHoursFields) => QuietHours): ExplainedPolicy {
     const quietHours = this.#quietHours;
     const policy = {
       cooldownMs: this.#cooldownMs,
@@ -86,7 +84,7 @@ export class LayeredPolicy {
       loop: this.#loop,
       budget: this.#budget,
       sources: { ...this.#sources },
-      ...(quietHours !== undefined && { quietHours: quietHoursIn(quietHours, span) }),
+      ...(quietHours !== undefined && { quietHours: reckoned(quietHours) }),
     };
     return { profile: this.#profile, policy, quietHours, origins: { ...this.#origins } };
   }
@@ -96,16 +94,5 @@ export class LayeredPolicy {
     const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
     for (const [name] of entries) this.#origins[`${path}.${name}`] = origin;
     return Object.fromEntries(entries) as { [Field in keyof Fields]-?: NonNullable<Fields[Field]> };
-  }
-}
-
-/** What makes it impossible, if anything does. */
-export function impossibilityOf(policy: Policy): string | undefined {
-  try {
-    checkPolicy(policy);
-    return undefined;
-  } catch (error) {
-    if (error instanceof ImpossiblePolicyError) return error.message;
-    throw error;
   }
 }

@@ -7,8 +7,8 @@ import { overrideFor, type PolicyProvider, type RegistryFacts } from "@restart-c
 import type { Logger } from "pino";
 import { ConfigurationError } from "../configuration-error.ts";
 import type { ExplainedPolicy } from "./layered-policy.ts";
-import { type ExplainedPolicySet, type PolicySettings, policiesOf } from "./load.ts";
-import { aroundNow } from "./quiet-hours.ts";
+import { type ExplainedPolicySet, lookingAhead, type PolicySettings, policiesOf } from "./load.ts";
+import { aroundNow } from "./quiet-hours/index.ts";
 import { readText } from "./read.ts";
 
 /** Whether the file that is there is the one in force. */
@@ -24,14 +24,13 @@ export interface PolicyFileStatus {
 
 /** The file is read this often, ms: its content says whether it changed, whatever its times and whoever put it there. */
 const LOOK_EVERY_MS = 1_000;
-/** After so long they are reckoned anew. */
+/** After so long quiet hours are reckoned anew, each when it is asked for. */
 const QUIET_HOURS_FOR_MS = 3_600_000;
 
 export class LivePolicies implements PolicyProvider {
   readonly #settings: PolicySettings;
   #current: ExplainedPolicySet;
-  /** What it was made of, and when: quiet hours that come are known for some days. */
-  #text: string;
+  /** Quiet hours that come are known for some days. */
   #madeAt = Date.now();
   #status: PolicyFileStatus;
   /** What the file held when it was last looked at. */
@@ -45,7 +44,6 @@ export class LivePolicies implements PolicyProvider {
     this.#settings = settings;
     const text = file === undefined ? "" : readText(file);
     this.#seen = text;
-    this.#text = text;
     this.#current = policiesOf(text, settings, aroundNow(this.#madeAt));
     this.#status = { file, revision: revisionOf(text, settings), loadedAt: new Date(), rejected: undefined };
   }
@@ -53,6 +51,12 @@ export class LivePolicies implements PolicyProvider {
   get policies(): ExplainedPolicySet {
     if (Date.now() - this.#madeAt > QUIET_HOURS_FOR_MS) this.#lookAhead();
     return this.#current;
+  }
+
+  /** Whether anything goes by a time zone. */
+  get hasQuietHours(): boolean {
+    const { common, overrides } = this.#current;
+    return [common, ...overrides.map(({ policy }) => policy)].some(({ quietHours }) => quietHours !== undefined);
   }
 
   get revision(): string {
@@ -64,20 +68,8 @@ export class LivePolicies implements PolicyProvider {
   }
 
   #lookAhead(): void {
-    try {
-      this.#use(this.#text);
-    } catch {
-      // Quiet hours that were possible and never come again: what is known of them stays.
-      this.#madeAt = Date.now();
-    }
-  }
-
-  /** @throws ConfigurationError, and nothing has changed */
-  #use(text: string): void {
-    const now = Date.now();
-    this.#current = policiesOf(text, this.#settings, aroundNow(now));
-    this.#text = text;
-    this.#madeAt = now;
+    this.#madeAt = Date.now();
+    this.#current = lookingAhead(this.#current, aroundNow(this.#madeAt));
   }
 
   /** What a workspace's policy is, value by value, and the override it comes by. */
@@ -94,7 +86,9 @@ export class LivePolicies implements PolicyProvider {
     this.#seen = contentOf(file);
     try {
       const text = readText(file);
-      this.#use(text);
+      const now = Date.now();
+      this.#current = policiesOf(text, this.#settings, aroundNow(now));
+      this.#madeAt = now;
       this.#status = { file, revision: revisionOf(text, this.#settings), loadedAt: new Date(), rejected: undefined };
       logger.info({ file, revision: this.#status.revision }, "the policy file was read again");
     } catch (error) {

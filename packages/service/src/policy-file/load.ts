@@ -2,18 +2,20 @@
 import { basename } from "node:path";
 import {
   BUILT_IN_SOURCES,
+  impossibilitiesOf,
   POLICIES,
   type PolicyOverride,
   type PolicySet,
   type Profile,
+  type QuietHours,
   type SourcePolicy,
 } from "@restart-coordinator/debounce";
 import { ConfigurationError } from "../configuration-error.ts";
 import { nearestTo } from "../environment.ts";
-import { type ExplainedPolicy, impossibilityOf, LayeredPolicy } from "./layered-policy.ts";
-import { aroundNow, impossibleQuietHours, type TimeSpan } from "./quiet-hours.ts";
+import { type ExplainedPolicy, LayeredPolicy } from "./layered-policy.ts";
+import { aroundNow, ReckonedQuietHours, type TimeSpan } from "./quiet-hours/index.ts";
 import { parsePolicyFile, readText } from "./read.ts";
-import type { PolicyFields, PolicyFile, WorkspaceOverride } from "./schema.ts";
+import type { PolicyFields, PolicyFile, QuietHoursFields, WorkspaceOverride } from "./schema.ts";
 
 export interface PolicySettings {
   readonly RESTART_PROFILE?: Profile | undefined;
@@ -27,38 +29,77 @@ export interface ExplainedPolicySet extends PolicySet {
   readonly overrides: readonly (PolicyOverride & { readonly explained: ExplainedPolicy })[];
 }
 
-/** `span`: the time whose quiet hours matter. @throws ConfigurationError naming every field that is wrong */
+/** `span`: the time whose quiet hours matter. @throws ConfigurationError naming everything that is wrong */
 export function loadPolicies(settings: PolicySettings, span = aroundNow(Date.now())): ExplainedPolicySet {
   const path = settings.RESTART_POLICY_FILE;
   return policiesOf(path === undefined ? "" : readText(path), settings, span);
 }
 
-/** `text`: the file's; empty without one. @throws ConfigurationError */
+/** `text`: the file's; empty without one. @throws ConfigurationError naming everything that is wrong */
 export function policiesOf(text: string, settings: PolicySettings, span: TimeSpan): ExplainedPolicySet {
   const path = settings.RESTART_POLICY_FILE ?? "policy";
-  const file = parsePolicyFile(path, text);
-  const problems = [...unknownSources(file), ...quietHoursProblems(file)].map((problem) => `${path} at ${problem}`);
-  if (problems.length > 0) throw new ConfigurationError(problems);
+  const { file, leftOut, problems } = parsePolicyFile(path, text);
+  const policies = layeredPolicies(file, settings, basename(path), reckonedFor(span));
+  const found = [...problems, ...unknownSources(file), ...impossibilitiesIn(policies, leftOut)];
+  if (found.length > 0) throw new ConfigurationError(found.map((problem) => `${path}${problem}`));
+  return policies;
+}
 
-  const origin = basename(path);
-  const explainedCommon = layered(file, settings, origin).explained(span);
+/** The same policies with the quiet hours of another time. */
+export function lookingAhead(policies: ExplainedPolicySet, span: TimeSpan): ExplainedPolicySet {
+  const reckoned = reckonedFor(span);
+  const ahead = (explained: ExplainedPolicy): ExplainedPolicy => {
+    const { policy, quietHours } = explained;
+    return quietHours === undefined
+      ? explained
+      : { ...explained, policy: { ...policy, quietHours: reckoned(quietHours) } };
+  };
+  const explainedCommon = ahead(policies.explainedCommon);
+  const overrides = policies.overrides.map((override) => {
+    const explained = ahead(override.explained);
+    return { ...override, policy: explained.policy, explained };
+  });
+  return { common: explainedCommon.policy, explainedCommon, overrides };
+}
+
+/** Those that several policies share are reckoned once. */
+function reckonedFor(span: TimeSpan): (fields: QuietHoursFields) => QuietHours {
+  const known = new Map<QuietHoursFields, QuietHours>();
+  return (fields) => {
+    const quietHours = known.get(fields) ?? new ReckonedQuietHours(fields, span);
+    known.set(fields, quietHours);
+    return quietHours;
+  };
+}
+
+function layeredPolicies(
+  file: PolicyFile,
+  settings: PolicySettings,
+  origin: string,
+  reckoned: (fields: QuietHoursFields) => QuietHours,
+): ExplainedPolicySet {
+  const explainedCommon = layered(file, settings, origin).explained(reckoned);
   const overrides = (file.workspaces ?? []).map((override, index) => {
     const name = override.name === undefined ? `workspaces.${index}` : `workspaces.${index} (${override.name})`;
     const policy = layered(file, settings, origin, override.profile);
     policy.lay(override, `${origin}: ${name}`);
-    const explained = policy.explained(span);
+    const explained = policy.explained(reckoned);
     return { name, match: override.match, policy: explained.policy, explained };
   });
-
-  const common = impossibilityOf(explainedCommon.policy);
-  if (common !== undefined) problems.push(`${path}: ${common}`);
-  // What cannot work in general is told once.
-  for (const { name, policy } of common === undefined ? overrides : []) {
-    const impossible = impossibilityOf(policy);
-    if (impossible !== undefined) problems.push(`${path} at ${name}: ${impossible}`);
-  }
-  if (problems.length > 0) throw new ConfigurationError(problems);
   return { common: explainedCommon.policy, explainedCommon, overrides };
+}
+
+/** What cannot work in general is told once. Of parts that were left out nothing is known. */
+function impossibilitiesIn({ common, overrides }: ExplainedPolicySet, leftOut: readonly string[]): string[] {
+  const isKnown = (problem: string) =>
+    !leftOut.some((part) => problem.startsWith(`${part}.`) || problem.startsWith(`${part} `));
+  const inGeneral = impossibilitiesOf(common).filter(isKnown);
+  const inOverrides = overrides.flatMap(({ name, policy }) =>
+    impossibilitiesOf(policy)
+      .filter((problem) => isKnown(problem) && !inGeneral.includes(problem))
+      .map((problem) => ` at ${name}: ${problem}`),
+  );
+  return [...inGeneral.map((problem) => `: ${problem}`), ...inOverrides];
 }
 
 /** What counts for every workspace, laid over the profile: the file's own fields, then the environment. */
@@ -96,14 +137,7 @@ function unknownSources(file: PolicyFile): string[] {
         (name) => `${place}quietHours.except: unknown source "${name}", did you mean "${nearestTo(name, known)[0]}"?`,
       ),
   );
-  return [...redeclared, ...unknown, ...unknownExceptions];
-}
-
-function quietHoursProblems(file: PolicyFile): string[] {
-  return placesOf(file).flatMap(([place, { quietHours }]) => {
-    const problem = quietHours && impossibleQuietHours(quietHours, Date.now());
-    return problem ? [`${place}${problem}`] : [];
-  });
+  return [...redeclared, ...unknown, ...unknownExceptions].map((problem) => ` at ${problem}`);
 }
 
 /** The file's own fields, and those of each override. */

@@ -4,7 +4,17 @@ import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
 import { ConfigurationError } from "../configuration-error.ts";
 import { nearestTo } from "../environment.ts";
-import { fieldsAt, type PolicyFile, policyFile } from "./schema.ts";
+import { fieldsAt, policyFile } from "./schema.ts";
+import { type Sound, soundPart } from "./sound-part.ts";
+
+/** What a file says, as far as it can be used, and what is wrong with the rest. */
+export interface ReadPolicyFile extends Sound {
+  /** Each field that is wrong, what was expected and the nearest known name. */
+  readonly problems: readonly string[];
+}
+
+/** What so many take to look at is not felt; 1,000 overrides may have two of their own. */
+const MOST_WINDOWS = 2_000;
 
 /** @throws ConfigurationError */
 export function readText(path: string): string {
@@ -15,17 +25,41 @@ export function readText(path: string): string {
   }
 }
 
-/** @throws ConfigurationError naming each field that is wrong, what was expected and the nearest known name */
-export function parsePolicyFile(path: string, text: string): PolicyFile {
-  let content: unknown;
+/** @throws ConfigurationError when it is neither YAML nor JSON, or too much of it */
+export function parsePolicyFile(path: string, text: string): ReadPolicyFile {
+  const content = contentOf(path, text) ?? {};
+  const windows = windowsIn(content);
+  if (windows > MOST_WINDOWS) {
+    throw new ConfigurationError([
+      `${path}: expected at most ${MOST_WINDOWS} windows of quiet hours in all, got ${windows}`,
+    ]);
+  }
+  const result = policyFile.safeParse(content);
+  if (result.success) return { file: result.data, leftOut: [], problems: [] };
+  return { ...soundPart(content), problems: result.error.issues.flatMap(explain) };
+}
+
+function contentOf(path: string, text: string): unknown {
   try {
-    content = parseYaml(text);
+    // Merge keys (<<) are of YAML 1.1, and what people share parts of a file with.
+    return parseYaml(text, { merge: true });
   } catch (error) {
     throw unreadable(path, error);
   }
-  const result = policyFile.safeParse(content ?? {});
-  if (result.success) return result.data;
-  throw new ConfigurationError(result.error.issues.flatMap((issue) => explain(path, issue)));
+}
+
+/** Counted before they are looked at: each takes its time. */
+function windowsIn(content: unknown): number {
+  const { quietHours, workspaces } = fieldsOf(content);
+  const places = [quietHours, ...(Array.isArray(workspaces) ? workspaces : []).map((one) => fieldsOf(one).quietHours)];
+  return places.reduce<number>((sum, place) => {
+    const { windows } = fieldsOf(place);
+    return sum + (Array.isArray(windows) ? windows.length : 0);
+  }, 0);
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }
 
 function unreadable(path: string, error: unknown): ConfigurationError {
@@ -34,9 +68,10 @@ function unreadable(path: string, error: unknown): ConfigurationError {
   ]);
 }
 
-function explain(file: string, issue: z.core.$ZodIssue): string[] {
+/** As it stands behind the file's name. */
+function explain(issue: z.core.$ZodIssue): string[] {
   const at = issue.path.length === 0 ? "" : ` at ${issue.path.join(".")}`;
-  if (issue.code !== "unrecognized_keys") return [`${file}${at}: ${issue.message}`];
+  if (issue.code !== "unrecognized_keys") return [`${at}: ${issue.message}`];
   const known = fieldsAt(issue.path);
-  return issue.keys.map((key) => `${file}${at}: unknown field "${key}", did you mean "${nearestTo(key, known)[0]}"?`);
+  return issue.keys.map((key) => `${at}: unknown field "${key}", did you mean "${nearestTo(key, known)[0]}"?`);
 }

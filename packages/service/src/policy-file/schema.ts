@@ -1,8 +1,10 @@
 /** The form of a policy file. schema/policy.schema.json is made from it. */
 import { BUILT_IN_SOURCES, PROFILES } from "@restart-coordinator/debounce";
 import { z } from "zod";
+import { notMilliseconds } from "../milliseconds.ts";
+import { neverEnd, notATimeZone, wrongWith } from "./quiet-hours/index.ts";
 
-const duration = (what: string) => z.number().int().min(0).describe(`${what}, milliseconds`);
+const duration = (what: string) => z.number({ error: notMilliseconds }).int().min(0).describe(`${what}, milliseconds`);
 
 const sourceFields = {
   windowMs: duration("The debounce window; 0 = none").optional(),
@@ -27,17 +29,36 @@ const customSource = z.strictObject({
   ...sourceFields,
 });
 
+// What is wrong is told where it is, and what holds it is not looked at any further.
+const wrong = (message: string, path: PropertyKey[] = []) =>
+  ({ code: "custom", message, path, continue: false }) as const;
+
+const quietWindow = z
+  .strictObject({
+    from: z.string().max(100).describe("When they begin: a cron expression, or a date such as 2026-12-20T00:00"),
+    until: z.string().max(100).describe("They end the next time this comes: a cron expression, or a date"),
+  })
+  .superRefine((window, context) => {
+    for (const { field, problem } of wrongWith(window)) context.addIssue(wrong(problem, field && [field]));
+  });
+
 const quietHours = z.strictObject({
-  timeZone: z.string().min(1).max(64).describe("An IANA time zone, such as Europe/Berlin"),
-  windows: z
-    .array(
-      z.strictObject({
-        from: z.string().max(100).describe("Cron expression: when they begin"),
-        until: z.string().max(100).describe("Cron expression: the next time it comes they end"),
-      }),
-    )
+  timeZone: z
+    .string()
     .min(1)
-    .max(20),
+    .max(64)
+    .superRefine((name, context) => {
+      const problem = notATimeZone(name);
+      if (problem !== undefined) context.addIssue(wrong(problem));
+    })
+    .describe("An IANA time zone, such as Europe/Berlin"),
+  windows: z
+    .array(quietWindow)
+    .min(1)
+    .max(20)
+    .superRefine((windows, context) => {
+      if (neverEnd(windows)) context.addIssue(wrong("they never end: leave a gap"));
+    }),
   except: z.array(z.string()).describe("Sources that may restart all the same; a person always may").optional(),
 });
 export type QuietHoursFields = z.infer<typeof quietHours>;

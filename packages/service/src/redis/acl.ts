@@ -29,6 +29,7 @@ export const SCRIPT_COMMANDS: readonly (readonly [command: string, ...args: stri
   ["HMGET", "$1", "f"],
   ["HMSET", "$1", "f", "v"],
   ["HSET", "$1", "f", "v"],
+  ["HSETNX", "$1", "f", "v"],
   ["INCR", "$1"],
   ["INCRBY", "$1", "1"],
   ["LINDEX", "$1", "0"],

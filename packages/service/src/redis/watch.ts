@@ -12,14 +12,13 @@ import {
 } from "@restart-coordinator/debounce";
 import { Cluster, type Redis } from "ioredis";
 import type { Logger } from "pino";
-import { sooner } from "../within.ts";
+import { type Service, serviceOf } from "../lifecycle/service.ts";
+import { inTime } from "../within.ts";
 
 export interface RedisWatchOptions {
   readonly redis: Redis | Cluster;
   readonly keys: KeySpace;
   readonly logger: Logger;
-  /** Between two looks, ms. */
-  readonly intervalMs?: number;
 }
 
 /** Redis counts as away when it does not answer this soon, ms. */
@@ -38,7 +37,6 @@ export class RedisWatch {
   #told: RedisCondition | undefined;
   /** Until then a connection that is made anew is one that looks for the master. */
   #replicaUntil = Number.NEGATIVE_INFINITY;
-  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: RedisWatchOptions) {
     const { redis, keys } = options;
@@ -47,18 +45,22 @@ export class RedisWatch {
     this.#probes = redis instanceof Cluster ? keys.probes : keys.probes.slice(0, 1);
   }
 
-  /** Looks from now on, so that the log tells what nobody has asked about. */
-  start(): void {
-    const { intervalMs = LOOK_EVERY_MS, logger } = this.#options;
-    const look = () => {
+  /**
+   * Makes a service that looks now and then, so that the log tells what nobody has asked about. Its stop does not wait for
+   * an answer.
+   */
+  looking({ intervalMs = LOOK_EVERY_MS } = {}): Service {
+    const { logger } = this.#options;
+    const look = (): void => {
       this.condition().catch((error: unknown) => logger.warn({ err: error }, "Redis cannot be asked for a write"));
     };
-    this.#timer = setInterval(look, intervalMs);
-    this.#timer.unref();
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
+    let timer: NodeJS.Timeout | undefined;
+    return serviceOf("the watch over Redis", {
+      start: () => {
+        timer = setInterval(look, intervalMs);
+      },
+      stop: () => clearInterval(timer),
+    });
   }
 
   /** What keeps Redis from taking a write; undefined when nothing does. Those who ask at the same time share an answer. */
@@ -81,9 +83,10 @@ export class RedisWatch {
     if (redis.status !== "ready") return now < this.#replicaUntil ? "read-only" : "away";
     const written = Promise.all(this.#probes.map((probe) => redis.eval(WRITES_NOTHING, 1, probe)));
     try {
-      return (await sooner(ANSWER_WITHIN_MS, written)) === undefined ? "away" : undefined;
+      await inTime(ANSWER_WITHIN_MS, written, () => new CoordinatorUnavailableError("no answer in time"));
+      return undefined;
     } catch (error) {
-      const known = fromRedis(error);
+      const known = error instanceof CoordinatorUnavailableError ? error : fromRedis(error);
       if (!(known instanceof CoordinatorUnavailableError)) throw error;
       if (known.condition === "read-only") this.#replicaUntil = now + REPLICA_FOR_MS;
       return known.condition;

@@ -1,9 +1,10 @@
 import { SpanKind, type Telemetry } from "bullmq";
 import { BullMQOtel } from "bullmq-otel";
 
-/** A hint given, a hint taken. What BullMQ does to keep house, every few seconds, makes no span. */
+/** A hint given and a hint taken make a span. What BullMQ does to keep house, every few seconds, makes no span. */
 const TRACED: readonly (SpanKind | undefined)[] = [SpanKind.PRODUCER, SpanKind.CONSUMER];
 
+/** Makes what carries traces in hints. */
 export function hintTelemetry(): Telemetry {
   const { tracer, contextManager } = new BullMQOtel({ tracerName: "bullmq" }) as Telemetry;
   return {

@@ -1,4 +1,4 @@
-/** OpenTelemetry's SDK, put together. Imported only when tracing is configured. */
+/** Puts OpenTelemetry's SDK together. It is imported only when tracing is configured. */
 import { register } from "node:module";
 import { hostname } from "node:os";
 import { TraceFlags, trace } from "@opentelemetry/api";
@@ -11,9 +11,9 @@ import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
 import { IORedisInstrumentation } from "@opentelemetry/instrumentation-ioredis";
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
 import { BatchSpanProcessor, NodeTracerProvider } from "@opentelemetry/sdk-trace-node";
-import { within } from "../within.ts";
+import { BackgroundService } from "../lifecycle/service.ts";
 import { hintTelemetry } from "./hint-telemetry.ts";
-import type { Tracing, TracingSettings } from "./start.ts";
+import type { Tracing, TracingSettings } from "./tracing.ts";
 
 /** A collector that does not answer holds the end of a process up no longer than this, ms. */
 const STOP_WITHIN_MS = 3_000;
@@ -21,6 +21,7 @@ const STOP_WITHIN_MS = 3_000;
 /** Asked every few seconds, by machines. */
 const NOT_TRACED = /^\/(healthz|readyz|metrics)\b/;
 
+/** Starts the SDK of this process. */
 export function startSdk(service: string, { protocol }: TracingSettings): Tracing {
   // Only these two are imported by ES modules and patched: everything else loads as it always does.
   register("@opentelemetry/instrumentation/hook.mjs", import.meta.url, { data: { include: ["express", "ioredis"] } });
@@ -47,12 +48,25 @@ export function startSdk(service: string, { protocol }: TracingSettings): Tracin
       new IORedisInstrumentation({ requireParentSpan: true, dbStatementSerializer: (command) => command }),
     ],
   });
-  return {
-    hints: hintTelemetry(),
-    traceparent: () => {
-      const span = trace.getActiveSpan()?.spanContext();
-      return span && `00-${span.traceId}-${span.spanId}-0${span.traceFlags & TraceFlags.SAMPLED}`;
-    },
-    stop: async () => void (await within(STOP_WITHIN_MS, provider.shutdown())),
-  };
+  return new SdkTracing(provider);
+}
+
+class SdkTracing extends BackgroundService implements Tracing {
+  readonly hints = hintTelemetry();
+  readonly #provider: NodeTracerProvider;
+
+  constructor(provider: NodeTracerProvider) {
+    super("tracing", { stopWithinMs: STOP_WITHIN_MS, otherwise: "the spans that are left are lost" });
+    this.#provider = provider;
+  }
+
+  traceparent(): string | undefined {
+    const span = trace.getActiveSpan()?.spanContext();
+    return span && `00-${span.traceId}-${span.spanId}-0${span.traceFlags & TraceFlags.SAMPLED}`;
+  }
+
+  protected override async down(): Promise<void> {
+    // The collector's trouble is told by OpenTelemetry itself.
+    await this.#provider.shutdown().catch(() => {});
+  }
 }

@@ -1,24 +1,12 @@
-import type { Telemetry } from "bullmq";
 import { ConfigurationError } from "../configuration-error.ts";
-
-/** Traces of this process, while it runs. */
-export interface Tracing {
-  /** For BullMQ's queues and workers: carries the trace of a request in the hint. */
-  readonly hints: Telemetry;
-  /** Of what runs now, as W3C writes it. */
-  traceparent(): string | undefined;
-  /** Sends what is left. */
-  stop(): Promise<void>;
-}
-
-/** What OpenTelemetry's own variables say (docs/tracing.md); undefined = no traces. */
-export interface TracingSettings {
-  readonly protocol: "http/json" | "http/protobuf";
-}
+import type { Tracing, TracingSettings } from "./tracing.ts";
 
 const PROTOCOLS = ["http/protobuf", "http/json"] as const;
 
-/** @throws ConfigurationError on what we cannot do: silence would look like a collector that gets nothing */
+/**
+ * Reads the settings.
+ * @throws ConfigurationError on what we cannot do: silence would look like a collector that gets nothing
+ */
 export function tracingSettings(env: NodeJS.ProcessEnv): TracingSettings | undefined {
   const given = (name: string): string | undefined => env[name]?.trim() || undefined;
   const exporter = given("OTEL_TRACES_EXPORTER");
@@ -39,8 +27,9 @@ export function tracingSettings(env: NodeJS.ProcessEnv): TracingSettings | undef
 }
 
 /**
- * Starts tracing if it is configured, and loads nothing of it if it is not. Call it before importing anything that is to
- * be instrumented. @throws ConfigurationError
+ * Starts tracing if it is configured, and loads nothing of it if it is not. Call it before importing anything that is
+ * to be instrumented.
+ * @throws ConfigurationError
  */
 export async function startTracing(service: string, env: NodeJS.ProcessEnv): Promise<Tracing | undefined> {
   const settings = tracingSettings(env);

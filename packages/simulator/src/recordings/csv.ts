@@ -17,6 +17,8 @@ export function parseCsv(file: string, text: string): RecordedTrigger[] {
       `${file}:${header.info.lines}: expected a header with ${NEEDED.join(", ")}, got ${shown(names.join(","))}`,
     );
   }
+  const detailAt = names.indexOf("detail");
+  const isLast = detailAt === names.length - 1;
   const triggers = rows.slice(1).map(({ record, info }) => {
     const where = `${file}:${info.lines}`;
     const offset = record[offsetAt]?.trim() ?? "";
@@ -26,7 +28,9 @@ export function parseCsv(file: string, text: string): RecordedTrigger[] {
     const source = record[sourceAt]?.trim() ?? "";
     if (source === "") throw new SimulationError(`${where}: expected a source, got nothing`);
     const workspace = expectWorkspaceId(record[workspaceAt]?.trim() ?? "", where);
-    return { atMs: Number(offset), workspace, source, where };
+    // Free text: a comma in the last column is only that.
+    const detail = detailAt === -1 ? "" : record.slice(detailAt, isLast ? undefined : detailAt + 1).join(",");
+    return { atMs: Number(offset), workspace, source, detail, where };
   });
   return inOrderOfTime(triggers);
 }

@@ -5,6 +5,8 @@ export interface RecordedTrigger {
   readonly atMs: number;
   readonly workspace: string;
   readonly source: string;
+  /** What else a trace says of it: the file that was written, or the reason. */
+  readonly detail?: string;
   /** Where it stands, for messages: `file:line`, or the address it came from. */
   readonly where: string;
 }

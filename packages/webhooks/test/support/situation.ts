@@ -1,5 +1,5 @@
 /** A test file's own corner of Redis, with events to tell and any number of processes' dispatchers. */
-import { RestartCoordinator, type RestartEvent } from "@restart-coordinator/debounce";
+import { Installation, RestartCoordinator, type RestartEvent } from "@restart-coordinator/debounce";
 import { Redis } from "ioredis";
 import { pino } from "pino";
 import { afterAll, afterEach, inject } from "vitest";
@@ -14,17 +14,18 @@ export const SETTINGS: DeliverySettings = {
   timeoutMs: 5_000,
   allowPrivate: true,
   firstRetryMs: 10,
+  setAsideMs: 60_000,
   giveUpMs: 60_000,
 };
 
 export function useSituation({ shards = 1 } = {}) {
   const prefix = ownPrefix();
   const redis = new Redis(inject("redisUrl"));
-  const coordinator = new RestartCoordinator({ redis, prefix, shards });
-  const { keys } = coordinator;
+  const coordinator = new RestartCoordinator(new Installation({ redis, prefix, shards }));
+  const { keys } = coordinator.installation;
   const fleet = `{${prefix}:fleet}:events`;
   const streams = [...Array.from({ length: shards }, (_, shard) => keys.forShard("events", shard)), fleet];
-  const registry = new WebhookRegistry({ redis, prefix, streams });
+  const registry = new WebhookRegistry(coordinator.installation, { streams });
   const ending: (() => unknown)[] = [];
   let lastId = 0;
 
@@ -71,23 +72,19 @@ export function useSituation({ shards = 1 } = {}) {
     /** A process that delivers. */
     dispatcher(settings: Partial<DeliverySettings> = {}, leaseMs = 15_000): WebhookDispatcher {
       const own = new Redis(inject("redisUrl"), { connectionName: `${prefix}-own` });
-      const dispatcher = new WebhookDispatcher({
-        redis: own,
-        connect: () => own.duplicate({ connectionName: `${prefix}-watch` }),
-        prefix,
+      const dispatcher = new WebhookDispatcher(new Installation({ redis: own, prefix, leaseMs }), {
         streams,
         owner: "test",
-        leaseMs,
         settings: { ...SETTINGS, ...settings },
         logger: pino({ level: "silent" }),
       });
-      dispatcher.start();
+      void dispatcher.start();
       ending.push(async () => {
         await dispatcher.stop();
         own.disconnect();
       });
       return dispatcher;
     },
-    leases: (leaseMs: number) => new WebhookLeases({ redis, prefix, owner: "another", leaseMs }),
+    leases: (leaseMs: number) => new WebhookLeases(coordinator.installation, { owner: "another", leaseMs }),
   };
 }

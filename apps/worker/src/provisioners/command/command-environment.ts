@@ -3,7 +3,7 @@ import type { Argv, ResolvedCommandSpec } from "@restart-coordinator/provisioner
 import { baseEnvironment } from "../host-environment.ts";
 import { type PlannedCycle, ProvisionerError, type Workspace } from "../provisioner.ts";
 
-/** The whole environment of a command. Outside a cycle (`status`) nothing of one is in it. */
+/** Makes the whole environment of a command. Outside a cycle (`status`) nothing of one is in it. */
 export function commandEnvironment(
   spec: ResolvedCommandSpec,
   workspacesDir: string,
@@ -24,8 +24,9 @@ export function commandEnvironment(
 }
 
 /**
- * Fills the placeholders of the arguments in. A workspace may be called `--all`: an argument that only its id would make
- * an option is refused.
+ * Fills the placeholders of the arguments in. A workspace may be called `--all`: an argument that only its id would
+ * make an option is refused.
+ * @throws ProvisionerError naming that argument
  */
 export function fillIn(argv: Argv, workspace: Workspace, cycle: PlannedCycle | undefined): string[] {
   const [executable, ...args] = argv;

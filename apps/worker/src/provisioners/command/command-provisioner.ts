@@ -41,7 +41,7 @@ const WORDS = {
 } as const;
 
 /**
- * Restarts a workspace by the operator's own executables.
+ * The command provisioner restarts a workspace by the operator's own executables.
  *
  * A command whose worker dies goes on by itself, and the worker that takes the cycle over runs it again: commands must
  * be idempotent. One that was paused past its lease may run at the same time as its successor's; the fencing token in
@@ -53,7 +53,7 @@ export class CommandProvisioner implements Provisioner {
   readonly #defaults: CommandSpec;
   readonly #running = new Set<Promise<unknown>>();
 
-  /** Throws on bad defaults, naming the field. */
+  /** @throws Error on bad defaults, naming the field */
   constructor({ workspacesDir, defaults }: CommandOptions) {
     checkCommandDefaults(defaults);
     this.#workspacesDir = workspacesDir;
@@ -88,7 +88,7 @@ export class CommandProvisioner implements Provisioner {
     await this.#act("stop", spec.stop, spec, cycle);
   }
 
-  /** What `status` says; without one, whether it was started. */
+  /** Tells what the command `status` says; without one, whether it was started. */
   async status(workspace: Workspace): Promise<"online" | "offline"> {
     const spec = this.#spec(workspace);
     if (spec.status === undefined) return workspace.instance === undefined ? "offline" : "online";
@@ -96,7 +96,7 @@ export class CommandProvisioner implements Provisioner {
     return end.kind === "exited" && end.exitCode === 0 ? "online" : "offline";
   }
 
-  /** No: a spec that does not hold, an executable that is not there, a `preflight` that does not exit with 0. */
+  /** Says no to a spec that does not hold, an executable that is not there, a `preflight` that does not exit with 0. */
   async preflight(cycle: PlannedCycle): Promise<Preflight> {
     const { workspace } = cycle;
     const checked = checkCommandSpec(workspace.spec, this.#defaults);

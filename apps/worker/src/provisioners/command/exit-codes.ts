@@ -14,7 +14,7 @@ const PERMANENT: ReadonlySet<number> = new Set([
   127, // the shell's: not found
 ]);
 
-/** Whether trying again without anybody changing anything is pointless. */
+/** Tells whether trying again without anybody changing anything is pointless. */
 export function isPermanent(exitCode: number): boolean {
   return PERMANENT.has(exitCode);
 }

@@ -15,8 +15,8 @@ const SHORTEST_SECRET = 8;
 const LONGEST_SECRET = 8_192;
 
 /**
- * Takes what a command prints, as a file without a name: the command can go on printing after its worker has died, and
- * what it leaves running in the background keeps nobody waiting for the end of a pipe.
+ * An output takes what a command prints, as a file without a name: the command can go on printing after its worker has
+ * died, and what it leaves running in the background keeps nobody waiting for the end of a pipe.
  */
 export class Output {
   static async open(): Promise<Output> {
@@ -35,12 +35,12 @@ export class Output {
     this.#watch.unref();
   }
 
-  /** For the command's stdout and stderr. */
+  /** The descriptor is for the command's stdout and stderr. */
   get fd(): number {
     return this.#file.fd;
   }
 
-  /** The end of what was printed, readable, without any of the secrets. */
+  /** Reads the end of what was printed, made readable, without any of the secrets. */
   async tail(secrets: readonly string[]): Promise<string> {
     const { size } = await this.#file.stat();
     const wanted = OUTPUT_BYTES + LONGEST_SECRET;
@@ -60,7 +60,7 @@ export class Output {
   }
 }
 
-/** Without colours and control characters; every progress bar's redrawing is a line. */
+/** Takes out colours and control characters; every progress bar's redrawing is a line. */
 function readable(text: string): string {
   return stripVTControlCharacters(text)
     .replace(/\r\n?/g, "\n")
@@ -74,7 +74,7 @@ function redact(text: string, secrets: readonly string[]): string {
   return longestFirst.reduce((redacted, secret) => redacted.replaceAll(secret, "[redacted]"), text);
 }
 
-/** At most OUTPUT_BYTES, from the start of a line if there is one. */
+/** Keeps at most OUTPUT_BYTES, from the start of a line if there is one. */
 function endOf(text: string, wasCut: boolean): string {
   const bytes = Buffer.from(text);
   const cut = bytes.length > OUTPUT_BYTES;

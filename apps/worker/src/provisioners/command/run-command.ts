@@ -28,6 +28,7 @@ const KILL_WITHIN_MS = 5_000;
 /**
  * Runs one command in a process group of its own, until it exits. Past its time, or when the signal fires, the whole
  * group gets SIGTERM, and SIGKILL `killAfterMs` later. What a command that exits by itself leaves behind is left alone.
+ * @throws the reason of the signal, once it has fired
  */
 export async function runCommand(call: CommandCall): Promise<CommandEnd> {
   const { argv, env, timeoutMs, killAfterMs, signal, secrets } = call;
@@ -93,7 +94,7 @@ async function isGoneWithin(ms: number, group: number): Promise<boolean> {
   return true;
 }
 
-/** Whether anything of the group is left. */
+/** Signals the group, and tells whether anything of it is left. */
 function kill(group: number, signal: NodeJS.Signals | 0): boolean {
   try {
     process.kill(-group, signal);

@@ -131,10 +131,14 @@ export function provisionerErrorOf(failed: FailedCall, error: unknown): Provisio
 
 /** One line, without advice: `workspace w1: RunInstances (m7i.large in subnet-1) failed: InsufficientInstanceCapacity: …`. */
 export function describeFailure({ workspaceId, call, about }: FailedCall, error: unknown): string {
-  const { name, message, requestId } = factsOf(error);
   const what = about === undefined ? call : `${call} (${about})`;
-  const request = requestId === undefined ? "" : ` [request ${requestId}]`;
-  return `workspace ${workspaceId}: ${what} failed: ${name}: ${message}${request}`;
+  return `workspace ${workspaceId}: ${what} failed: ${describeCause(error)}`;
+}
+
+/** As EC2 put it: `InsufficientInstanceCapacity: … [request …]`. */
+export function describeCause(error: unknown): string {
+  const { name, message, requestId } = factsOf(error);
+  return `${name}: ${message}${requestId === undefined ? "" : ` [request ${requestId}]`}`;
 }
 
 const MESSAGE_CHARACTERS = 400;

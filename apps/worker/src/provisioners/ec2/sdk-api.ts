@@ -11,8 +11,6 @@ import {
   DescribeSubnetsCommand,
   DescribeVolumesCommand,
   DetachVolumeCommand,
-  EC2Client,
-  type EC2ClientConfig,
   type Filter,
   RebootInstancesCommand,
   RunInstancesCommand,
@@ -21,230 +19,196 @@ import {
   StopInstancesCommand,
   TerminateInstancesCommand,
 } from "@aws-sdk/client-ec2";
-import type {
-  CallOptions,
-  DryRun,
-  Ec2Api,
-  Instance,
-  InstanceFilter,
-  LaunchCall,
-  Protection,
-  ReplaceRootCall,
-  ReplaceRootState,
-  Subnet,
-  TemplateVersion,
-  Volume,
-} from "./api.ts";
+import { given } from "./answers.ts";
+import type { CallOptions, DryRun, Ec2Api, Instance, LaunchCall, ReplaceRootCall } from "./api.ts";
 import { meaningOf } from "./errors.ts";
+import { Ec2Requests, type RequestOptions } from "./requests.ts";
 import { batchesOf, instanceOf, subnetOf, templateVersionOf, volumeOf } from "./sdk-views.ts";
-
-export interface SdkApiOptions {
-  /** Where to go instead of AWS. */
-  readonly endpoint?: string | undefined;
-  /** How long one call may take, ms. */
-  readonly requestTimeoutMs?: number;
-}
 
 /** A filter takes this many values; DescribeInstanceStatus this many ids. */
 const FILTER_VALUES = 200;
 const STATUS_IDS = 100;
 
-/** EC2 through the SDK, one attempt a call. Credentials and region come from its ordinary chain. */
-export class SdkEc2Api implements Ec2Api {
-  readonly #client: EC2Client;
-
-  constructor({ endpoint, requestTimeoutMs = 30_000 }: SdkApiOptions = {}) {
-    const config: EC2ClientConfig = {
-      ...(endpoint !== undefined && { endpoint }),
-      requestHandler: { requestTimeout: requestTimeoutMs, connectionTimeout: 5_000, throwOnRequestTimeout: true },
-    };
-    // What is repeated, the pacing decides (and a launch's caller): the SDK would repeat past the account's limits, and a
-    // lack of capacity, too, which comes as an HTTP 500.
-    this.#client = new EC2Client({ ...config, maxAttempts: 1 });
-  }
-
+export interface Ec2Connection extends Ec2Api {
+  /** Why no call would be answered now; undefined while EC2 answers. */
+  trouble(): string | undefined;
   /** Closes its connections. */
-  close(): void {
-    this.#client.destroy();
-  }
+  close(): void;
+}
 
-  async runInstances(launch: LaunchCall, options?: CallOptions): Promise<Instance> {
-    const { Instances } = await this.#client.send(new RunInstancesCommand(launchInput(launch)), abortOf(options));
-    const instance = Instances?.[0];
-    if (instance === undefined) throw new Error("RunInstances answered without an instance");
-    return instanceOf(instance);
-  }
+/** EC2 through the SDK. */
+export function connectEc2(options: RequestOptions = {}): Ec2Connection {
+  const requests = new Ec2Requests(options);
 
-  async terminateInstances(ids: readonly string[], options?: CallOptions): Promise<void> {
-    await this.#client.send(new TerminateInstancesCommand({ InstanceIds: [...ids] }), abortOf(options));
-  }
-
-  async startInstance(id: string, options?: CallOptions): Promise<void> {
-    await this.#client.send(new StartInstancesCommand({ InstanceIds: [id] }), abortOf(options));
-  }
-
-  async stopInstance(id: string, options?: CallOptions): Promise<void> {
-    await this.#client.send(new StopInstancesCommand({ InstanceIds: [id] }), abortOf(options));
-  }
-
-  async rebootInstance(id: string, options?: CallOptions): Promise<void> {
-    await this.#client.send(new RebootInstancesCommand({ InstanceIds: [id] }), abortOf(options));
-  }
-
-  async createTags(
-    ids: readonly string[],
-    tags: Readonly<Record<string, string>>,
-    options?: CallOptions,
-  ): Promise<void> {
-    const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
-    await this.#client.send(new CreateTagsCommand({ Resources: [...ids], Tags }), abortOf(options));
-  }
-
-  async attachVolume(volumeId: string, instanceId: string, device: string, options?: CallOptions): Promise<void> {
-    const input = { VolumeId: volumeId, InstanceId: instanceId, Device: device };
-    await this.#client.send(new AttachVolumeCommand(input), abortOf(options));
-  }
-
-  async detachVolume(volumeId: string, instanceId: string, options?: CallOptions): Promise<void> {
-    await this.#client.send(new DetachVolumeCommand({ VolumeId: volumeId, InstanceId: instanceId }), abortOf(options));
-  }
-
-  async createReplaceRootVolumeTask(call: ReplaceRootCall, options?: CallOptions): Promise<string> {
-    const command = new CreateReplaceRootVolumeTaskCommand(replaceRootInput(call));
-    const id = (await this.#client.send(command, abortOf(options))).ReplaceRootVolumeTask?.ReplaceRootVolumeTaskId;
-    if (id === undefined) throw new Error("CreateReplaceRootVolumeTask answered without a task");
-    return id;
-  }
-
-  async describeInstances(ids: readonly string[], options?: CallOptions): Promise<ReadonlyMap<string, Instance>> {
-    const found = new Map<string, Instance>();
-    // By filter, not by id: one id that EC2 does not know would fail the call for all the others.
-    for (const batch of batchesOf(ids, FILTER_VALUES)) {
-      const instances = await this.#describe([{ Name: "instance-id", Values: batch }], options);
-      for (const instance of instances) found.set(instance.id, instance);
-    }
-    return found;
-  }
-
-  async findInstances({ tags, states }: InstanceFilter, options?: CallOptions): Promise<readonly Instance[]> {
-    const filters: Filter[] = Object.entries(tags).map(([key, value]) => ({ Name: `tag:${key}`, Values: [value] }));
-    if (states !== undefined) filters.push({ Name: "instance-state-name", Values: [...states] });
-    return this.#describe(filters, options);
-  }
-
-  async describeStatusChecks(ids: readonly string[], options?: CallOptions) {
-    const found = new Map<string, "ok" | "impaired" | "pending">();
-    for (const batch of batchesOf(ids, STATUS_IDS)) {
-      const command = new DescribeInstanceStatusCommand({ InstanceIds: batch, IncludeAllInstances: true });
-      const { InstanceStatuses = [] } = await this.#client.send(command, abortOf(options));
-      for (const { InstanceId, InstanceStatus, SystemStatus } of InstanceStatuses) {
-        const both = [InstanceStatus?.Status, SystemStatus?.Status];
-        const status = both.every((one) => one === "ok") ? "ok" : both.includes("impaired") ? "impaired" : "pending";
-        found.set(InstanceId ?? "", status);
-      }
-    }
-    return found;
-  }
-
-  async describeVolumes(ids: readonly string[], options?: CallOptions): Promise<ReadonlyMap<string, Volume>> {
-    if (ids.length === 0) return new Map();
-    const command = new DescribeVolumesCommand({ Filters: [{ Name: "volume-id", Values: [...ids] }] });
-    const { Volumes = [] } = await this.#client.send(command, abortOf(options));
-    return new Map(Volumes.map(volumeOf).map((volume) => [volume.id, volume]));
-  }
-
-  async describeSubnets(ids: readonly string[], options?: CallOptions): Promise<ReadonlyMap<string, Subnet>> {
-    if (ids.length === 0) return new Map();
-    const command = new DescribeSubnetsCommand({ Filters: [{ Name: "subnet-id", Values: [...ids] }] });
-    const { Subnets = [] } = await this.#client.send(command, abortOf(options));
-    return new Map(Subnets.map(subnetOf).map((subnet) => [subnet.id, subnet]));
-  }
-
-  async describeImage(id: string, options?: CallOptions): Promise<string | undefined> {
-    const command = new DescribeImagesCommand({ Filters: [{ Name: "image-id", Values: [id] }] });
-    return (await this.#client.send(command, abortOf(options))).Images?.[0]?.State;
-  }
-
-  async describeTemplate(
-    template: { readonly id?: string | undefined; readonly name?: string | undefined; readonly version: string },
-    options?: CallOptions,
-  ): Promise<TemplateVersion | undefined> {
-    const command = new DescribeLaunchTemplateVersionsCommand({
-      ...(template.id === undefined ? { LaunchTemplateName: template.name } : { LaunchTemplateId: template.id }),
-      Versions: [template.version],
-      ResolveAlias: true,
-    });
-    try {
-      const version = (await this.#client.send(command, abortOf(options))).LaunchTemplateVersions?.[0];
-      return version === undefined ? undefined : templateVersionOf(version);
-    } catch (error) {
-      if (/^InvalidLaunchTemplate(Id|Name)\..*NotFound/.test((error as Error).name)) return undefined;
-      throw error;
-    }
-  }
-
-  async describeReplaceRootTask(taskId: string, options?: CallOptions): Promise<ReplaceRootState | undefined> {
-    const command = new DescribeReplaceRootVolumeTasksCommand({ ReplaceRootVolumeTaskIds: [taskId] });
-    const { ReplaceRootVolumeTasks } = await this.#client.send(command, abortOf(options));
-    return ReplaceRootVolumeTasks?.[0]?.TaskState as ReplaceRootState | undefined;
-  }
-
-  async isProtected(id: string, from: Protection, options?: CallOptions): Promise<boolean> {
-    const Attribute = from === "termination" ? "disableApiTermination" : "disableApiStop";
-    const command = new DescribeInstanceAttributeCommand({ InstanceId: id, Attribute });
-    const { DisableApiTermination, DisableApiStop } = await this.#client.send(command, abortOf(options));
-    return (from === "termination" ? DisableApiTermination : DisableApiStop)?.Value === true;
-  }
-
-  async dryRun(dryRun: DryRun, options?: CallOptions): Promise<void> {
-    try {
-      await this.#sendDryRun(dryRun, options);
-    } catch (error) {
-      if (meaningOf(error).kind !== "dry-run") throw error;
-    }
-  }
-
-  #sendDryRun(dryRun: DryRun, options: CallOptions | undefined): Promise<unknown> {
-    const DryRun = true;
-    // The SDK then makes one up: two dry runs never repeat each other.
-    const newToken = { ClientToken: undefined };
-    const abort = abortOf(options);
-    switch (dryRun.call) {
-      case "RunInstances":
-        return this.#client.send(
-          new RunInstancesCommand({ ...launchInput(dryRun.launch), ...newToken, DryRun }),
-          abort,
-        );
-      case "CreateReplaceRootVolumeTask":
-        return this.#client.send(
-          new CreateReplaceRootVolumeTaskCommand({ ...replaceRootInput(dryRun.replaceRoot), ...newToken, DryRun }),
-          abort,
-        );
-      case "DetachVolume": {
-        const input = { VolumeId: dryRun.volumeId, InstanceId: dryRun.instanceId, DryRun };
-        return this.#client.send(new DetachVolumeCommand(input), abort);
-      }
-      case "TerminateInstances":
-        return this.#client.send(new TerminateInstancesCommand({ InstanceIds: [dryRun.instanceId], DryRun }), abort);
-      case "StopInstances":
-        return this.#client.send(new StopInstancesCommand({ InstanceIds: [dryRun.instanceId], DryRun }), abort);
-      case "StartInstances":
-        return this.#client.send(new StartInstancesCommand({ InstanceIds: [dryRun.instanceId], DryRun }), abort);
-      case "RebootInstances":
-        return this.#client.send(new RebootInstancesCommand({ InstanceIds: [dryRun.instanceId], DryRun }), abort);
-    }
-  }
-
-  async #describe(filters: Filter[], options: CallOptions | undefined): Promise<Instance[]> {
+  async function describe(filters: Filter[], options?: CallOptions): Promise<Instance[]> {
     const instances: Instance[] = [];
     let NextToken: string | undefined;
     do {
       const command = new DescribeInstancesCommand({ Filters: filters, MaxResults: 1_000, NextToken });
-      const answer = await this.#client.send(command, abortOf(options));
+      const answer = await requests.send(command, options);
       for (const { Instances = [] } of answer.Reservations ?? []) instances.push(...Instances.map(instanceOf));
       NextToken = answer.NextToken;
     } while (NextToken !== undefined && NextToken !== "");
     return instances;
+  }
+
+  return {
+    trouble: () => requests.trouble(),
+    close: () => requests.close(),
+
+    async runInstances(launch, options) {
+      const { Instances = [] } = await requests.send(new RunInstancesCommand(launchInput(launch)), options);
+      return instanceOf(given(Instances[0], "an instance"));
+    },
+
+    async terminateInstances(ids, options) {
+      await requests.send(new TerminateInstancesCommand({ InstanceIds: [...ids] }), options);
+    },
+
+    async startInstance(id, options) {
+      await requests.send(new StartInstancesCommand({ InstanceIds: [id] }), options);
+    },
+
+    async stopInstance(id, options) {
+      await requests.send(new StopInstancesCommand({ InstanceIds: [id] }), options);
+    },
+
+    async rebootInstance(id, options) {
+      await requests.send(new RebootInstancesCommand({ InstanceIds: [id] }), options);
+    },
+
+    async createTags(ids, tags, options) {
+      const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+      await requests.send(new CreateTagsCommand({ Resources: [...ids], Tags }), options);
+    },
+
+    async attachVolume(volumeId, instanceId, device, options) {
+      const input = { VolumeId: volumeId, InstanceId: instanceId, Device: device };
+      await requests.send(new AttachVolumeCommand(input), options);
+    },
+
+    async detachVolume(volumeId, instanceId, options) {
+      await requests.send(new DetachVolumeCommand({ VolumeId: volumeId, InstanceId: instanceId }), options);
+    },
+
+    async createReplaceRootVolumeTask(call, options) {
+      const answer = await requests.send(new CreateReplaceRootVolumeTaskCommand(replaceRootInput(call)), options);
+      return given(answer.ReplaceRootVolumeTask?.ReplaceRootVolumeTaskId, "a task's id");
+    },
+
+    async describeInstances(ids, options) {
+      const found = new Map<string, Instance>();
+      // By filter, not by id: one id that EC2 does not know would fail the call for all the others.
+      for (const batch of batchesOf(ids, FILTER_VALUES)) {
+        const instances = await describe([{ Name: "instance-id", Values: batch }], options);
+        for (const instance of instances) found.set(instance.id, instance);
+      }
+      return found;
+    },
+
+    findInstances({ tags, states }, options) {
+      const filters: Filter[] = Object.entries(tags).map(([key, value]) => ({ Name: `tag:${key}`, Values: [value] }));
+      if (states !== undefined) filters.push({ Name: "instance-state-name", Values: [...states] });
+      return describe(filters, options);
+    },
+
+    async describeStatusChecks(ids, options) {
+      const found = new Map<string, "ok" | "impaired" | "pending">();
+      for (const batch of batchesOf(ids, STATUS_IDS)) {
+        const command = new DescribeInstanceStatusCommand({ InstanceIds: batch, IncludeAllInstances: true });
+        const { InstanceStatuses = [] } = await requests.send(command, options);
+        for (const { InstanceId, InstanceStatus, SystemStatus } of InstanceStatuses) {
+          const both = [InstanceStatus?.Status, SystemStatus?.Status];
+          const status = both.every((one) => one === "ok") ? "ok" : both.includes("impaired") ? "impaired" : "pending";
+          found.set(given(InstanceId, "an instance's id"), status);
+        }
+      }
+      return found;
+    },
+
+    async describeVolumes(ids, options) {
+      if (ids.length === 0) return new Map();
+      const command = new DescribeVolumesCommand({ Filters: [{ Name: "volume-id", Values: [...ids] }] });
+      const { Volumes = [] } = await requests.send(command, options);
+      return new Map(Volumes.map(volumeOf).map((volume) => [volume.id, volume]));
+    },
+
+    async describeSubnets(ids, options) {
+      if (ids.length === 0) return new Map();
+      const command = new DescribeSubnetsCommand({ Filters: [{ Name: "subnet-id", Values: [...ids] }] });
+      const { Subnets = [] } = await requests.send(command, options);
+      return new Map(Subnets.map(subnetOf).map((subnet) => [subnet.id, subnet]));
+    },
+
+    async describeImage(id, options) {
+      const command = new DescribeImagesCommand({ Filters: [{ Name: "image-id", Values: [id] }] });
+      const { Images = [] } = await requests.send(command, options);
+      return Images[0] && given(Images[0].State, "the image's state");
+    },
+
+    async describeTemplate({ id, name, version }, options) {
+      const command = new DescribeLaunchTemplateVersionsCommand({
+        ...(id === undefined ? { LaunchTemplateName: name } : { LaunchTemplateId: id }),
+        Versions: [version],
+        ResolveAlias: true,
+      });
+      try {
+        const { LaunchTemplateVersions = [] } = await requests.send(command, options);
+        return LaunchTemplateVersions[0] && templateVersionOf(LaunchTemplateVersions[0]);
+      } catch (error) {
+        if (/^InvalidLaunchTemplate(Id|Name)\..*NotFound/.test((error as Error).name)) return undefined;
+        throw error;
+      }
+    },
+
+    async describeReplaceRootTask(taskId, options) {
+      const command = new DescribeReplaceRootVolumeTasksCommand({ ReplaceRootVolumeTaskIds: [taskId] });
+      const { ReplaceRootVolumeTasks = [] } = await requests.send(command, options);
+      return ReplaceRootVolumeTasks[0] && given(ReplaceRootVolumeTasks[0].TaskState, "the task's state");
+    },
+
+    async isProtected(id, from, options) {
+      const Attribute = from === "termination" ? "disableApiTermination" : "disableApiStop";
+      const command = new DescribeInstanceAttributeCommand({ InstanceId: id, Attribute });
+      const { DisableApiTermination, DisableApiStop } = await requests.send(command, options);
+      return given((from === "termination" ? DisableApiTermination : DisableApiStop)?.Value, Attribute);
+    },
+
+    async dryRun(dryRun, options) {
+      try {
+        await sendDryRun(requests, dryRun, options);
+      } catch (error) {
+        if (meaningOf(error).kind !== "dry-run") throw error;
+      }
+    },
+  };
+}
+
+/** EC2 answers none of them with a success: it says "DryRunOperation", or why not. */
+function sendDryRun(requests: Ec2Requests, dryRun: DryRun, options: CallOptions | undefined): Promise<unknown> {
+  const DryRun = true;
+  // The SDK then makes one up: two dry runs never repeat each other.
+  const newToken = { ClientToken: undefined };
+  switch (dryRun.call) {
+    case "RunInstances":
+      return requests.send(new RunInstancesCommand({ ...launchInput(dryRun.launch), ...newToken, DryRun }), options);
+    case "CreateReplaceRootVolumeTask":
+      return requests.send(
+        new CreateReplaceRootVolumeTaskCommand({ ...replaceRootInput(dryRun.replaceRoot), ...newToken, DryRun }),
+        options,
+      );
+    case "DetachVolume": {
+      const input = { VolumeId: dryRun.volumeId, InstanceId: dryRun.instanceId, DryRun };
+      return requests.send(new DetachVolumeCommand(input), options);
+    }
+    case "TerminateInstances":
+      return requests.send(new TerminateInstancesCommand({ InstanceIds: [dryRun.instanceId], DryRun }), options);
+    case "StopInstances":
+      return requests.send(new StopInstancesCommand({ InstanceIds: [dryRun.instanceId], DryRun }), options);
+    case "StartInstances":
+      return requests.send(new StartInstancesCommand({ InstanceIds: [dryRun.instanceId], DryRun }), options);
+    case "RebootInstances":
+      return requests.send(new RebootInstancesCommand({ InstanceIds: [dryRun.instanceId], DryRun }), options);
   }
 }
 
@@ -260,8 +224,4 @@ function replaceRootInput({ instanceId, clientToken, imageId }: ReplaceRootCall)
     DeleteReplacedRootVolume: true,
     ...(imageId !== undefined && { ImageId: imageId }),
   };
-}
-
-function abortOf(options: CallOptions | undefined): { abortSignal?: AbortSignal } {
-  return options?.signal === undefined ? {} : { abortSignal: options.signal };
 }

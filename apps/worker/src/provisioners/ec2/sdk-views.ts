@@ -1,52 +1,57 @@
 /** The SDK's answers, cut down to what the provisioner reads. */
 import type * as sdk from "@aws-sdk/client-ec2";
+import { given } from "./answers.ts";
 import type { Instance, InstanceState, Subnet, TemplateVersion, Volume } from "./api.ts";
 
-export function instanceOf(given: sdk.Instance): Instance {
-  const { StateReason: reason } = given;
+export function instanceOf(shown: sdk.Instance): Instance {
+  const { StateReason: reason } = shown;
   return {
-    id: given.InstanceId ?? "",
-    state: (given.State?.Name ?? "pending") as InstanceState,
-    tags: Object.fromEntries((given.Tags ?? []).map(({ Key = "", Value = "" }) => [Key, Value])),
-    clientToken: given.ClientToken,
-    launchedAt: given.LaunchTime?.toISOString(),
-    imageId: given.ImageId,
-    type: given.InstanceType,
-    subnetId: given.SubnetId,
-    zone: given.Placement?.AvailabilityZone,
-    privateIp: given.PrivateIpAddress,
-    publicIp: given.PublicIpAddress,
-    privateDns: given.PrivateDnsName,
-    publicDns: given.PublicDnsName,
-    rootDeviceType: given.RootDeviceType,
-    spot: given.InstanceLifecycle === "spot",
-    volumeIds: (given.BlockDeviceMappings ?? []).flatMap(({ Ebs }) => Ebs?.VolumeId ?? []),
+    id: given(shown.InstanceId, "the instance's id"),
+    state: given(shown.State?.Name, "the instance's state") as InstanceState,
+    tags: Object.fromEntries((shown.Tags ?? []).map(({ Key = "", Value = "" }) => [Key, Value])),
+    clientToken: shown.ClientToken,
+    launchedAt: shown.LaunchTime?.toISOString(),
+    imageId: shown.ImageId,
+    type: shown.InstanceType,
+    subnetId: shown.SubnetId,
+    zone: shown.Placement?.AvailabilityZone,
+    privateIp: shown.PrivateIpAddress,
+    publicIp: shown.PublicIpAddress,
+    privateDns: shown.PrivateDnsName,
+    publicDns: shown.PublicDnsName,
+    rootDeviceType: shown.RootDeviceType,
+    spot: shown.InstanceLifecycle === "spot",
+    volumeIds: (shown.BlockDeviceMappings ?? []).flatMap(({ Ebs }) => Ebs?.VolumeId ?? []),
     stateReason: reason?.Code ? `${reason.Code}: ${reason.Message ?? ""}` : undefined,
   };
 }
 
-export function volumeOf(given: sdk.Volume): Volume {
+export function volumeOf(shown: sdk.Volume): Volume {
   return {
-    id: given.VolumeId ?? "",
-    state: given.State ?? "",
-    zone: given.AvailabilityZone,
-    attachments: (given.Attachments ?? []).map(({ InstanceId = "", State = "" }) => ({
+    id: given(shown.VolumeId, "the volume's id"),
+    state: given(shown.State, "the volume's state"),
+    zone: shown.AvailabilityZone,
+    attachments: (shown.Attachments ?? []).map(({ InstanceId = "", State = "" }) => ({
       instanceId: InstanceId,
       state: State,
     })),
   };
 }
 
-export function subnetOf(given: sdk.Subnet): Subnet {
-  return { id: given.SubnetId ?? "", zone: given.AvailabilityZone, freeAddresses: given.AvailableIpAddressCount ?? 0 };
+export function subnetOf(shown: sdk.Subnet): Subnet {
+  return {
+    id: given(shown.SubnetId, "the subnet's id"),
+    zone: shown.AvailabilityZone,
+    freeAddresses: given(shown.AvailableIpAddressCount, "the subnet's free addresses"),
+  };
 }
 
-export function templateVersionOf(given: sdk.LaunchTemplateVersion): TemplateVersion {
-  const data = given.LaunchTemplateData ?? {};
+export function templateVersionOf(shown: sdk.LaunchTemplateVersion): TemplateVersion {
+  const data = shown.LaunchTemplateData ?? {};
   const interfaces = data.NetworkInterfaces ?? [];
   return {
-    templateId: given.LaunchTemplateId ?? "",
-    version: given.VersionNumber ?? 0,
+    templateId: given(shown.LaunchTemplateId, "the template's id"),
+    version: given(shown.VersionNumber, "the template's version"),
     imageId: data.ImageId,
     instanceType: data.InstanceType,
     hopLimit: data.MetadataOptions?.HttpPutResponseHopLimit,

@@ -26,7 +26,7 @@ export interface Launched {
 }
 
 /**
- * The directory that decides who may act on a workspace's process: `<workspacesDir>/.control/<workspaceId>/`. A
+ * A control directory decides who may act on a workspace's process: `<workspacesDir>/.control/<workspaceId>/`. A
  * workspace id cannot start with a dot, so no workspace's files lie there.
  *
  * Every effect is one run of fenced.sh, which checks the fencing token under a lock: no TypeScript here signals or
@@ -51,22 +51,25 @@ export class ControlDirectory {
     return join(this.path, "log");
   }
 
-  /** Makes this token the only one that may act. What an older one launched is on record by the time this resolves. */
+  /**
+   * Makes this token the only one that may act. What an older one launched is on record by the time this resolves.
+   * @throws ProvisionerError when a higher one was seen
+   */
   async claim(fencingToken: number, signal: AbortSignal): Promise<void> {
     this.#expect(await this.#run("claim", [String(fencingToken)], signal), "claimed");
   }
 
-  /** Signals the recorded process and its group, never anything else. */
+  /** Signals the recorded process and its group, never anything else. @throws ProvisionerError to a token of old */
   async signal(fencingToken: number, name: "TERM" | "KILL", signal: AbortSignal): Promise<"signalled" | "gone"> {
     return this.#expect(await this.#run("signal", [String(fencingToken), name], signal), "signalled", "gone");
   }
 
-  /** Removes the record of a process that is gone. */
+  /** Removes the record of a process that is gone. @throws ProvisionerError to a token of old */
   async clear(fencingToken: number, signal: AbortSignal): Promise<void> {
     this.#expect(await this.#run("clear", [String(fencingToken)], signal), "cleared");
   }
 
-  /** Whether the recorded process, or any of its group, lives. Reads only. */
+  /** Tells whether the recorded process, or any of its group, lives. Reads only. */
   async look(): Promise<"running" | "gone" | "elsewhere"> {
     return (await this.#run("look", [])).split(" ")[0] as "running" | "gone" | "elsewhere";
   }
@@ -79,7 +82,7 @@ export class ControlDirectory {
     return true;
   }
 
-  /** The last process launched, dead or alive, wherever it was; undefined after a stop. */
+  /** Reads the record of the last process launched, dead or alive, wherever it was; undefined after a stop. */
   async record(): Promise<ProcessRecord | undefined> {
     const path = join(this.path, "process");
     try {
@@ -139,7 +142,7 @@ export class ControlDirectory {
     return { record, exited };
   }
 
-  /** The end of what the running (or last) process has printed, whole lines where possible. */
+  /** Reads the end of what the running (or last) process has printed, whole lines where possible. */
   async logTail(): Promise<string> {
     try {
       const file = await open(this.logPath);
@@ -198,9 +201,9 @@ export class ControlDirectory {
 }
 
 /**
- * Removes what the process provisioner keeps about a workspace (token, log); call it once a workspace was removed and its
- * last cycle has ended. The workspace's files are not touched. Resolves to false, and removes nothing, while a process
- * of the workspace is alive.
+ * Removes what the process provisioner keeps about a workspace (token, log); call it once a workspace was removed and
+ * its last cycle has ended. The workspace's files are not touched. Resolves to false, and removes nothing, while a
+ * process of the workspace is alive.
  */
 export function removeControlDirectory(workspacesDir: string, workspaceId: string): Promise<boolean> {
   return new ControlDirectory(workspacesDir, workspaceId).forget();

@@ -7,7 +7,7 @@ export interface LaunchFacts {
   readonly fencingToken: number;
 }
 
-/** The whole environment of one launch. A readiness answer can use it to say which launch it comes from. */
+/** Makes the whole environment of one launch. A readiness answer can use it to say which launch it comes from. */
 export function launchEnvironment(own: Readonly<Record<string, string>>, facts: LaunchFacts): Record<string, string> {
   return {
     ...baseEnvironment(own),

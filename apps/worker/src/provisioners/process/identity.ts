@@ -1,6 +1,8 @@
 import { readFileSync, readlinkSync } from "node:fs";
 
-/** One launched process, as the control directory records it. Together these fields never name another process. */
+/**
+ * A process that was launched, as the control directory records it. Together these fields never name another process.
+ */
 export interface ProcessRecord {
   readonly pid: number;
   /** Clock ticks from boot to the fork (field 22 of /proc/PID/stat): tells a reused pid. */
@@ -14,7 +16,9 @@ export interface ProcessRecord {
   readonly launchedAt: number;
 }
 
-/** Whether the pid in the record means anything to this worker: same boot of the same kernel, same PID namespace. */
+/**
+ * Tells whether the pid in the record means anything to this worker: same boot of the same kernel, same PID namespace.
+ */
 export function isLocal(record: ProcessRecord): boolean {
   return (
     record.bootId === readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim() &&
@@ -23,8 +27,8 @@ export function isLocal(record: ProcessRecord): boolean {
 }
 
 /**
- * Whether the very process that was launched is alive; only for a local record. The rest of its group may outlive it:
- * `ControlDirectory.look` knows.
+ * Tells whether the very process that was launched is alive; only for a local record. The rest of its group may outlive
+ * it: `ControlDirectory.look` knows.
  */
 export function isLeaderAlive(record: ProcessRecord): boolean {
   const stat = readProc(record.pid, "stat");
@@ -34,7 +38,10 @@ export function isLeaderAlive(record: ProcessRecord): boolean {
   return words[19] === record.startTicks && words[0] !== "Z" && words[0] !== "X";
 }
 
-/** Whether the launcher has become the workspace's command: before that it is alive, but may yet find no executable. */
+/**
+ * Tells whether the launcher has become the workspace's command: before that it is alive, but may yet find no
+ * executable.
+ */
 export function hasBecomeCommand(record: ProcessRecord, launcher: string): boolean {
   const commandLine = readProc(record.pid, "cmdline");
   return commandLine !== undefined && commandLine.split("\0")[1] !== launcher;

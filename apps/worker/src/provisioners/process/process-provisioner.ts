@@ -26,9 +26,9 @@ export interface ProcessOptions {
 type Step = "CLAIMING" | "STOPPING" | "STARTING" | "READY" | "STOPPED";
 
 /**
- * A workspace is a local child process, in its own session, working in `<workspacesDir>/<workspaceId>/`. It outlives the
- * worker that started it (though not the worker's container, nor a systemd unit without `KillMode=process`), and any
- * worker of the same host and PID namespace can take it over.
+ * The process provisioner makes a workspace a local child process, in its own session, working in
+ * `<workspacesDir>/<workspaceId>/`. It outlives the worker that started it (though not the worker's container, nor a
+ * systemd unit without `KillMode=process`), and any worker of the same host and PID namespace can take it over.
  *
  * Guaranteed: the old process group is gone before the new process is launched, and at most one launch per workspace is
  * alive, whichever workers die or are paused at whichever instruction. An attempt with an older fencing token than the
@@ -43,7 +43,7 @@ export class ProcessProvisioner implements Provisioner {
   readonly #workspacesDir: string;
   readonly #defaults: ProcessSpec;
 
-  /** Throws on any system but Linux, and on bad defaults, naming the field. */
+  /** @throws Error on any system but Linux, and on bad defaults, naming the field */
   constructor({ workspacesDir, defaults }: ProcessOptions) {
     if (process.platform !== "linux") {
       throw new Error(`the process provisioner needs Linux (flock, /proc); this is ${process.platform}`);
@@ -94,7 +94,7 @@ export class ProcessProvisioner implements Provisioner {
     await journal("STOPPED");
   }
 
-  /** Online: the process lives (wherever it runs) and, with `url` readiness, answers within 2 s. */
+  /** Tells whether the process lives (wherever it runs) and, with `url` readiness, answers within 2 s. */
   async status(workspace: Workspace): Promise<"online" | "offline"> {
     const readiness = readinessOf(workspace.spec, this.#defaults);
     const control = new ControlDirectory(this.#workspacesDir, workspace.id);
@@ -106,7 +106,7 @@ export class ProcessProvisioner implements Provisioner {
     return (await answers(readiness.url, workspace.id, record.cycleId)) ? "online" : "offline";
   }
 
-  /** No: a spec that does not hold, an executable that is not there, no flock. */
+  /** Says no to a spec that does not hold, an executable that is not there, no flock. */
   async preflight({ workspace }: PlannedCycle): Promise<Preflight> {
     try {
       const { command, env } = this.#specOf(workspace);

@@ -39,7 +39,7 @@ export async function waitUntilReady(awaited: Awaited, spec: ResolvedProcessSpec
   }
 }
 
-/** Whether a GET of the readiness URL is answered with 2xx within 2 s. */
+/** Tells whether a GET of the readiness URL is answered with 2xx within 2 s. */
 export function answers(url: string, workspaceId: string, cycleId: string, signal?: AbortSignal): Promise<boolean> {
   const target = new URL(
     url

@@ -4,7 +4,9 @@ import type { ControlDirectory } from "./control-directory.ts";
 import { isLeaderAlive, type ProcessRecord } from "./identity.ts";
 
 const pollMs = 25;
-/** How long the kernel may take over a SIGKILL, in ms: only a process stuck in a device or a dead mount takes longer. */
+/**
+ * How long the kernel may take over a SIGKILL, in ms: only a process stuck in a device or a dead mount takes longer.
+ */
 const killTimeoutMs = 5_000;
 
 export interface Stopping {
@@ -17,8 +19,8 @@ export interface Stopping {
 }
 
 /**
- * SIGTERM to the recorded process's group, SIGKILL after `stopTimeoutMs`; resolves once none of the group lives, at once
- * when none did. Throws a retryable ProvisionerError when it survives SIGKILL or runs elsewhere.
+ * Sends SIGTERM to the recorded process's group, and SIGKILL after `stopTimeoutMs`; resolves once none of the group
+ * lives, at once when none did. Throws a retryable ProvisionerError when it survives SIGKILL or runs elsewhere.
  */
 export async function stopProcess(control: ControlDirectory, record: ProcessRecord, options: Stopping): Promise<void> {
   const { fencingToken, signal } = options;

@@ -7,13 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { CommandSpec } from "@restart-coordinator/provisioner-specs";
 import { CommandProvisioner } from "../../../src/provisioners/command/index.ts";
 import type { Cycle, Journal } from "../../../src/provisioners/provisioner.ts";
-
-export interface TestCycle extends Cycle {
-  /** What was recorded, in order. */
-  readonly journals: Journal[];
-  /** The steps reported, in order. */
-  readonly steps: { readonly name: string; readonly detail: Readonly<Record<string, unknown>> }[];
-}
+import { type TestCycle, testCycle } from "../test-cycle.ts";
 
 export interface DoomedOptions {
   readonly workspacesDir: string;
@@ -63,28 +57,7 @@ export class Harness {
 
   /** A cycle of workspace w1, unless told otherwise. */
   cycle(spec: CommandSpec, given: Partial<Cycle> = {}): TestCycle {
-    const journals: Journal[] = [];
-    const steps: TestCycle["steps"] = [];
-    return {
-      workspace: { id: "w1", spec, instance: undefined },
-      id: "c1",
-      fencingToken: 1,
-      attempt: 1,
-      signal: new AbortController().signal,
-      journal: undefined,
-      action: "restart",
-      leftover: undefined,
-      record: async (journal) => {
-        journals.push(journal);
-      },
-      step: (name, detail = {}) => {
-        steps.push({ name, detail });
-      },
-      safePoint: () => {},
-      ...given,
-      journals,
-      steps,
-    };
+    return testCycle({ workspace: { id: "w1", spec, instance: undefined }, ...given });
   }
 
   /** Runs a restart of w1 in a worker process of its own, which prints each journal as a line of JSON. */

@@ -1,8 +1,9 @@
 /** Many workspaces restarted at once by several workers, each with wrapped calls of its own, as in one AWS account. */
 import type { Cluster, Redis } from "ioredis";
-import { Ec2Provisioner, SdkEc2Api } from "../../../src/provisioners/ec2/index.ts";
-import { AWS_LIMITS, BatchedEc2Api, ownLimits, PacedEc2Api } from "../../../src/provisioners/ec2/pacing/index.ts";
+import { connectEc2, type Ec2Connection, Ec2Provisioner } from "../../../src/provisioners/ec2/index.ts";
+import { AWS_LIMITS, batched, ownLimits, Pacer } from "../../../src/provisioners/ec2/pacing/index.ts";
 import type { Cycle } from "../../../src/provisioners/provisioner.ts";
+import { testCycle } from "../test-cycle.ts";
 
 export const OWNER = "pace";
 
@@ -38,7 +39,7 @@ export interface FleetReport {
 /** Replaces the instance of each workspace, all at once. */
 export class RestartedFleet {
   readonly #options: FleetOptions;
-  readonly #sdks: SdkEc2Api[] = [];
+  readonly #connections: Ec2Connection[] = [];
   readonly #provisioners: Ec2Provisioner[] = [];
   readonly #waits = new Map<string, Wait>();
 
@@ -51,10 +52,11 @@ export class RestartedFleet {
       this.#waits.set(action, { calls: calls + 1, totalMs: totalMs + ms, longestMs: Math.max(longestMs, ms) });
     };
     for (let worker = 0; worker < workers; worker++) {
-      const sdk = new SdkEc2Api({ endpoint });
-      const api = paced ? new BatchedEc2Api(new PacedEc2Api(sdk, { redis, prefix, limits, onWait })) : sdk;
+      const pacer = new Pacer({ redis, prefix, limits, onWait });
+      const ec2 = connectEc2({ endpoint, ...(paced && { pace: (request, make) => pacer.inTurn(request, make) }) });
+      const api = paced ? batched(ec2) : ec2;
       const defaults = { imageId, instanceTypes: ["m7i.large"] };
-      this.#sdks.push(sdk);
+      this.#connections.push(ec2);
       this.#provisioners.push(new Ec2Provisioner({ api, owner: OWNER, defaults, timing: { pollMs: 2_000 / speed } }));
     }
   }
@@ -62,7 +64,7 @@ export class RestartedFleet {
   /** `known`: the instance that each has so far. A declined or failed restart rejects. */
   async restart(known?: ReadonlyMap<string, string>): Promise<FleetReport> {
     // The first call of a client loads half the SDK: nothing that the pacing could smooth.
-    await Promise.all(this.#sdks.map((sdk) => sdk.describeImage(this.#options.imageId)));
+    await Promise.all(this.#connections.map((ec2) => ec2.describeImage(this.#options.imageId)));
     this.#waits.clear();
     const startedAt = performance.now();
     const ids = Array.from({ length: this.#options.workspaces }, (_, i) => `w${i}`);
@@ -83,7 +85,7 @@ export class RestartedFleet {
   }
 
   close(): void {
-    for (const sdk of this.#sdks) sdk.close();
+    for (const ec2 of this.#connections) ec2.close();
   }
 }
 
@@ -109,17 +111,6 @@ export function explain({ elapsedMs, instances, waits }: FleetReport): string {
 }
 
 function cycleOf(id: string, instanceId: string | undefined): Cycle {
-  return {
-    workspace: { id, spec: {}, instance: instanceId === undefined ? undefined : { instanceId } },
-    id: `${id}-${instanceId ?? "first"}`,
-    fencingToken: 1,
-    attempt: 1,
-    signal: new AbortController().signal,
-    journal: undefined,
-    action: "restart",
-    leftover: undefined,
-    record: async () => {},
-    step: () => {},
-    safePoint: () => {},
-  };
+  const instance = instanceId === undefined ? undefined : { instanceId };
+  return testCycle({ id: `${id}-${instanceId ?? "first"}`, workspace: { id, spec: {}, instance } });
 }

@@ -27,11 +27,14 @@ export type Fault =
   | { readonly kind: "lost-request" }
   /** Done, but no answer ever comes. */
   | { readonly kind: "hang" }
+  /** Not done, and somebody else answers in EC2's place, as if it had been. */
+  | { readonly kind: "impostor"; readonly body: string }
   /** Waits before anything is done. */
   | { readonly kind: "wait"; readonly until: Promise<unknown> };
 
 interface Rule {
-  readonly action: string;
+  /** Undefined: any. */
+  readonly action: string | undefined;
   readonly matches: (query: Query) => boolean;
   readonly fault: Fault;
   left: number;
@@ -93,6 +96,12 @@ export class Faults {
     );
   }
 
+  /** `count` calls from the nth on, whatever they are and counted from 0, go wrong. */
+  from(n: number, count: number, fault: Fault): void {
+    let passed = 0;
+    this.#rules.push({ action: undefined, fault, matches: () => passed++ >= n, left: count });
+  }
+
   /** Stops the next call of the action at the door. */
   hold(action: string, matches: (query: Query) => boolean = (query) => !query.dryRun): Held {
     let release = () => {};
@@ -119,7 +128,8 @@ export class Faults {
   }
 
   take(query: Query): Fault | undefined {
-    const rule = this.#rules.find(({ action, left, matches }) => left > 0 && action === query.action && matches(query));
+    const concerns = (action: string | undefined) => action === undefined || action === query.action;
+    const rule = this.#rules.find(({ action, left, matches }) => left > 0 && concerns(action) && matches(query));
     if (rule === undefined) return undefined;
     rule.left -= 1;
     this.#rules = this.#rules.filter(({ left }) => left > 0);

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { CreateVolumeCommand, EC2Client } from "@aws-sdk/client-ec2";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { LaunchCall } from "../../../src/provisioners/ec2/api.ts";
-import { SdkEc2Api } from "../../../src/provisioners/ec2/sdk-api.ts";
+import { connectEc2, type Ec2Connection } from "../../../src/provisioners/ec2/sdk-api.ts";
 import { describeOn, motoForTests } from "../ec2/moto.ts";
 import { awsForTests } from "./aws-for-tests.ts";
 import { type Ec2Proxy, startEc2Proxy } from "./proxy.ts";
@@ -22,10 +22,10 @@ const named = (name: string) => expect.objectContaining({ name });
 
 describeOn(moto)("EC2 as the proxy shows it, on top of moto", () => {
   let proxy: Ec2Proxy;
-  let api: SdkEc2Api;
+  let api: Ec2Connection;
   beforeAll(async () => {
     proxy = await startEc2Proxy({ moto: moto?.endpoint ?? "" });
-    api = new SdkEc2Api({ endpoint: proxy.url });
+    api = connectEc2({ endpoint: proxy.url });
     // Its first call loads everything EC2 needs.
     await api.findInstances({ tags: {} });
   }, 60_000);
@@ -113,7 +113,7 @@ describeOn(moto)("EC2 as the proxy shows it, on top of moto", () => {
   });
 
   it("knows instances that were not launched through it", async () => {
-    const direct = new SdkEc2Api({ endpoint: moto?.endpoint });
+    const direct = connectEc2({ endpoint: moto?.endpoint });
     const { id } = await direct.runInstances(launch("direct"));
     await direct.terminateInstances([id]);
     direct.close();

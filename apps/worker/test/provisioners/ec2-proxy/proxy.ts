@@ -132,6 +132,11 @@ class BetterEc2 {
       response.destroy();
       return;
     }
+    if (fault?.kind === "impostor") {
+      call.outcome = fault.kind;
+      send(response, { status: 200, body: fault.body });
+      return;
+    }
     const answer = fault?.kind === "error" ? refusalBy(fault) : await this.#perform(query);
     call.outcome = fault?.kind === "lost-response" || fault?.kind === "hang" ? fault.kind : outcomeOf(answer);
     if (fault?.kind === "lost-response") response.destroy();

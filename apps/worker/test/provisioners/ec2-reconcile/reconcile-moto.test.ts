@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { SdkEc2Api } from "../../../src/provisioners/ec2/index.ts";
-import { BatchedEc2Api } from "../../../src/provisioners/ec2/pacing/index.ts";
+import { connectEc2, type Ec2Connection } from "../../../src/provisioners/ec2/index.ts";
+import { batched } from "../../../src/provisioners/ec2/pacing/index.ts";
 import { type Report, reconcile, type WorkspaceRecord } from "../../../src/provisioners/ec2/reconcile.ts";
 import { identityTags } from "../../../src/provisioners/ec2/tags.ts";
 import { describeOn, motoForTests } from "../ec2/moto.ts";
@@ -12,10 +12,10 @@ const moto = await motoForTests();
 
 describeOn(moto)("against moto", () => {
   let proxy: Ec2Proxy;
-  let sdk: SdkEc2Api;
+  let sdk: Ec2Connection;
   beforeAll(async () => {
     proxy = await startEc2Proxy({ moto: moto?.endpoint ?? "" });
-    sdk = new SdkEc2Api({ endpoint: proxy.url });
+    sdk = connectEc2({ endpoint: proxy.url });
     // Its first call loads everything EC2 needs.
     await sdk.findInstances({ tags: {} });
   }, 60_000);
@@ -45,7 +45,7 @@ describeOn(moto)("against moto", () => {
     let now = Date.now();
     const reports: Report[] = [];
     const parts = {
-      api: new BatchedEc2Api(sdk, { describeCollectMs: 0, terminateCollectMs: 0 }),
+      api: batched(sdk, { describeCollectMs: 0, terminateCollectMs: 0 }),
       owner: "ours",
       records: async () => records,
       now: () => now,

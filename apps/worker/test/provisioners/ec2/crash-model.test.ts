@@ -3,7 +3,8 @@
 import type { Ec2Spec } from "@restart-coordinator/provisioner-specs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Ec2Provisioner } from "../../../src/provisioners/ec2/index.ts";
-import type { Cycle, Workspace } from "../../../src/provisioners/provisioner.ts";
+import type { Workspace } from "../../../src/provisioners/provisioner.ts";
+import { testCycle } from "../test-cycle.ts";
 import { startEcho } from "./ec2-harness.ts";
 import { MemoryEc2 } from "./memory-ec2.ts";
 import { Core, Died, Mortal } from "./mortal.ts";
@@ -52,15 +53,9 @@ class World {
   /** Whether the worker lived to see the end. */
   async attempt(cycleId: string, action: Action, worker = new Mortal()): Promise<boolean> {
     const begun = this.core.begin(cycleId);
-    const cycle: Cycle & { action: Action } = {
-      ...begun,
-      action,
-      workspace: this.workspace,
-      signal: worker.signal,
-      record: worker.record(begun.record),
-      step: () => {},
-      safePoint: () => {},
-    };
+    const { signal } = worker;
+    const record = worker.record(begun.record);
+    const cycle = testCycle({ ...begun, action, workspace: this.workspace, signal, record });
     const timing = { pollMs: 0, retryMs: 0, retries: 3 };
     const api = worker.api(this.ec2);
     const provisioner = new Ec2Provisioner({ api, owner: "test", defaults: { ...this.spec }, timing });

@@ -1,9 +1,10 @@
 // A worker process that runs one cycle against EC2 and kills itself at its nth point: right before or right after a
 // journal entry or a call that changes something. Prints each point, and each journal entry that was written, as a line.
 import { writeSync } from "node:fs";
-import { Ec2Provisioner, SdkEc2Api } from "../../../src/provisioners/ec2/index.ts";
-import { BatchedEc2Api } from "../../../src/provisioners/ec2/pacing/index.ts";
+import { connectEc2, Ec2Provisioner } from "../../../src/provisioners/ec2/index.ts";
+import { batched } from "../../../src/provisioners/ec2/pacing/index.ts";
 import type { Journal, Workspace } from "../../../src/provisioners/provisioner.ts";
+import { testCycle } from "../test-cycle.ts";
 import { Mortal } from "./mortal.ts";
 import { FAST, OWNER } from "./test-settings.ts";
 
@@ -28,7 +29,7 @@ const worker = new Mortal(Number.POSITIVE_INFINITY, (point) => {
   print({ point });
   if (points++ === options.diesAt) process.kill(process.pid, "SIGKILL");
 });
-const api = new BatchedEc2Api(new SdkEc2Api({ endpoint: options.endpoint }), {
+const api = batched(connectEc2({ endpoint: options.endpoint }), {
   describeCollectMs: 0,
   terminateCollectMs: 0,
 });
@@ -38,16 +39,6 @@ const provisioner = new Ec2Provisioner({
   defaults: options.defaults,
   timing: FAST,
 });
-await provisioner.restart({
-  workspace: options.workspace,
-  id: options.cycleId,
-  fencingToken: options.fencingToken,
-  attempt: 1,
-  signal: worker.signal,
-  journal: undefined,
-  action: "restart",
-  leftover: undefined,
-  record: worker.record(async (journal) => print({ journal })),
-  step: () => {},
-  safePoint: () => {},
-});
+const { workspace, cycleId: id, fencingToken } = options;
+const record = worker.record(async (journal) => print({ journal }));
+await provisioner.restart(testCycle({ workspace, id, fencingToken, signal: worker.signal, record }));

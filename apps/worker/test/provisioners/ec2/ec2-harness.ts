@@ -12,9 +12,15 @@ import {
 import type { Ec2Spec } from "@restart-coordinator/provisioner-specs";
 import { afterAll } from "vitest";
 import type { Ec2Api } from "../../../src/provisioners/ec2/api.ts";
-import { type Ec2Options, Ec2Provisioner, SdkEc2Api } from "../../../src/provisioners/ec2/index.ts";
+import {
+  connectEc2,
+  type Ec2Connection,
+  type Ec2Options,
+  Ec2Provisioner,
+} from "../../../src/provisioners/ec2/index.ts";
 import { identityTags, TAG } from "../../../src/provisioners/ec2/tags.ts";
-import type { Cycle, Journal, Workspace } from "../../../src/provisioners/provisioner.ts";
+import type { Cycle, Workspace } from "../../../src/provisioners/provisioner.ts";
+import { type TestCycle, testCycle } from "../test-cycle.ts";
 import { idempotent } from "./idempotent-api.ts";
 import { describeOn, motoForTests } from "./moto.ts";
 import { AWS_ENVIRONMENT, FAST, OWNER } from "./test-settings.ts";
@@ -24,11 +30,6 @@ const LIVE = ["pending", "running", "stopping", "stopped"];
 export interface Subnet {
   readonly id: string;
   readonly zone: string;
-}
-
-export interface TestCycle extends Cycle {
-  readonly journals: Journal[];
-  readonly steps: Array<{ name: string; detail: unknown }>;
 }
 
 /** One moto, filled with what instances need; every test takes workspaces of its own. */
@@ -60,8 +61,8 @@ export class Ec2Harness {
   /** What moto lacks in front of it. */
   readonly api: ReturnType<typeof idempotent>;
   /** Through the proxy that was given, else moto as it is. */
-  readonly throughProxy: SdkEc2Api;
-  readonly #sdk: SdkEc2Api;
+  readonly throughProxy: Ec2Connection;
+  readonly #sdk: Ec2Connection;
   #workspaces = 0;
 
   constructor(
@@ -77,9 +78,9 @@ export class Ec2Harness {
     this.subnets = subnets;
     this.imageId = imageId;
     this.templateId = templateId;
-    this.#sdk = new SdkEc2Api({ endpoint });
+    this.#sdk = connectEc2({ endpoint });
     this.api = idempotent(this.#sdk);
-    this.throughProxy = new SdkEc2Api({ endpoint: proxy });
+    this.throughProxy = connectEc2({ endpoint: proxy });
   }
 
   close(): void {
@@ -112,24 +113,7 @@ export class Ec2Harness {
   }
 
   cycle(workspace: Workspace, id: string, fencingToken: number, given: Partial<Cycle> = {}): TestCycle {
-    const journals: Journal[] = [];
-    const steps: TestCycle["steps"] = [];
-    return {
-      workspace,
-      id,
-      fencingToken,
-      attempt: 1,
-      signal: new AbortController().signal,
-      journal: undefined,
-      action: "restart",
-      leftover: undefined,
-      record: async (journal) => void journals.push(JSON.parse(JSON.stringify(journal))),
-      step: (name, detail) => void steps.push({ name, detail }),
-      safePoint: () => {},
-      ...given,
-      journals,
-      steps,
-    };
+    return testCycle({ workspace, id, fencingToken, ...given });
   }
 
   /** A workspace whose instance was launched by a cycle. */

@@ -1,3 +1,3 @@
-export { BatchedEc2Api, type BatchOptions } from "./batched-api.ts";
+export { type BatchOptions, batched } from "./batched.ts";
 export { AWS_LIMITS, type BucketLimit, type LaneLimits, type LaneName, ownLimits, type PaceLimits } from "./limits.ts";
-export { PacedEc2Api, type PaceOptions } from "./paced-api.ts";
+export { type PaceOptions, Pacer } from "./pacer.ts";

@@ -1,0 +1,82 @@
+/** Serves the routes: who may ask, what came, what the route does, what it answers, in this order for each of them. */
+import { type Request, type RequestHandler, type Response, Router } from "express";
+import { z } from "zod";
+import { allow, assertMay, authenticate, type Tokens } from "./authentication.ts";
+import type { ApiContext } from "./context.ts";
+import { jsonReader } from "./request-body.ts";
+import { type JsonReply, type Mount, type Route, SENT } from "./route.ts";
+
+/** Makes the router of a list of routes. What is asked most stands first: a request is compared with all before its own. */
+export function routerOf(
+  { routes, mounts }: { routes: readonly Route[]; mounts: readonly Mount[] },
+  context: ApiContext,
+  tokens: Tokens,
+): Router {
+  const router = Router();
+  const add = (route: Route, ...guards: RequestHandler[]): void => {
+    const method = route.method.toLowerCase() as Lowercase<Route["method"]>;
+    router[method](route.path, ...guards, handlerOf(route, context));
+  };
+  const isOpen = ({ scope }: Route): boolean => scope === undefined;
+  for (const route of routes.filter(isOpen)) add(route);
+  // Pages and a browser's EventSource can send no Bearer token.
+  const page = authenticate(tokens, "page");
+  for (const { path, scope, handlers } of mounts) router.use(path, page, allow(scope), ...handlers(context));
+  for (const route of routes.filter((each) => each.page)) add(route, page);
+  router.use(authenticate(tokens));
+  for (const route of routes.filter((each) => !isOpen(each) && !each.page)) add(route);
+  return router;
+}
+
+const NO_BODY = z.strictObject({}).optional();
+
+function handlerOf(route: Route, context: ApiContext): RequestHandler {
+  const { scope, params, query, headers, body } = route;
+  const read = typeof body === "string" ? undefined : jsonReader(route.maxBodyBytes);
+  const schema = typeof body === "object" ? body : NO_BODY;
+
+  return async (request, response) => {
+    const { caller } = response.locals;
+    // First: nobody makes this process read and inflate what he may not send.
+    if (scope !== undefined) assertMay(caller, scope);
+    const input = {
+      params: params?.parse(paramsOf(request)),
+      query: query?.parse(request.query),
+      headers: headers?.parse(headersOf(request, headers.shape)),
+      body: read && schema.parse(await read(request, response)),
+      caller,
+      request,
+      response,
+    };
+    const reply = await route.handle(context, input);
+    if (reply !== SENT) send(request, response, reply);
+  };
+}
+
+/** Express decodes each segment of a wildcard by itself. */
+function paramsOf({ params }: Request): Record<string, string> {
+  const joined = Object.entries(params).map(([name, value]) => [name, Array.isArray(value) ? value.join("/") : value]);
+  return Object.fromEntries(joined);
+}
+
+/** By the names they have in the schema: Node's are in lower case. */
+function headersOf(request: Request, names: object): Record<string, string | undefined> {
+  return Object.fromEntries(Object.keys(names).map((name) => [name, request.get(name)]));
+}
+
+/**
+ * Answers with JSON. Express' own `json` makes an ETag, too, which only an answer that may be cached has a use for, and
+ * looks three times at a type that is known.
+ */
+function send(request: Request, response: Response, { status, body, headers }: JsonReply): void {
+  response.set(headers);
+  response.statusCode = status;
+  if (request.method === "GET" || request.method === "HEAD") {
+    response.json(body);
+    return;
+  }
+  const text = JSON.stringify(body);
+  response.setHeader("Content-Type", "application/json; charset=utf-8");
+  response.setHeader("Content-Length", Buffer.byteLength(text));
+  response.end(text);
+}

@@ -1,0 +1,135 @@
+/** Makes the parts of a worker. Nothing of it runs yet, but connections open themselves when they are made. */
+import { hostname } from "node:os";
+import { Cycles, type Hint, type Installation, RestartCoordinator } from "@restart-coordinator/debounce";
+import { createFleetKeys, eventStreams, RolloutDriver, Rollouts, Turns } from "@restart-coordinator/fleet";
+import {
+  ConfigurationError,
+  connectRedis,
+  HintQueues,
+  installationOf,
+  LivePolicies,
+  logStart,
+  RedisWatch,
+  StartCheck,
+  type Tracing,
+  type WorkerEnvironment,
+  WorkerMetrics,
+} from "@restart-coordinator/service";
+import { WebhookDispatcher } from "@restart-coordinator/webhooks";
+import type { Logger } from "pino";
+import { Drainer, drainedWithinMs } from "./drainer.ts";
+import { HintTaker } from "./hint-taker.ts";
+import { JobNotes } from "./job-notes.ts";
+import { createProvisioner } from "./provisioners/create.ts";
+import { removeWorkspaceFiles } from "./remove-files.ts";
+import { rolloutLog } from "./rollout-loop.ts";
+import { TurnTaker } from "./turn-taker.ts";
+
+export type WorkerParts = ReturnType<typeof makeParts>;
+
+/** Makes them all. @throws ConfigurationError on what cannot work; then nothing was opened */
+export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tracing | undefined) {
+  const name = `${hostname()}:${process.pid}`;
+  const policies = new LivePolicies(config);
+  logStart(config, policies, logger);
+  const shards = shardsOf(config);
+  const metrics = new WorkerMetrics();
+  const created = createProvisioner(config, metrics, logger);
+  const redis = connectRedis(config, "wait", logger);
+  const installation = installationOf(config, { redis, policy: policies, observer: metrics.observer });
+  const { keys } = installation;
+  const cycles = new Cycles(installation, { worker: name });
+  const hints = new HintQueues(redis, keys, tracing?.hints);
+  const wake = (hint: Hint): Promise<void> => hints.enqueue(hint);
+  const coordinator = new RestartCoordinator(installation, { onDue: wake });
+  const redisWatch = new RedisWatch({ redis, keys, logger });
+  const startCheck = new StartCheck({ redis, keys, settings: config, isWorker: true, logger });
+  metrics.watch({ redisWatch, coordinator, hints });
+
+  const drainer = new Drainer({
+    cycles,
+    provisioner: created.provisioner,
+    deadlineMs: config.CYCLE_DEADLINE_MS,
+    graceMs: config.SHUTDOWN_GRACE_MS,
+    wake,
+    removeFiles: (id) => removeWorkspaceFiles(config.WORKSPACES_DIR, id),
+    deleteTraces: (id) => coordinator.registry.deleteTraces(id),
+    metrics,
+    logger,
+  });
+  const turnTaker = turnTakerOf(config, { coordinator, drainer, logger });
+  const hintTaker = new HintTaker({
+    redis,
+    keys,
+    shards,
+    concurrency: config.CONCURRENCY,
+    onHint(job) {
+      if (turnTaker !== undefined) return turnTaker.enter(job.data.workspaceId);
+      const notes = new JobNotes(job);
+      return drainer.drain(job.data.workspaceId, (step) => notes.add(step));
+    },
+    stopWithinMs: drainedWithinMs(config.SHUTDOWN_GRACE_MS),
+    telemetry: tracing?.hints,
+    redisUsable: startCheck.passed,
+    logger,
+  });
+  const rollouts = new Rollouts(installation);
+  const rolloutDriver = new RolloutDriver({ rollouts, coordinator, owner: name, observer: rolloutLog(logger) });
+  const webhooks = webhooksOf(config, { installation, owner: name, metrics, logger });
+  return {
+    ...{ config, name, logger, tracing, metrics, policies, shards, redis, keys, cycles, coordinator, hints, wake },
+    ...{ redisWatch, startCheck, created, drainer, turnTaker, hintTaker, rolloutDriver, webhooks },
+  };
+}
+
+/** Takes all of them, unless told otherwise. @throws ConfigurationError on one that there is not */
+function shardsOf({ SHARDS, WORKER_SHARDS }: WorkerEnvironment): readonly number[] {
+  const all = Array.from({ length: SHARDS }, (_, shard) => shard);
+  const unknown = WORKER_SHARDS?.find((shard) => shard >= SHARDS);
+  if (unknown === undefined) return WORKER_SHARDS ?? all;
+  throw new ConfigurationError([`WORKER_SHARDS: expected 0 to ${SHARDS - 1}, for SHARDS is ${SHARDS}, got ${unknown}`]);
+}
+
+/** Makes a taker of turns where there is a cap on running cycles: then hints only queue up. */
+function turnTakerOf(
+  config: WorkerEnvironment,
+  { coordinator, drainer, logger }: { coordinator: RestartCoordinator; drainer: Drainer; logger: Logger },
+): TurnTaker | undefined {
+  const { RESTART_MAX_RUNNING: maxRunning } = config;
+  if (maxRunning === undefined) return undefined;
+  return new TurnTaker({
+    turns: new Turns(coordinator.installation, { maxRunning }),
+    concurrency: config.CONCURRENCY,
+    tenantOf: async (id) => (await coordinator.registry.tags(id))[config.RESTART_TENANT_TAG] ?? "",
+    run: (id) => drainer.drain(id),
+    stopWithinMs: drainedWithinMs(config.SHUTDOWN_GRACE_MS),
+    logger,
+  });
+}
+
+interface WebhookParts {
+  readonly installation: Installation;
+  readonly owner: string;
+  readonly metrics: WorkerMetrics;
+  readonly logger: Logger;
+}
+
+function webhooksOf(
+  config: WorkerEnvironment,
+  { installation, owner, metrics, logger }: WebhookParts,
+): WebhookDispatcher {
+  return new WebhookDispatcher(installation, {
+    streams: eventStreams(installation.keys, createFleetKeys(installation.prefix)),
+    owner,
+    settings: {
+      timeoutMs: config.WEBHOOK_TIMEOUT_MS,
+      allowPrivate: config.WEBHOOK_ALLOW_PRIVATE,
+      firstRetryMs: config.WEBHOOK_RETRY_MS,
+      setAsideMs: config.WEBHOOK_SET_ASIDE_MS,
+      giveUpMs: config.WEBHOOK_GIVE_UP_MS,
+      observe: (attempt) => metrics.webhookAttempted(attempt),
+      onSetAside: (count) => metrics.webhookSetAside(count),
+    },
+    logger,
+  });
+}
