@@ -63,6 +63,33 @@ describe.skipIf(serverBinary === undefined)("a master that is demoted in place",
   });
 });
 
+describe.concurrent("Redis takes no writes in the middle of a cycle, for less than the lease", () => {
+  const IDS = Array.from({ length: 8 }, (_, n) => `w${n}`);
+
+  test.for([
+    ["out-of-memory", ["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "0"]],
+    ["read-only", ["REPLICAOF", "127.0.0.1", "1"], ["REPLICAOF", "NO", "ONE"]],
+  ] as const)("%s: the same attempts go on, and end well", async ([_, off, on], { useBench, useServer }) => {
+    const server = await useServer();
+    const bench = useBench(server);
+    // They begin before, and end while nothing is taken or after; there are journal entries, renewals and ends to refuse.
+    for (const [n, id] of IDS.entries())
+      await bench.coordinator.registry.register(id, { spec: { durationMs: 300 * n } });
+    await bench.worker({ RESTART_LEASE_MS: "6000", RESTART_SWEEP_MS: "200" });
+    await Promise.all(IDS.map((id) => bench.coordinator.trigger(id, { source: "manual" })));
+    for (const id of IDS) await bench.effect(id, "begin");
+    await server.redis.call(...(off as unknown as [string]));
+    // The outage itself: its length is what is tested.
+    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    await server.redis.call(...(on as unknown as [string]));
+    for (const id of IDS) {
+      expect((await bench.settled(id)).lastCycle).toMatchObject({ outcome: "ok", attempt: 1 });
+      expect(await bench.events(id, "WORKSPACE_PROVISIONING")).toHaveLength(1);
+    }
+    expect(await bench.failedJobs()).toBe(0);
+  });
+});
+
 describe.concurrent("Redis takes no writes", () => {
   const NO_WRITES = "~* -@all +@read +@connection +eval +evalsha +time +info";
   const WITHOUT_KEYS = "~other:* -@all +@read +@write +@connection +eval +evalsha +time +info";
