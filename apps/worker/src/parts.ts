@@ -18,6 +18,7 @@ import {
 import { WebhookDispatcher } from "@restart-coordinator/webhooks";
 import type { Logger } from "pino";
 import { Drainer, drainedWithinMs } from "./drainer.ts";
+import { tellVanished } from "./eviction-watch.ts";
 import { HintTaker } from "./hint-taker.ts";
 import { JobNotes } from "./job-notes.ts";
 import { createProvisioner } from "./provisioners/create.ts";
@@ -36,7 +37,9 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
   const metrics = new WorkerMetrics();
   const created = createProvisioner(config, metrics, logger);
   const redis = connectRedis(config, "wait", logger);
-  const installation = installationOf(config, { redis, policy: policies, observer: metrics.observer });
+  const stateVanished = (id: string): void => tellVanished(id, metrics, logger);
+  const observer = { ...metrics.observer, stateVanished };
+  const installation = installationOf(config, { redis, policy: policies, observer });
   const { keys } = installation;
   const cycles = new Cycles(installation, { worker: name });
   const hints = new HintQueues(redis, keys, tracing?.hints);

@@ -14,6 +14,7 @@ import {
   zoneRulesWatch,
 } from "@restart-coordinator/service";
 import type { Logger } from "pino";
+import { evictionWatch } from "./eviction-watch.ts";
 import { HealthService } from "./health-service.ts";
 import { makeParts, type WorkerParts } from "./parts.ts";
 import { reconcileLoop } from "./reconcile-loop.ts";
@@ -54,6 +55,7 @@ export function workerServices(parts: WorkerParts): readonly Listed[] {
     redisConnection(redis),
     parts.startCheck,
     parts.redisWatch.looking(),
+    evictionWatch({ installation: cycles.installation, metrics, logger }),
     parts.hints,
     policyWatch(parts.policies, logger, {
       onReload: (isLoaded) => metrics.policyReloaded(isLoaded),

@@ -35,7 +35,9 @@ export { aclRules, SCRIPT_COMMANDS } from "./redis/acl.ts";
 export { describeAddress, parseRedisUrl } from "./redis/address.ts";
 export { connectRedis, type RedisSettings } from "./redis/connect.ts";
 export {
+  describeEviction,
   describeFinding,
+  EVICTION_REMEDY,
   type ExaminedRedis,
   examineRedis,
   LOWEST_VERSION,
@@ -43,6 +45,7 @@ export {
 } from "./redis/examine.ts";
 export { findObstacles, isPermanent } from "./redis/obstacle.ts";
 export { LONGEST_BLOCK_MS, type Patience } from "./redis/patience.ts";
+export { readServerInfo, type ServerInfo } from "./redis/server-info.ts";
 export { StartCheck, type StartSettings } from "./redis/start-check.ts";
 export { RedisWatch, type RedisWatchOptions } from "./redis/watch.ts";
 export { logStart } from "./start-line.ts";

@@ -176,7 +176,7 @@ function findingsOf({ version, evictionPolicy }: ServerInfo): RedisFinding[] {
   return findings;
 }
 
-const EVICTION_REMEDY = "set maxmemory-policy noeviction";
+export const EVICTION_REMEDY = "set maxmemory-policy noeviction";
 
 /** Says what an eviction policy means here. */
 export function describeEviction(policy: string): string {
