@@ -15,13 +15,15 @@ import { SetupError } from "./setup/setup-error.mjs";
 const bin = "node_modules/.bin";
 // turbo looks for pnpm on PATH; started through pnpm it finds that one.
 const build = ["build", () => [...pnpmCommand(), "exec", "turbo", "run", "build", "--output-logs=errors-only"]];
+const lint = ["lint", () => [`${bin}/biome`, "check", "."]];
+const types = ["types", () => [`${bin}/tsc`, "--noEmit", "-p", "tsconfig.json"]];
 const plans = {
-  test: (args) => [
-    build,
-    ["lint", () => [`${bin}/biome`, "check", "."]],
-    ["types", () => [`${bin}/tsc`, "--noEmit", "-p", "tsconfig.json"]],
-    ["tests", () => [`${bin}/vitest`, "run", ...args]],
-  ],
+  test: (args) => {
+    const tests = ["tests", () => [`${bin}/vitest`, "run", ...args]];
+    // Who names some tests waits for their verdict. What they need built, they build.
+    const namesSome = args.some((arg) => !arg.startsWith("-"));
+    return namesSome ? [tests, lint, types] : [build, lint, types, tests];
+  },
   demo: (args) => [build, ["demo", () => [process.execPath, "demo/dist/main.js", ...args], { stdin: "inherit" }]],
 };
 

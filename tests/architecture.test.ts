@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 
@@ -110,4 +110,17 @@ test("nothing loads tracing unless it is configured, and nothing is loaded befor
       "@restart-coordinator/service/boot",
     ]);
   }
+});
+
+test("what tests share does nothing when it is imported: a worker imports it once, for all of its test files", () => {
+  const folders = ["apps", "packages"].flatMap((kind) =>
+    readdirSync(ROOT + kind).map((name) => `${kind}/${name}/test`),
+  );
+  const shared = [...folders.filter((folder) => existsSync(ROOT + folder)), "bench/test", "demo/test", "tests"]
+    .flatMap(findFiles)
+    .filter((file) => !file.endsWith(".test.ts") && !file.includes("node_modules"));
+  expect(shared.length).toBeGreaterThan(50);
+  const atOnce =
+    /^(?:export )?(?:(?:const|let) [^=\n]+= )?(?:await )?(?:before|after)(?:All|Each)\(|^[^/\n ].*\buse[A-Z]\w*\(.*\);$|\bvi\.setConfig\(/m;
+  expect(shared.filter((file) => atOnce.test(readFileSync(ROOT + file, "utf8")))).toEqual([]);
 });

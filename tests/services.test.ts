@@ -11,7 +11,7 @@ import {
   workerEnvironment,
 } from "@restart-coordinator/service";
 import { Redis } from "ioredis";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { makeParts as makeApiParts } from "../apps/api/src/parts.ts";
 import { apiServices, httpOf } from "../apps/api/src/server.ts";
 import { makeParts as makeWorkerParts } from "../apps/worker/src/parts.ts";
@@ -97,15 +97,22 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** Resolves once no socket, server or timer keeps this process alive. */
+/** The sockets, servers and timers that keep this process alive. */
+const alive = () => process.getActiveResourcesInfo().filter((what) => /^(TCP|Timeout)/.test(what));
+/** Those of other test files in the same process. */
+let before = 0;
+beforeEach(() => {
+  before = alive().length;
+});
+
+/** Resolves once nothing that was not there before keeps this process alive. */
 async function untilNothingIsLeft(): Promise<void> {
-  const left = () => process.getActiveResourcesInfo().filter((what) => /^(TCP|Timeout)/.test(what));
   const deadline = performance.now() + 10_000;
   // A timer that counts itself would never see the end.
-  while (left().length > 0 && performance.now() < deadline) {
+  while (alive().length > before && performance.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, 5).unref());
   }
-  expect(left()).toEqual([]);
+  expect(alive().length, alive().join(", ")).toBeLessThanOrEqual(before);
 }
 
 describe.each(Object.entries(NAMES))("the services of the %s", (name, names) => {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { connectRedis, createLogger } from "@restart-coordinator/service";
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { redisUrl } from "../../tests/setup/shared-redis.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -18,13 +18,6 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "demo-test-"));
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
-
-beforeAll(async () => {
-  // Done at once when `npm test` has built; a stale build would test yesterday's demo.
-  const build = spawn(join(ROOT, "node_modules/.bin/tsc"), ["-b", "demo", "apps/api", "apps/worker"], { cwd: ROOT });
-  const [output, [code]] = await Promise.all([text(build.stdout), once(build, "exit")]);
-  expect(code, output).toBe(0);
-}, TIMEOUT_MS);
 
 function start(...args: string[]) {
   const child = spawn(process.execPath, ["demo/dist/main.js", ...args], {

@@ -25,7 +25,7 @@ describe("race: a trigger between the worker's last look and job completion", ()
     await bench.worker(HINTS_ALONE);
 
     await bench.coordinator.trigger("w", { source: "manual", reason: "early" });
-    await vi.waitUntil(() => late !== undefined);
+    await vi.waitUntil(() => late !== undefined, { timeout: 60_000 });
     expect(await late).toMatchObject({ decision: "fired" });
     const { lastCycle } = await bench.settled("w");
     expect(lastCycle?.covers?.[0]?.reasons).toEqual(["late"]);

@@ -1,5 +1,5 @@
 /** What more than one route answers, as schemas. A test holds real answers against them. */
-import { type CycleAction, DECISIONS, OUTCOMES, PHASES, RULES, STATUSES } from "@restart-coordinator/debounce";
+import { BECAUSE, type CycleAction, DECISIONS, OUTCOMES, PHASES, RULES, STATUSES } from "@restart-coordinator/debounce";
 import { z } from "zod";
 import { ALL_EVENTS } from "./input.ts";
 
@@ -76,6 +76,7 @@ export const workspace = z
       generation,
       observedGeneration: generation,
       dueAt: time.nullable(),
+      because: z.enum(BECAUSE).nullable().describe("What it waits for last, or why it is due when it is"),
       startedAt: time.nullable(),
       cooldownEndsAt: time.nullable(),
       heldUntil: time.nullable(),

@@ -4,7 +4,7 @@ import type { CoveredSource, Receipt, RestartEvent, Restarting, WorkspaceState }
 import { LOOP, NO_BUDGET } from "@restart-coordinator/debounce";
 import type { Member, Rollout } from "@restart-coordinator/fleet";
 import type { LivePolicies, PolicyFileStatus } from "@restart-coordinator/service";
-import type { Webhook } from "@restart-coordinator/webhooks";
+import type { SetAside, Webhook } from "@restart-coordinator/webhooks";
 
 /** What its window held back is for the log. */
 export function showReceipt(receipt: Receipt) {
@@ -52,6 +52,7 @@ export function showEvent(event: RestartEvent) {
 /** Without what is secret: of the URL, too, only where it leads to is shown. */
 export function showWebhook(webhook: Webhook) {
   const { id, url, events, workspaces, format, createdAt, delivered, lastDeliveredAt, failure, disabled } = webhook;
+  const { previous, setAside } = webhook;
   const { origin, pathname, search } = new URL(url);
   return {
     id,
@@ -63,9 +64,15 @@ export function showWebhook(webhook: Webhook) {
     createdAt: iso(createdAt),
     delivered,
     lastDeliveredAt: iso(lastDeliveredAt),
+    setAside,
+    previousSecretUntil: iso(previous?.until),
     failure: failure === undefined ? null : { ...failure, since: iso(failure.since), retryAt: iso(failure.retryAt) },
     disabled: disabled === undefined ? null : { ...disabled, at: iso(disabled.at) },
   };
+}
+
+export function showSetAside({ id, event, workspaceId, error, at }: SetAside) {
+  return { id, event, workspaceId: workspaceId === "" ? null : workspaceId, error, setAsideAt: iso(at) };
 }
 
 function statusOf({ failure, disabled }: Webhook): "active" | "failing" | "disabled" {
@@ -89,6 +96,7 @@ export function showWorkspace(workspace: WorkspaceState, { withSpec }: { withSpe
     restart: {
       ...restart,
       dueAt: iso(restart.dueAt),
+      because: restart.because ?? null,
       startedAt: iso(restart.startedAt),
       cooldownEndsAt: iso(restart.cooldownEndsAt),
       heldUntil: iso(restart.heldUntil),

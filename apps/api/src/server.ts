@@ -1,13 +1,13 @@
 /** The API process: HTTP in, triggers to Redis, hints to the queue. Any number of them run side by side. */
 import {
   type ApiEnvironment,
+  BackgroundService,
   createLogger,
   type Listed,
   policyWatch,
   redisConnection,
   type Service,
   ServiceList,
-  serviceOf,
   type Tracing,
   ZONE_RULES,
   zoneRulesWatch,
@@ -44,13 +44,13 @@ export function httpOf(parts: ApiParts, config: ApiEnvironment): HttpService {
 export function apiServices(parts: ApiParts, http: Service): readonly Listed[] {
   const { redis, coordinator, logger, metrics, policies, shadow, shadowPolicies } = parts;
   return [
-    parts.tracing,
+    parts.tracing?.service,
     redisConnection(redis),
     // It listens once it can acknowledge; when Redis is away it listens all the same, and readyz says so.
     parts.startCheck,
     parts.redisWatch.looking(),
     parts.hints,
-    shadow && serviceOf("the shadow policy", { stop: () => shadow.settled() }),
+    shadow && new BackgroundService("the shadow policy", { stop: () => shadow.settled() }),
     http,
     // The streams of events end first: the server waits for its answers.
     parts.feed,

@@ -27,10 +27,10 @@ describe("an upload that breaks off", () => {
     });
     outgoing.on("error", () => {});
     outgoing.write("half a");
-    await vi.waitFor(async () => expect(await staged()).toHaveLength(1), { interval: 5 });
+    await vi.waitFor(async () => expect(await staged()).toHaveLength(1), { interval: 5, timeout: 10_000 });
     outgoing.destroy();
 
-    await vi.waitFor(async () => expect(await staged()).toEqual([]), { interval: 5 });
+    await vi.waitFor(async () => expect(await staged()).toEqual([]), { interval: 5, timeout: 10_000 });
     expect((await api.ask("GET", `/workspaces/${id}/files/a`)).text).toBe("old");
     expect((await api.state(id)).restart).toEqual(before.restart);
   });
@@ -52,7 +52,10 @@ describe("a download that breaks off", () => {
     const port = await vi.waitFor(() => process.port ?? expect.fail(process.stderr), { timeout: 40_000, interval: 20 });
     const ask = (method: string, path: string, body?: Buffer | object) =>
       send(port, method, path, { token: TOKENS.admin, body: body as Buffer });
-    await vi.waitFor(async () => expect((await ask("GET", "/readyz")).status).toBe(200), { interval: 20 });
+    await vi.waitFor(async () => expect((await ask("GET", "/readyz")).status).toBe(200), {
+      interval: 20,
+      timeout: 10_000,
+    });
     await ask("PUT", "/workspaces/x", {});
     // More than fits into the buffers on the way.
     await ask("PUT", "/workspaces/x/files/large", Buffer.alloc(20_000_000));

@@ -142,7 +142,7 @@ describe("a write is on disk before its trigger, and its trigger in Redis before
     const id = await api.workspace();
     const path = join(api.config.WORKSPACES_DIR, id, "a.txt");
     const answer = api.ask("PUT", `/workspaces/${id}/files/a.txt`, { body: "new" });
-    const lease = await vi.waitFor(() => api.begin(id), { interval: 1 });
+    const lease = await vi.waitFor(() => api.begin(id), { interval: 1, timeout: 10_000 });
     expect(await readFile(path, "utf8")).toBe("new");
     expect((await answer).status).toBe(200);
     await lease.end({ outcome: "ok" });

@@ -66,13 +66,19 @@ test("a source the file declares is taken, and one that it no longer declares is
   expect((await api.trigger(id, { source: "git-push" })).status).toBe(202);
   write("cooldownMs: 2000\n");
   process.kill(process.pid, "SIGHUP");
-  await vi.waitFor(async () => expect((await policyOf(id)).cooldownMs.value).toBe(2_000), { interval: 10 });
+  await vi.waitFor(async () => expect((await policyOf(id)).cooldownMs.value).toBe(2_000), {
+    interval: 10,
+    timeout: 10_000,
+  });
   expect((await api.trigger(id, { source: "git-push" })).status).toBe(400);
 
   write("cooldown: 3000\n");
   process.kill(process.pid, "SIGHUP");
   const told = () => policyOf(id).then(({ file }) => file.rejected?.reason);
-  await vi.waitFor(async () => expect(await told()).toMatch(/did you mean "cooldownMs"\?/), { interval: 10 });
+  await vi.waitFor(async () => expect(await told()).toMatch(/did you mean "cooldownMs"\?/), {
+    interval: 10,
+    timeout: 10_000,
+  });
   expect((await policyOf(id)).cooldownMs.value).toBe(2_000);
   const { text } = await api.ask("GET", "/metrics");
   expect(text).toMatch(/^restart_policy_in_force 0$/m);
@@ -93,10 +99,10 @@ describe("GET /workspaces/{id}/policy/shadow", () => {
     const report = async () => (await shadowed.ask<Report>("GET", `/workspaces/${id}/policy/shadow`)).json;
     expect(await report()).toMatchObject({ since: null, triggers: 0, days: [] });
     await shadowed.trigger(id, { source: "file-write" });
-    await vi.waitFor(async () => expect((await report()).triggers).toBe(1), { interval: 10 });
+    await vi.waitFor(async () => expect((await report()).triggers).toBe(1), { interval: 10, timeout: 10_000 });
     await shadowed.cycle(id);
     await shadowed.trigger(id, { source: "file-write" });
-    await vi.waitFor(async () => expect((await report()).triggers).toBe(2), { interval: 10 });
+    await vi.waitFor(async () => expect((await report()).triggers).toBe(2), { interval: 10, timeout: 10_000 });
     expect(await report()).toMatchObject({
       differing: 2,
       active: { cycles: 1, decisions: { "fired/window": 1, "coalesced/cooldown": 1 } },

@@ -55,6 +55,19 @@ describe("while Redis is away", () => {
     });
   });
 
+  test.each(["/events", "/workspaces/:id/events"])(
+    "a reader that comes back to %s is told so by a stream that ends: a browser never comes back to a 503",
+    async (pattern) => {
+      const path = pattern.replace(":id", id);
+      await redis.kill();
+      expect((await api.ask("GET", path)).status).toBe(503);
+      const { status, headers, text } = await api.ask("GET", path, { headers: { "last-event-id": "1-1" } });
+      expect({ status, type: headers["content-type"] }).toEqual({ status: 200, type: "text/event-stream" });
+      // Without an id: the reader keeps the one it has.
+      expect(text).toBe('retry: 1000\nevent: unavailable\ndata: {"reason":"Redis is not available"}\n\n');
+    },
+  );
+
   test.each(named(ANSWERING))("%s answers 503 at once", async (_, route) => {
     await redis.kill();
     const { answer, ms } = await timed(api.ask(route.method, pathOf(route, id), askedOf(route)));
@@ -97,18 +110,17 @@ describe("while Redis does not answer", () => {
 });
 
 describe.each(["SIGKILL", "SIGSTOP"] as const)("what would wait for news, after %s", (signal) => {
-  test.each<[string, (receipt: ReceiptBody) => string, Record<string, string>]>([
-    ["a trigger's outcome", ({ triggerId }) => `triggers/${triggerId}?wait=30s`, {}],
-    ["a stream of events", () => "events", {}],
-    ["a stream of events that goes on", () => "events", { "last-event-id": "1-1" }],
-  ])("%s answers 503 in time, and holds up no stop", async (_, path, headers) => {
+  test.each<[string, (receipt: ReceiptBody) => string, Record<string, string>, object]>([
+    ["a trigger's outcome", ({ triggerId }) => `triggers/${triggerId}?wait=30s`, {}, AWAY],
+    ["a stream of events", () => "events", {}, AWAY],
+    ["a stream of events that goes on", () => "events", { "last-event-id": "1-1" }, { status: 200 }],
+  ])("%s answers in time that it cannot, and holds up no stop", async (_, path, headers, expected) => {
     const other = new TestApi({ beside: () => api });
     await other.start();
     const { json } = await other.trigger(id, { source: "secret-change" });
     await redis.kill(signal);
-    const asked = other.ask("GET", `/workspaces/${id}/${path(json)}`, { headers, headersOnly: true });
-    const { answer, ms } = await timed(asked);
-    expect(answer).toMatchObject(AWAY);
+    const { answer, ms } = await timed(other.ask("GET", `/workspaces/${id}/${path(json)}`, { headers }));
+    expect(answer).toMatchObject(expected);
     expect(ms).toBeLessThan(WITHIN_MS + SLACK_MS);
     expect((await timed(other.service.stop())).ms).toBeLessThan(WITHIN_MS);
   });

@@ -43,7 +43,7 @@ describe("without API_TOKENS", () => {
   test("a token is made up and printed once, for the person at this machine", async () => {
     const { port, stderr } = await started(settings());
     const [, secret = ""] = /^No API_TOKENS: use this token until I stop: (\S{32})\n$/.exec(stderr) ?? [];
-    await vi.waitFor(async () => expect(await status(port, secret)).toBe(200), { interval: 10 });
+    await vi.waitFor(async () => expect(await status(port, secret)).toBe(200), { interval: 10, timeout: 10_000 });
     expect(await status(port, "another-token-0123456789")).toBe(401);
   });
 
@@ -66,20 +66,20 @@ describe("without API_TOKENS", () => {
 test("with API_TOKENS it listens anywhere, and prints no token", async () => {
   const { port, stderr } = await started(settings({ API_TOKENS, HOST: "0.0.0.0" }));
   expect(stderr).toBe("");
-  await vi.waitFor(async () => expect(await status(port, TOKENS.read)).toBe(200), { interval: 10 });
+  await vi.waitFor(async () => expect(await status(port, TOKENS.read)).toBe(200), { interval: 10, timeout: 10_000 });
 });
 
 test("a port that is taken is told in plain words, and nothing stays open", async () => {
   const taken = createServer().listen(0, "127.0.0.1");
   onTestFinished(() => void taken.close());
-  await vi.waitFor(() => expect(taken.address()).not.toBeNull());
+  await vi.waitFor(() => expect(taken.address()).not.toBeNull(), { timeout: 10_000 });
   const { port } = taken.address() as { port: number };
   const sockets = () => process.getActiveResourcesInfo().filter((what) => what.startsWith("TCPSocket")).length;
   const before = sockets();
   const start = startApi(settings({ PORT: port, API_TOKENS }));
   await expect(start).rejects.toBeInstanceOf(ConfigurationError);
   await expect(start).rejects.toThrow(`PORT ${port} on 127.0.0.1 is taken: choose another`);
-  await vi.waitFor(() => expect(sockets()).toBe(before));
+  await vi.waitFor(() => expect(sockets()).toBe(before), { timeout: 10_000 });
 });
 
 test("it starts while Redis is away, and says that it is not ready", async () => {
@@ -97,7 +97,10 @@ describe("as a process", () => {
     const port = await vi.waitFor(() => api.port ?? expect.fail(api.stderr), { timeout: 40_000, interval: 20 });
     const ask = (method: string, path: string, token: string, body?: object | string) =>
       send(port, method, path, { token, body: body as Record<string, unknown> });
-    await vi.waitFor(async () => expect((await send(port, "GET", "/readyz", {})).status).toBe(200), { interval: 20 });
+    await vi.waitFor(async () => expect((await send(port, "GET", "/readyz", {})).status).toBe(200), {
+      interval: 20,
+      timeout: 10_000,
+    });
     await ask("PUT", "/workspaces/logged", TOKENS.admin, {});
     await ask("POST", "/workspaces/logged/triggers", TOKENS.trigger, { source: "file-write" });
     await ask("PUT", "/workspaces/logged/files/a.txt", TOKENS.trigger, "text");

@@ -82,7 +82,7 @@ test("connections that ask for nothing do not hold it up", async () => {
   const slow = await connected(api.port);
   slow.write("GET /healthz HTTP/1.1\r\nHost: x\r\n");
   expect(await stopped(api)).toBeLessThan(AT_ONCE_MS);
-  await vi.waitFor(() => expect([silent.destroyed, slow.destroyed]).toEqual([true, true]));
+  await vi.waitFor(() => expect([silent.destroyed, slow.destroyed]).toEqual([true, true]), { timeout: 10_000 });
   agent.destroy();
 });
 

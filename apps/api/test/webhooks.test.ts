@@ -36,6 +36,18 @@ describe("PUT /webhooks/{id}", () => {
     expect(json.secret).toBe(SECRET);
   });
 
+  test("tells until when a secret that was replaced signs, too, and neither of them", async () => {
+    const { json } = await put({ url: URL_WITH_SECRET, secret: SECRET });
+    const other = `whsec_${Buffer.alloc(32, 8).toString("base64")}`;
+    const rotated = await put({ url: URL_WITH_SECRET, secret: other, secretOverlapMs: 3_600_000 }, json.id);
+    const { previousSecretUntil } = rotated.json as unknown as { previousSecretUntil: string };
+    expect(Math.abs(Date.parse(previousSecretUntil) - Date.now() - 3_600_000)).toBeLessThan(60_000);
+    for (const secret of [SECRET, other]) expect(rotated.text).not.toContain(secret);
+    const third = `whsec_${Buffer.alloc(32, 9).toString("base64")}`;
+    const leaked = await put({ url: URL_WITH_SECRET, secret: third, secretOverlapMs: 0 }, json.id);
+    expect(leaked.json).toMatchObject({ previousSecretUntil: null });
+  });
+
   test("shows of the URL only where it leads to", async () => {
     const { json, text } = await put({ url: URL_WITH_SECRET });
     expect(json.url).toBe("https://hooks.example.com/…");
@@ -61,6 +73,7 @@ describe("PUT /webhooks/{id}", () => {
     ["a workspace that cannot be one", { url: URL_WITH_SECRET, workspaces: ["../x"] }, "workspaces.0"],
     ["an unknown format", { url: URL_WITH_SECRET, format: "xml" }, "format"],
     ["a secret that is too short", { url: URL_WITH_SECRET, secret: "whsec_c2hvcnQ=" }, "secret"],
+    ["an overlap of more than a week", { url: URL_WITH_SECRET, secretOverlapMs: 604_800_001 }, "secretOverlapMs"],
     ["an unknown field", { url: URL_WITH_SECRET, uri: "x" }, "uri"],
   ])("refuses %s, naming the field", async (_, body, field) => {
     const { status, json, text } = await put(body);
@@ -107,6 +120,52 @@ describe("POST /webhooks/{id}/test", () => {
     expect((await ask()).json).toEqual({ id, taken: false, status: null, error: "no answer within 200 ms" });
     receiver.close();
     expect((await ask()).json).toEqual({ id, taken: false, status: null, error: "ECONNREFUSED" });
+  });
+});
+
+describe("/webhooks/{id}/set-aside", () => {
+  /** A webhook that did not take one event of a workspace, as a worker leaves it. */
+  async function setAside() {
+    const receiver = await Receiver.listen();
+    onTestFinished(() => receiver.close());
+    const id = `hook-${randomBytes(6).toString("hex")}`;
+    await near.ask("PUT", `/webhooks/${id}`, { body: { url: receiver.url, secret: SECRET } });
+    const workspace = await near.workspace();
+    await near.post(workspace, "hold", { reason: "deploy" });
+    const [event] = await near.activity(workspace);
+    const eventId = `evt_0_${event?.id}`;
+    const key = `{${near.config.RESTART_PREFIX}:webhooks}:aside:${id}`;
+    const entry = { id: eventId, event: "WORKSPACE_HELD", workspaceId: workspace, error: "HTTP 400" };
+    await near.redis.zadd(key, 1_795_476_776_331, JSON.stringify(entry));
+    const path = `/webhooks/${id}/set-aside`;
+    return { receiver, id, workspace, eventId, path };
+  }
+
+  test("lists, sends again and forgets what was set aside", async () => {
+    const { receiver, id, workspace, eventId, path } = await setAside();
+    const listed = {
+      ...{ id: eventId, event: "WORKSPACE_HELD", workspaceId: workspace, error: "HTTP 400" },
+      setAsideAt: "2026-11-23T23:32:56.331Z",
+    };
+    expect((await near.ask("GET", path)).json).toEqual({ events: [listed] });
+    receiver.answer = () => 400;
+    const refused = await near.ask("POST", `${path}/${eventId}/send`);
+    expect(refused.json).toEqual({ id, taken: false, status: 400, error: "HTTP 400" });
+    receiver.answer = () => 204;
+    expect((await near.ask("POST", `${path}/${eventId}/send`)).json).toMatchObject({ taken: true });
+    expect(receiver.received.at(-1)?.json).toMatchObject({ data: { payload: { reason: "deploy" } } });
+    expect((await near.ask("GET", path)).json).toEqual({ events: [] });
+    const gone = await near.ask("DELETE", `${path}/${eventId}`);
+    expect(gone.json).toMatchObject({ type: "unknown-event", status: 404 });
+  });
+
+  test("says that an event can no longer be sent, and forgets it", async () => {
+    const { eventId, path } = await setAside();
+    await near.redis.xtrim(`{${near.config.RESTART_PREFIX}:0}:events`, "MAXLEN", 0);
+    expect((await near.ask("POST", `${path}/${eventId}/send`)).json).toMatchObject({
+      ...{ type: "event-trimmed", status: 409 },
+    });
+    expect((await near.ask("DELETE", `${path}/${eventId}`)).json).toEqual({ id: eventId, forgotten: true });
   });
 });
 

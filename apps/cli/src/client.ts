@@ -23,6 +23,8 @@ export interface Message {
 }
 
 const USUAL_TIMEOUT_MS = 30_000;
+const AGAIN_AFTER_MS = 1_000;
+const MOST_FAILURES = 30;
 
 export class Client {
   readonly #options: ClientOptions;
@@ -50,22 +52,67 @@ export class Client {
     return (await this.#json(response)) as Body;
   }
 
-  /** Server-sent events from now on, or after `lastId`; ends when the server ends them. @throws Failure */
-  async *events(
+  /**
+   * Asks again while the server is away, for half a minute: for what goes on whatever the server does. `onAway` is told
+   * once. @throws Failure
+   */
+  async askPatiently<Body>(method: string, path: string, asked: Asked, onAway: () => void): Promise<Body> {
+    for (let failures = 0; ; failures += 1) {
+      try {
+        return await this.ask<Body>(method, path, asked);
+      } catch (error) {
+        if (!isAway(error) || failures >= MOST_FAILURES) throw error;
+        if (failures === 0) onAway();
+        await pause();
+      }
+    }
+  }
+
+  /**
+   * Server-sent events from now on, through outages of the server of half a minute each: after the first "position" none is
+   * missed. "away" comes at the beginning of an outage. @throws Failure
+   */
+  async *eventsPatiently(
     path: string,
-    { query, lastId, signal }: { query?: Asked["query"]; lastId?: string | undefined; signal: AbortSignal },
+    { query, signal }: { query?: Asked["query"]; signal: AbortSignal },
+  ): AsyncGenerator<Message> {
+    let lastId: string | undefined;
+    for (let failures = 0; ; failures += 1) {
+      try {
+        for await (const message of this.#events(path, { query, lastId, signal })) {
+          failures = 0;
+          lastId = message.id ?? lastId;
+          yield message;
+        }
+      } catch (error) {
+        // A stream that breaks off is taken up again; one that never began is not there.
+        if (lastId === undefined || !isAway(error) || failures >= MOST_FAILURES) throw error;
+      }
+      if (failures === 0) yield { event: "away", id: undefined, data: {} };
+      await pause();
+    }
+  }
+
+  /** From now on, or after `lastId`; ends when the server ends them. @throws Failure */
+  async *#events(
+    path: string,
+    { query, lastId, signal }: { query?: Asked["query"]; lastId: string | undefined; signal: AbortSignal },
   ): AsyncGenerator<Message> {
     const headers = { accept: "text/event-stream", ...(lastId !== undefined && { "last-event-id": lastId }) };
     const response = await this.#fetch(path, query, { headers, signal });
     if (!response.ok || response.body === null) await this.#json(response);
-    // Without data, this says that the stream is open.
-    yield { event: "open", id: undefined, data: {} };
     const bytes = response.body as unknown as import("node:stream/web").ReadableStream<Uint8Array>;
     const messages = bytes
       .pipeThrough(new TextDecoderStream())
       .pipeThrough(new EventSourceParserStream() as unknown as TransformStream<string, RawMessage>);
-    for await (const { event = "message", id, data } of messages) {
-      yield { event, id, data: JSON.parse(data) as Message["data"] };
+    try {
+      for await (const { event = "message", id, data } of messages) {
+        // The server is there, to say that it cannot tell anything.
+        if (event === "unavailable") throw new Error("it does not reach Redis");
+        yield { event, id, data: JSON.parse(data) as Message["data"] };
+      }
+    } catch (error) {
+      throw signal.aborted ? error : this.#away(error);
     }
   }
 
@@ -121,6 +168,14 @@ export class Client {
       `cannot reach ${origin} (${why}): does the API run, and is RESTARTCTL_URL or --url right?`,
     );
   }
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof Failure && error.code === EXIT.away;
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS));
 }
 
 interface RawMessage {

@@ -18,6 +18,11 @@ export function printJson(value: unknown): void {
   print(JSON.stringify(value, undefined, 2));
 }
 
+/** On stderr, where nothing that is read by programs goes. */
+export function sayAway(): void {
+  process.stderr.write("the server is away; going on once it is back\n");
+}
+
 /** What others wrote moves no cursor and starts no line. */
 export function oneLine(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced

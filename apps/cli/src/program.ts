@@ -7,6 +7,7 @@ import { statusCommand } from "./commands/status.ts";
 import { triggerCommands } from "./commands/trigger.ts";
 import { verbCommands } from "./commands/verbs.ts";
 import { watchCommand } from "./commands/watch.ts";
+import { webhooksCommand } from "./commands/webhooks.ts";
 import { workspaceCommands } from "./commands/workspaces.ts";
 import { EXIT, type ExitCode, Failure } from "./exit-codes.ts";
 
@@ -27,6 +28,7 @@ export async function createProgram(argv: readonly string[] = []): Promise<Comma
     ...triggerCommands(),
     ...verbCommands(),
     rolloutsCommand(),
+    webhooksCommand(),
     await simulateCommand(argv),
   ];
   for (const command of commands) program.addCommand(command);

@@ -1,22 +1,23 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { Receiver } from "../../../packages/webhooks/test/support/receiver.ts";
 import { TestApi, TOKENS, useApi } from "../../api/test/support/api.ts";
-import { build, type Ran, start } from "./restartctl.ts";
+import { type Ran, start } from "./restartctl.ts";
 
 const api = useApi();
+const near = useApi({ settings: { WEBHOOK_ALLOW_PRIVATE: true } });
 const env = (token: string = TOKENS.admin) => ({
   RESTARTCTL_URL: `http://127.0.0.1:${api.port}`,
   RESTARTCTL_TOKEN: token,
 });
-
-beforeAll(build, 120_000);
-// A process for each command takes long to start on a machine that is busy with other things.
-vi.setConfig({ testTimeout: 120_000 });
 
 /** Runs it to its end. */
 function restartctl(...args: string[]): Promise<Ran> {
@@ -228,24 +229,130 @@ describe("rollouts", () => {
   });
 });
 
-test("watch goes on where it was when the server was away", async () => {
-  const other = new TestApi({ beside: () => api });
-  await other.start();
-  const { port } = other;
-  const id = await api.workspace();
-  const url = `http://127.0.0.1:${port}`;
-  const watching = start(["watch", id, "--count", "2", "--url", url], env());
-  onTestFinished(() => void watching.child.kill());
-  await watching.printed("watching");
-  await api.post(id, "hold", {});
-  await watching.printed("WORKSPACE_HELD");
-  await other.service.stop();
-  await api.post(id, "release", {});
-  await other.start({ PORT: port });
-  onTestFinished(() => other.service.stop());
-  const { code, stdout } = await watching.ended;
-  expect(code).toBe(0);
-  expect(stdout.match(/WORKSPACE_\w+/g)).toEqual(["WORKSPACE_HELD", "WORKSPACE_RELEASED"]);
+test("webhooks: how each one fares, and what it did not take, sent again", async () => {
+  const receiver = await Receiver.listen();
+  onTestFinished(() => receiver.close());
+  const here = { RESTARTCTL_URL: `http://127.0.0.1:${near.port}`, RESTARTCTL_TOKEN: TOKENS.admin };
+  const ask = (...args: string[]) => start(["webhooks", ...args], here).ended;
+  await near.ask("PUT", "/webhooks/pager", { body: { url: receiver.url } });
+  const workspace = await near.workspace();
+  for (const reason of ["first", "second"]) await near.post(workspace, "hold", { reason });
+  const ids = (await near.activity(workspace)).map(({ id }) => `evt_0_${id}`).reverse() as [string, string];
+  for (const [n, id] of ids.entries()) {
+    const entry = { id, event: "WORKSPACE_HELD", workspaceId: workspace, error: "HTTP 400" };
+    await near.redis.zadd(`{${near.config.RESTART_PREFIX}:webhooks}:aside:pager`, n, JSON.stringify(entry));
+  }
+  expect((await ask("list")).stdout).toMatch(/^WEBHOOK .*\npager +active +0 +0 +http/);
+  expect((await ask("set-aside", "pager")).stdout).toMatch(new RegExp(`\n${ids[1]} .*HTTP 400\n${ids[0]} `));
+  receiver.answer = (_, count) => (count === 1 ? 204 : 400);
+  expect(await ask("send", "pager")).toMatchObject({
+    ...{ code: 2, stdout: `${ids[0]}: taken\n`, stderr: `restartctl: ${ids[1]} was not taken: HTTP 400\n` },
+  });
+  expect((await ask("forget", "pager", ids[1])).stdout).toBe(`${ids[1]}: forgotten\n`);
+  expect((await ask("send", "pager")).stdout).toBe("nothing is set aside\n");
+});
+
+describe("what goes on while the server is away", () => {
+  /** Another API process on the same Redis, at the same port each time: it goes and comes back. */
+  async function other() {
+    const server = new TestApi({ beside: () => api });
+    await server.start();
+    const { port } = server;
+    onTestFinished(() => server.service.stop());
+    return {
+      url: `http://127.0.0.1:${port}`,
+      /** Down, something happens, and up again. */
+      away: async (meanwhile: () => Promise<unknown>) => {
+        await server.service.stop();
+        await meanwhile();
+        await server.start({ PORT: port });
+      },
+    };
+  }
+
+  const following = (...args: string[]) => {
+    const running = start(args, env());
+    onTestFinished(() => void running.child.kill());
+    return running;
+  };
+
+  test("watch goes on where it was", async () => {
+    const server = await other();
+    const id = await api.workspace();
+    const watching = following("watch", id, "--count", "2", "--url", server.url);
+    await watching.printed("watching");
+    await api.post(id, "hold", {});
+    await watching.printed("WORKSPACE_HELD");
+    await server.away(() => api.post(id, "release", {}));
+    const { code, stdout, stderr } = await watching.ended;
+    expect(code).toBe(0);
+    expect(stdout.match(/WORKSPACE_\w+/g)).toEqual(["WORKSPACE_HELD", "WORKSPACE_RELEASED"]);
+    expect(stderr).toBe("watching; Ctrl-C ends it\nthe server is away; going on once it is back\n");
+  });
+
+  test("watch misses nothing when the server goes before the first event", async () => {
+    const server = await other();
+    const id = await api.workspace();
+    const watching = following("watch", id, "--count", "1", "--url", server.url);
+    await watching.printed("watching");
+    await server.away(() => api.post(id, "hold", {}));
+    await api.post(id, "release", {});
+    expect((await watching.ended).stdout).toContain("WORKSPACE_HELD");
+  });
+
+  test("status --follow goes on, and says so", async () => {
+    const server = await other();
+    const id = await api.workspace();
+    await api.trigger(id, { source: "secret-change" });
+    const watched = following("status", id, "--follow", "--url", server.url);
+    await watched.printed(/restarts .*because of 1 secret change/);
+    await server.away(() => api.post(id, "cancel", {}));
+    const { code, stdout, stderr } = await watched.ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "the server is away; going on once it is back\n" });
+    expect(stdout).toMatch(/: nothing is owed\n$/);
+  });
+
+  test("trigger --wait goes on", async () => {
+    const server = await other();
+    const id = await api.workspace();
+    const waiting = following("trigger", id, "--source", "startup", "--wait", "90s", "--url", server.url);
+    await waiting.printed("fired");
+    await server.away(() => api.cycle(id));
+    expect(await waiting.ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/\ndone \(c\d+\)\n$/) });
+  });
+
+  test("rollouts show --follow goes on", async () => {
+    const server = await other();
+    const id = await api.workspace();
+    const { stdout } = await restartctl("rollouts", "create", "--ids", id);
+    const rollout = stdout.split(":")[0] ?? "";
+    const watched = following("rollouts", "show", rollout, "--follow", "--url", server.url);
+    await watched.printed("0/1");
+    await server.away(() => api.ask("POST", `/rollouts/${rollout}/pause`, { body: {} }));
+    const { code, stderr } = await watched.ended;
+    expect(code).toBe(2);
+    expect(stderr).toContain(`rollout ${rollout} is paused`);
+  });
+
+  test("a server that is killed leaves no stack trace", async () => {
+    // Stands for the API: it begins a stream, and then its process is gone.
+    const server = createServer((request, response) => {
+      if (!request.url?.endsWith("/events")) return void response.end("{}");
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write("event: position\nid: 1-1\ndata: {}\n\n");
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const watching = following("watch", "w", "--url", url);
+    await watching.printed("watching");
+    server.close();
+    server.closeAllConnections();
+    await watching.printed("the server is away");
+    watching.child.kill();
+    const { stderr } = await watching.ended;
+    expect(stderr).toBe("watching; Ctrl-C ends it\nthe server is away; going on once it is back\n");
+  });
 });
 
 describe("the rest", () => {

@@ -1,15 +1,9 @@
 /** restartctl as people run it: the built one, a process each time. */
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 
 const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
-
-/** Takes a moment where it was built before. */
-export async function build(): Promise<void> {
-  await promisify(execFile)("node_modules/.bin/tsc", ["-b", "apps/cli"], { cwd: ROOT });
-}
 
 export interface Ran {
   readonly code: number | null;
@@ -25,15 +19,11 @@ export interface Running {
 }
 
 export function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
-  const child = spawn(
-    process.execPath,
-    ["--conditions=@restart-coordinator/source", "--import", "tsx", MAIN, ...args],
-    {
-      cwd: ROOT,
-      env: { PATH: process.env.PATH, TZ: "UTC", ...env },
-      stdio: ["ignore", "pipe", "pipe"],
-    },
-  );
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH, TZ: "UTC", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let stdout = "";
   let stderr = "";
   const looks = new Set<() => void>();

@@ -29,11 +29,6 @@ type OnStep = AttemptSettings["onStep"];
 /** Past its grace time a worker waits no longer than this for Redis to take note of its going, ms. */
 const HANDOVER_WITHIN_MS = 3_000;
 
-/** Tells how long a worker waits at the stop for the cycles under way to end or to be handed over, ms. */
-export function drainedWithinMs(graceMs: number): number {
-  return graceMs + HANDOVER_WITHIN_MS;
-}
-
 /**
  * The drainer carries out what is due in a workspace: cycle after cycle, each beginning anew from what Redis says. What
  * led here carries nothing but the workspace's id. Once told to stop it begins no further cycle; those under way end,
@@ -45,7 +40,7 @@ export class Drainer extends BackgroundService {
   readonly #underWay = new Set<Promise<void>>();
 
   constructor(parts: DrainerParts) {
-    const stopWithinMs = drainedWithinMs(parts.graceMs);
+    const stopWithinMs = parts.graceMs + HANDOVER_WITHIN_MS;
     super("the cycles under way", {
       stopWithinMs,
       otherwise: "nothing was handed over, the leases run out by themselves",

@@ -1,6 +1,6 @@
 /** Makes the parts of a worker. Nothing of it runs yet, but connections open themselves when they are made. */
 import { hostname } from "node:os";
-import { Cycles, type Hint, type Installation, RestartCoordinator } from "@restart-coordinator/debounce";
+import { Cycles, type Hint, RestartCoordinator } from "@restart-coordinator/debounce";
 import { createFleetKeys, eventStreams, RolloutDriver, Rollouts, Turns } from "@restart-coordinator/fleet";
 import {
   ConfigurationError,
@@ -17,7 +17,7 @@ import {
 } from "@restart-coordinator/service";
 import { WebhookDispatcher } from "@restart-coordinator/webhooks";
 import type { Logger } from "pino";
-import { Drainer, drainedWithinMs } from "./drainer.ts";
+import { Drainer } from "./drainer.ts";
 import { tellVanished } from "./eviction-watch.ts";
 import { HintTaker } from "./hint-taker.ts";
 import { JobNotes } from "./job-notes.ts";
@@ -60,7 +60,20 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
     metrics,
     logger,
   });
-  const turnTaker = turnTakerOf(config, { coordinator, drainer, logger });
+  const { stopWithinMs } = drainer;
+  const { RESTART_MAX_RUNNING: maxRunning } = config;
+  // With a cap on running cycles hints only queue up.
+  const turnTaker =
+    maxRunning === undefined
+      ? undefined
+      : new TurnTaker({
+          turns: new Turns(installation, { maxRunning }),
+          concurrency: config.CONCURRENCY,
+          tenantOf: async (id) => (await coordinator.registry.tags(id))[config.RESTART_TENANT_TAG] ?? "",
+          run: (id) => drainer.drain(id),
+          stopWithinMs,
+          logger,
+        });
   const hintTaker = new HintTaker({
     redis,
     keys,
@@ -71,14 +84,27 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
       const notes = new JobNotes(job);
       return drainer.drain(job.data.workspaceId, (step) => notes.add(step));
     },
-    stopWithinMs: drainedWithinMs(config.SHUTDOWN_GRACE_MS),
+    stopWithinMs,
     telemetry: tracing?.hints,
     redisUsable: startCheck.passed,
     logger,
   });
   const rollouts = new Rollouts(installation);
   const rolloutDriver = new RolloutDriver({ rollouts, coordinator, owner: name, observer: rolloutLog(logger) });
-  const webhooks = webhooksOf(config, { installation, owner: name, metrics, logger });
+  const webhooks = new WebhookDispatcher(installation, {
+    streams: eventStreams(keys, createFleetKeys(installation.prefix)),
+    owner: name,
+    settings: {
+      timeoutMs: config.WEBHOOK_TIMEOUT_MS,
+      allowPrivate: config.WEBHOOK_ALLOW_PRIVATE,
+      firstRetryMs: config.WEBHOOK_RETRY_MS,
+      setAsideMs: config.WEBHOOK_SET_ASIDE_MS,
+      giveUpMs: config.WEBHOOK_GIVE_UP_MS,
+      observe: (attempt) => metrics.webhookAttempted(attempt),
+      onSetAside: (count) => metrics.webhookSetAside(count),
+    },
+    logger,
+  });
   return {
     ...{ config, name, logger, tracing, metrics, policies, shards, redis, keys, cycles, coordinator, hints, wake },
     ...{ redisWatch, startCheck, created, drainer, turnTaker, hintTaker, rolloutDriver, webhooks },
@@ -91,48 +117,4 @@ function shardsOf({ SHARDS, WORKER_SHARDS }: WorkerEnvironment): readonly number
   const unknown = WORKER_SHARDS?.find((shard) => shard >= SHARDS);
   if (unknown === undefined) return WORKER_SHARDS ?? all;
   throw new ConfigurationError([`WORKER_SHARDS: expected 0 to ${SHARDS - 1}, for SHARDS is ${SHARDS}, got ${unknown}`]);
-}
-
-/** Makes a taker of turns where there is a cap on running cycles: then hints only queue up. */
-function turnTakerOf(
-  config: WorkerEnvironment,
-  { coordinator, drainer, logger }: { coordinator: RestartCoordinator; drainer: Drainer; logger: Logger },
-): TurnTaker | undefined {
-  const { RESTART_MAX_RUNNING: maxRunning } = config;
-  if (maxRunning === undefined) return undefined;
-  return new TurnTaker({
-    turns: new Turns(coordinator.installation, { maxRunning }),
-    concurrency: config.CONCURRENCY,
-    tenantOf: async (id) => (await coordinator.registry.tags(id))[config.RESTART_TENANT_TAG] ?? "",
-    run: (id) => drainer.drain(id),
-    stopWithinMs: drainedWithinMs(config.SHUTDOWN_GRACE_MS),
-    logger,
-  });
-}
-
-interface WebhookParts {
-  readonly installation: Installation;
-  readonly owner: string;
-  readonly metrics: WorkerMetrics;
-  readonly logger: Logger;
-}
-
-function webhooksOf(
-  config: WorkerEnvironment,
-  { installation, owner, metrics, logger }: WebhookParts,
-): WebhookDispatcher {
-  return new WebhookDispatcher(installation, {
-    streams: eventStreams(installation.keys, createFleetKeys(installation.prefix)),
-    owner,
-    settings: {
-      timeoutMs: config.WEBHOOK_TIMEOUT_MS,
-      allowPrivate: config.WEBHOOK_ALLOW_PRIVATE,
-      firstRetryMs: config.WEBHOOK_RETRY_MS,
-      setAsideMs: config.WEBHOOK_SET_ASIDE_MS,
-      giveUpMs: config.WEBHOOK_GIVE_UP_MS,
-      observe: (attempt) => metrics.webhookAttempted(attempt),
-      onSetAside: (count) => metrics.webhookSetAside(count),
-    },
-    logger,
-  });
 }

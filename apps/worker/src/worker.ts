@@ -1,13 +1,13 @@
 /** The worker process: hints in, cycles out, and a sweep for what no hint led to. */
 import { describeCondition } from "@restart-coordinator/debounce";
 import {
+  BackgroundService,
   createLogger,
   type Listed,
   policyWatch,
   redisConnection,
   type Service,
   ServiceList,
-  serviceOf,
   type Tracing,
   type WorkerEnvironment,
   ZONE_RULES,
@@ -49,7 +49,7 @@ export function workerServices(parts: WorkerParts): readonly Listed[] {
   const { config, logger, metrics, redis, cycles, coordinator, created, turnTaker } = parts;
   const intervalMs = config.RESTART_SWEEP_MS;
   return [
-    parts.tracing,
+    parts.tracing?.service,
     new HealthService(config, { metrics: () => metrics.expose(), notReady: () => whyNotReady(parts) }, logger),
     created.service,
     redisConnection(redis),
@@ -62,7 +62,7 @@ export function workerServices(parts: WorkerParts): readonly Listed[] {
       policiesChanged: () => cycles.policiesChanged(),
     }),
     // What is owed may have been scheduled by the policies that were in force before this process was.
-    serviceOf("the wish to schedule anew what is owed", {
+    new BackgroundService("the wish to schedule anew what is owed", {
       start: () => void cycles.policiesChanged().catch((error: Error) => logger.warn({ err: error }, NOT_SCHEDULED)),
     }),
     zoneRulesWatch({

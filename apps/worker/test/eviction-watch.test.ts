@@ -66,13 +66,3 @@ test("the policy is told of once, and every workspace that was forgotten once, b
   });
   expect(new Set(count.map(({ workspaceId }) => workspaceId)).size).toBe(count.length);
 });
-
-test("a worker tells of one that was due, and whose cycle cannot begin", async ({ useBench }) => {
-  const bench = useBench({ hints: false });
-  const { keys } = bench.coordinator.installation;
-  await bench.coordinator.registry.register("w", {});
-  await bench.coordinator.trigger("w", { source: "manual" });
-  await bench.redis.del(keys.forWorkspace("state", "w"));
-  const worker = bench.workerProcess();
-  expect(await worker.logged(/has vanished/)).toMatchObject({ workspaceId: "w", level: 50 });
-});

@@ -90,7 +90,7 @@ export class RestartCoordinator {
    * @throws CoordinatorUnavailableError
    */
   policiesChanged(): Promise<void> {
-    return this.installation.transitions.policiesChanged();
+    return this.installation.transitions.rescheduling.askEverywhere();
   }
 
   /** Undefined when the workspace is not registered. @throws InvalidWorkspaceIdError, CoordinatorUnavailableError */

@@ -185,10 +185,14 @@ describe("an ended attempt", () => {
   test("of a workspace that was forgotten meanwhile writes nothing", async () => {
     const one = await begun();
     await one.forget();
+    const forgotten = await own.allKeys();
     expect(await one.renew()).toEqual({ kind: "lost" });
     expect(await one.journal("{}")).toEqual({ kind: "lost" });
     expect(await one.end("ok")).toEqual({ kind: "lost" });
-    expect(await one.view()).toMatchObject({ workspace: {}, state: {}, covers: {} });
+    const { workspace: entry, state, why, covers, journal, lastCycle } = await one.view();
+    expect({ entry, state, why }).toEqual({ entry: {}, state: {}, why: {} });
+    expect([covers, journal, lastCycle]).toEqual([undefined, undefined, undefined]);
+    expect(await own.allKeys()).toEqual(forgotten);
   });
 });
 

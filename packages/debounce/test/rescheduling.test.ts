@@ -19,7 +19,7 @@ const transitions = new Transitions(own.redis, own.keys, { leaseMs: LEASE_MS, ac
 type Workspace = Awaited<ReturnType<typeof workspace>>;
 
 const reschedule = (one: Workspace, policy: Policy, alternatives: { tier: string; policy: Policy }[] = []) =>
-  transitions.reschedule({
+  transitions.rescheduling.reschedule({
     id: one.id,
     now: one.now,
     choice: {
@@ -92,9 +92,9 @@ describe("what is owed is scheduled by the policy that counts now", () => {
 
 describe("one worker does it, once nobody asks any more", () => {
   const take = (owner: string, ms: number) =>
-    transitions.takeRescheduling({ shard: 0, owner, settleMs: SETTLE_MS, now: at(ms) });
-  const ask = (ms: number) => transitions.askRescheduling({ shard: 0, now: at(ms) });
-  const end = (owner: string, askedAt: number) => transitions.endRescheduling({ shard: 0, owner, askedAt });
+    transitions.rescheduling.take({ shard: 0, owner, settleMs: SETTLE_MS, now: at(ms) });
+  const ask = (ms: number) => transitions.rescheduling.ask({ shard: 0, now: at(ms) });
+  const end = (owner: string, askedAt: number) => transitions.rescheduling.end({ shard: 0, owner, askedAt });
 
   test("not before it was asked for, nor while others still exchange their policies", async () => {
     expect(await take("a", 0)).toEqual({ kind: "nothing" });

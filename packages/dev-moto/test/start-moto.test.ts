@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { program } from "../../../tests/setup/programs.ts";
 import { NoMotoError, startMoto } from "../src/index.ts";
 
 const isInstalled = spawnSync("sh", ["-c", "command -v moto_server"]).status === 0;
@@ -23,9 +23,8 @@ describe.skipIf(!isInstalled)("moto_server of this machine", () => {
   test.each(["SIGKILL", "SIGTERM", "SIGINT"] as const)(
     "dies with the process that started it, killed by %s",
     async (signal) => {
-      const script = fileURLToPath(new URL("support/start-and-wait.ts", import.meta.url));
-      const args = ["--conditions=@restart-coordinator/source", "--import", "tsx", script];
-      const starter = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+      const main = program("packages/dev-moto/test/support/start-and-wait.ts");
+      const starter = spawn(process.execPath, [main], { stdio: ["ignore", "pipe", "inherit"] });
       onTestFinished(() => void starter.kill("SIGKILL"));
       const [line] = (await once(createInterface(starter.stdout), "line")) as [string];
       const { pid, endpoint } = JSON.parse(line) as { pid: number; endpoint: string };

@@ -5,8 +5,8 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { program } from "../../../tests/setup/programs.ts";
 import { startLocalServer } from "../src/local-server.ts";
 import type { OwnRedis } from "../src/running-redis.ts";
 import type { ServerOptions } from "../src/server-options.ts";
@@ -149,9 +149,8 @@ describe.skipIf(binary === undefined)("a server installed here", () => {
 });
 
 async function runStarter(script: string) {
-  const path = fileURLToPath(new URL(`./support/${script}`, import.meta.url));
-  const args = ["--import", "tsx", "--conditions=@restart-coordinator/source", path];
-  const starter = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const main = program(`packages/dev-redis/test/support/${script}`);
+  const starter = spawn(process.execPath, [main], { stdio: ["ignore", "pipe", "inherit"] });
   onTestFinished(() => void starter.kill("SIGKILL"));
   const [line] = (await once(createInterface(starter.stdout), "line")) as [string];
   return { starter, pid: (JSON.parse(line) as { pid: number }).pid };

@@ -17,7 +17,10 @@ import {
   settle,
   state,
   steer,
+  useRollouts,
 } from "./support/rollout.ts";
+
+useRollouts();
 
 describe("pick", () => {
   test("lets no more run than maxConcurrent", async () => {

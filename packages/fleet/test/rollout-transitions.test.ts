@@ -20,7 +20,10 @@ import {
   settle,
   state,
   steer,
+  useRollouts,
 } from "./support/rollout.ts";
+
+useRollouts();
 
 describe("create", () => {
   test("with ids starts at once, in their order, and says so", async () => {

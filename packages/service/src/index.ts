@@ -5,7 +5,6 @@ export {
   apiEnvironment,
   nearestTo,
   readEnvironment,
-  type SharedEnvironment,
   VARIABLES,
   type WorkerEnvironment,
   workerEnvironment,
@@ -14,7 +13,7 @@ export { HINT_JOB, HINT_QUEUE, type HintData, HintQueues, jobIdOf, workspaceOfJo
 export { installationOf } from "./installation.ts";
 export { Bell } from "./lifecycle/bell.ts";
 export { IntervalLoop, type IntervalLoopOptions } from "./lifecycle/interval-loop.ts";
-export { BackgroundService, type Service, StillUnderWayError, serviceOf } from "./lifecycle/service.ts";
+export { BackgroundService, type Service, StillUnderWayError } from "./lifecycle/service.ts";
 export { type Listed, ServiceList } from "./lifecycle/service-list.ts";
 export { type Address, listen } from "./listen.ts";
 export { createLogger } from "./logger.ts";

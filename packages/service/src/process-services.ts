@@ -1,7 +1,7 @@
 /** Both processes have these in their lists of services. */
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
-import { type Service, serviceOf } from "./lifecycle/service.ts";
+import { BackgroundService, type Service } from "./lifecycle/service.ts";
 import type { LivePolicies } from "./policy-file/index.ts";
 import { within } from "./within.ts";
 
@@ -12,7 +12,7 @@ const QUIT_WITHIN_MS = 1_000;
  * whatever still waits for an answer.
  */
 export function redisConnection(redis: Redis | Cluster): Service {
-  return serviceOf("the connection to Redis", {
+  return new BackgroundService("the connection to Redis", {
     stop: async () => {
       await within(QUIT_WITHIN_MS, redis.quit());
       redis.disconnect();
@@ -30,7 +30,7 @@ export interface PolicyWatchOptions {
 /** Makes a service of the watch over the policy file. */
 export function policyWatch(policies: LivePolicies, logger: Logger, options: PolicyWatchOptions = {}): Service {
   const { onReload, policiesChanged } = options;
-  return serviceOf("the watch over the policy file", {
+  return new BackgroundService("the watch over the policy file", {
     start: () =>
       policies.watch(logger, (isLoaded) => {
         onReload?.(isLoaded);

@@ -20,7 +20,11 @@ function connect(patience: Patience) {
   const logger = pino({}, { write: (line: string) => void messages.push(JSON.parse(line).msg) });
   const redis = connectRedis({ REDIS_URL: server.url }, patience, logger);
   onTestFinished(() => redis.disconnect());
-  return { redis, messages, ready: () => vi.waitFor(() => expect(redis.status).toBe("ready"), { interval: 5 }) };
+  return {
+    redis,
+    messages,
+    ready: () => vi.waitFor(() => expect(redis.status).toBe("ready"), { interval: 5, timeout: 10_000 }),
+  };
 }
 
 const AT_ONCE_MS = 500;
@@ -41,7 +45,7 @@ describe("fail-fast", () => {
     const { redis, ready } = connect("fail-fast");
     await ready();
     await server.kill();
-    await vi.waitFor(() => expect(redis.status).not.toBe("ready"), { interval: 5 });
+    await vi.waitFor(() => expect(redis.status).not.toBe("ready"), { interval: 5, timeout: 10_000 });
     const { ms, error } = await timed(redis.ping());
     expect(error).toBeInstanceOf(Error);
     expect(ms).toBeLessThan(AT_ONCE_MS);
@@ -70,7 +74,7 @@ describe("wait", () => {
     const { redis, ready } = connect("wait");
     await ready();
     await server.kill();
-    await vi.waitFor(() => expect(redis.status).not.toBe("ready"), { interval: 5 });
+    await vi.waitFor(() => expect(redis.status).not.toBe("ready"), { interval: 5, timeout: 10_000 });
     const answer = redis.ping();
     await server.restart();
     expect(await answer).toBe("PONG");

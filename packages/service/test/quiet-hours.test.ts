@@ -289,11 +289,24 @@ describe("the event loop is not blocked", () => {
     expect(all()[0]).not.toBe(before);
   });
 
-  test("more windows than can be looked at in a moment are refused", () => {
-    const own = (i: number) => ({ match: { ids: [`w${i}`] }, quietHours: berlin(...hourly) });
-    writeFileSync(RESTART_POLICY_FILE, JSON.stringify({ workspaces: Array.from({ length: 101 }, (_, i) => own(i)) }));
-    expect(() => loadPolicies({ RESTART_POLICY_FILE })).toThrow(
-      "expected at most 2000 windows of quiet hours in all, got 2020",
-    );
+  test("more than can be looked at in a moment is refused", () => {
+    const refusedWith = (count: number, own: (i: number) => Window[]): string => {
+      const overrides = Array.from({ length: count }, (_, i) => ({
+        match: { ids: ["a"] },
+        quietHours: berlin(...own(i)),
+      }));
+      writeFileSync(RESTART_POLICY_FILE, JSON.stringify({ workspaces: overrides }));
+      try {
+        loadPolicies({ RESTART_POLICY_FILE });
+        return "";
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    expect(refusedWith(101, () => hourly)).toContain("at most 2000 windows of quiet hours in all, got 2020");
+    const night = (i: number) => [window(`${i % 60} ${i % 20} * * *`, `${i % 60} ${(i % 20) + 1} * * 1-5`)];
+    expect(refusedWith(500, night)).toBe("");
+    const differing = (i: number) => [window(`${i % 60} 1 ${1 + (i % 28)} * *`, `${i % 60} 2 ${1 + (i % 28)} * *`)];
+    expect(refusedWith(260, differing)).toContain("at most 500 different expressions and dates, got 520");
   });
 });

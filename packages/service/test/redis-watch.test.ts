@@ -48,6 +48,7 @@ test("a Redis that goes away and comes back is told of once", async () => {
   const { redisWatch, until } = await watch();
   await server.kill();
   await vi.waitFor(async () => expect(await redisWatch.condition()).toBe("away"), { interval: 5 });
+  await until(["Redis is away"]);
   await server.restart();
   await vi.waitFor(async () => expect(await redisWatch.condition()).toBeUndefined(), { interval: 5, timeout: 10_000 });
   await until(["Redis is away", "Redis is back"]);

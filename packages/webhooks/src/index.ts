@@ -10,11 +10,10 @@
  *
  * The API has a `WebhookRegistry`, workers a `WebhookDispatcher` each; Redis is the only truth between them.
  */
-export { assertPublicHost, PrivateAddressError } from "./addresses.ts";
-export type { Attempt, DeliverySettings } from "./delivery.ts";
-export { type DispatcherOptions, WebhookDispatcher } from "./dispatcher.ts";
+export { assertPublicHost } from "./addresses.ts";
+export { WebhookDispatcher } from "./dispatcher.ts";
 export { testNotice } from "./message.ts";
-export { MOST_WEBHOOKS, type PutResult, type WebhookChange, WebhookRegistry } from "./registry.ts";
+export { WebhookRegistry } from "./registry.ts";
 export { type SendOptions, type Sent, send } from "./send.ts";
 export type { SetAside } from "./set-aside.ts";
-export { WEBHOOK_FORMATS, type Webhook, type WebhookFormat } from "./webhook.ts";
+export { WEBHOOK_FORMATS, type Webhook } from "./webhook.ts";

@@ -1,4 +1,4 @@
-/** Our own processes, run from the sources and known by their id. They end with us, even frozen ones. */
+/** Our own processes, known by their id. They end with us, even frozen ones. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,10 +7,11 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { startGuard } from "@restart-coordinator/dev-redis";
+import { program } from "../../setup/programs.ts";
 import { eventually } from "./eventually.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
-const FAULT_POINT = fileURLToPath(new URL("fault-point.ts", import.meta.url));
+const FAULT_POINT = "tests/faults/support/fault-point.ts";
 const MAIN = { worker: "apps/worker/src/main.ts", api: "apps/api/src/main.ts" };
 
 export interface Child {
@@ -35,9 +36,7 @@ export interface LogLine {
 
 /** Starts the worker or the API; `env` is all of ours it sees. Resolves at once. */
 export function startChild(app: keyof typeof MAIN, env: Readonly<Record<string, string>>): Child {
-  const args = ["--conditions=@restart-coordinator/source", "--import", "tsx"];
-  if (env.FAULT_AT !== undefined) args.push("--import", FAULT_POINT);
-  const child = spawn(process.execPath, [...args, MAIN[app]], {
+  const child = spawn(process.execPath, commandLine(MAIN[app], env), {
     cwd: ROOT,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -79,6 +78,14 @@ export function startChild(app: keyof typeof MAIN, env: Readonly<Record<string, 
       await ended;
     },
   };
+}
+
+function commandLine(main: string, env: Readonly<Record<string, string>>): string[] {
+  // Tracing wraps what a process loads from node_modules: nothing of that is left in a bundle.
+  const isTraced = env.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined;
+  if (isTraced) return ["--conditions=@restart-coordinator/source", "--import", "tsx", main];
+  const fault = env.FAULT_AT === undefined ? [] : ["--import", program(FAULT_POINT)];
+  return [...fault, program(main)];
 }
 
 function tail(log: readonly LogLine[], complaints: readonly string[]): string {

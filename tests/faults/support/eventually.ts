@@ -1,8 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { vi } from "vitest";
-
-// Nothing here is about speed: a process takes long to start on a machine that is busy with other things.
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 60_000 });
 
 const LOOK_EVERY_MS = 10;
 

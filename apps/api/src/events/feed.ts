@@ -17,6 +17,7 @@ export interface FeedOptions {
   readonly logger: Logger;
 }
 
+export type Gap = "trimmed" | "ahead";
 export type Listener = (event: StreamedEvent) => void;
 
 /** The follower itself waits for Redis to come back; who asks for it is answered. */
@@ -76,13 +77,19 @@ export class EventFeed extends BackgroundService {
     return entries.map((entry) => parseEntry(shard, entry));
   }
 
-  /** Tells by shard whether entries after the position may have been trimmed. @throws CoordinatorUnavailableError */
-  async gaps(position: Position): Promise<boolean[]> {
+  /**
+   * Tells of each stream why something after the position may be lost: it was trimmed, or the position lies ahead of the
+   * stream, which then is another one than the reader knew. Undefined where nothing is. @throws CoordinatorUnavailableError
+   */
+  async gaps(position: Position, end: Position): Promise<(Gap | undefined)[]> {
+    const lost = await Promise.all(this.#options.streams.map((key) => this.#hasLostEntries(key)));
     const first = await this.#eachShard((key, redis) => redis.xrange(key, "-", "+", "COUNT", 1));
-    return first.map((entries, shard) => {
+    return this.#options.streams.map((_, shard) => {
       const asked = position[shard] ?? "0-0";
-      const oldest = entries[0]?.[0];
-      return asked !== "0-0" && oldest !== undefined && isBefore(asked, oldest);
+      if (isBefore(end[shard] ?? "0-0", asked)) return "ahead";
+      const oldest = first[shard]?.[0]?.[0];
+      const isOlder = oldest !== undefined && isBefore(asked, oldest);
+      return isOlder && (asked !== "0-0" || lost[shard]) ? "trimmed" : undefined;
     });
   }
 
@@ -93,8 +100,8 @@ export class EventFeed extends BackgroundService {
   }
 
   #newFollower(): StreamFollower {
-    const publish = (shard: number, entry: StreamEntry): void => {
-      const event = parseEntry(shard, entry);
+    const publish = (stream: string, entry: StreamEntry): void => {
+      const event = parseEntry(this.#options.streams.indexOf(stream), entry);
       for (const listener of this.#listeners) listener(event);
     };
     return new StreamFollower({ ...this.#options, name: "the event feed", onEntry: publish });
@@ -111,6 +118,13 @@ export class EventFeed extends BackgroundService {
     this.#ending.add(ended);
   }
 
+  /** Whether anything was trimmed, ever. */
+  async #hasLostEntries(key: string): Promise<boolean> {
+    const flat = (await this.#ask((redis) => redis.xinfo("STREAM", key).catch(noStream))) as readonly unknown[];
+    const numberOf = (field: string) => Number(flat[flat.indexOf(field) + 1] ?? 0);
+    return flat.length > 0 && numberOf("entries-added") > numberOf("length");
+  }
+
   #eachShard(read: (key: string, redis: Redis | Cluster) => Promise<StreamEntry[]>): Promise<StreamEntry[][]> {
     return Promise.all(this.#options.streams.map((key) => this.#ask((redis) => read(key, redis))));
   }
@@ -122,4 +136,10 @@ export class EventFeed extends BackgroundService {
       throw new CoordinatorUnavailableError(error);
     }
   }
+}
+
+/** A stream begins with its first event. */
+function noStream(error: Error): unknown[] {
+  if (/no such key/.test(error.message)) return [];
+  throw error;
 }

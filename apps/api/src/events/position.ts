@@ -17,13 +17,13 @@ const STREAM_ID = /^\d{1,16}-\d{1,16}$/;
 
 /**
  * Reads `<id>,<id>…/<id>`: the shards' ids, then the fleet's. Without the last one nothing of the fleet is repeated.
- * Undefined when the text is no position of an installation with that many shards.
+ * "elsewhere": a position of an installation with another number of shards. Undefined when the text is no position.
  */
-export function parsePosition(text: string, shards: number): Position | undefined {
+export function parsePosition(text: string, shards: number): Position | "elsewhere" | undefined {
   const [ofShards = "", ...ofFleet] = text.split("/");
   const ids = ofShards.split(",");
-  const isPosition = ids.length === shards && ofFleet.length <= 1;
-  return isPosition && [...ids, ...ofFleet].every((id) => STREAM_ID.test(id)) ? [...ids, ...ofFleet] : undefined;
+  if (ofFleet.length > 1 || ![...ids, ...ofFleet].every((id) => STREAM_ID.test(id))) return undefined;
+  return ids.length === shards ? [...ids, ...ofFleet] : "elsewhere";
 }
 
 export function formatPosition(position: Position, shards: number): string {

@@ -1,12 +1,19 @@
 /** Webhooks. Who may say where events go to can read them all: everything here is for admins. */
 import { randomBytes } from "node:crypto";
-import { assertPublicHost, send, testNotice, WEBHOOK_FORMATS, type Webhook } from "@restart-coordinator/webhooks";
+import {
+  assertPublicHost,
+  type Sent,
+  send,
+  testNotice,
+  WEBHOOK_FORMATS,
+  type Webhook,
+} from "@restart-coordinator/webhooks";
 import { z } from "zod";
 import { anyEvent, count, time } from "../answers.ts";
 import type { ApiContext } from "../context.ts";
 import { ALL_EVENTS, eventName, workspaceId } from "../input.ts";
 import { badFields, Problem } from "../problem.ts";
-import { showWebhook } from "../representation.ts";
+import { showSetAside, showWebhook } from "../representation.ts";
 import { type Route, reply, route } from "../route.ts";
 
 const admin = { tag: "Webhooks", scope: "admin" } as const;
@@ -24,10 +31,12 @@ const webhook = z
     createdAt: time,
     delivered: count,
     lastDeliveredAt: time.nullable(),
+    setAside: count.describe("Events that were not taken although others were, ever"),
+    previousSecretUntil: time.nullable().describe("Until when the secret before signs, too"),
     failure: z
       .object({ since: time, attempts: count, error: z.string(), retryAt: time.nullable() })
       .nullable()
-      .describe("The event that comes next was not taken yet"),
+      .describe("Nothing was taken since the last thing that was not"),
     disabled: z.object({ at: time, reason: z.string() }).nullable(),
   })
   .meta({ id: "Webhook" });
@@ -77,6 +86,12 @@ const putWebhook = route({
     workspaces: z.array(workspaceId).min(1).max(100).optional(),
     format: z.enum(WEBHOOK_FORMATS).default("standard"),
     secret: z.string().regex(SECRET, "expected whsec_ and the base64 of 24 to 64 bytes").optional(),
+    secretOverlapMs: z
+      .int()
+      .min(0)
+      .max(604_800_000)
+      .default(86_400_000)
+      .describe("For how long the secret that is replaced signs beside the new one, ms; 0 when it leaked"),
     enabled: z.boolean().default(true),
   }),
   answers: {
@@ -115,6 +130,18 @@ const removeWebhook = route({
   },
 });
 
+const said = {
+  200: {
+    description: "What the endpoint said; `status` is null when it said nothing",
+    content: z.object({
+      id: z.string(),
+      taken: z.boolean(),
+      status: z.number().int().nullable(),
+      error: z.string().nullable(),
+    }),
+  },
+};
+
 const testWebhook = route({
   ...admin,
   id: "testWebhook",
@@ -122,28 +149,96 @@ const testWebhook = route({
   method: "POST",
   path: "/webhooks/:webhookId/test",
   params: one.params,
+  answers: said,
+  problems: unknown,
+  async handle(context, { params: { webhookId: id } }) {
+    const webhook = await find(context, id);
+    const notice = testNotice(id, randomBytes(9).toString("base64url"), Date.now());
+    return reply(200, showSent(id, await send(webhook, notice, context.webhooks.sending)));
+  },
+});
+
+const listSetAside = route({
+  ...admin,
+  id: "listSetAside",
+  summary: "List the events that a webhook did not take although it took others",
+  method: "GET",
+  path: "/webhooks/:webhookId/set-aside",
+  params: one.params,
   answers: {
     200: {
-      description: "What the endpoint said; `status` is null when it said nothing",
+      description: "The latest 1,000, the latest first",
       content: z.object({
-        id: z.string(),
-        taken: z.boolean(),
-        status: z.number().int().nullable(),
-        error: z.string().nullable(),
+        events: z.array(
+          z.object({
+            id: z.string().describe("The `webhook-id` that it is sent with"),
+            event: z.string(),
+            workspaceId: z.string().nullable(),
+            error: z.string().describe("What came of the last attempt"),
+            setAsideAt: time,
+          }),
+        ),
       }),
     },
   },
   problems: unknown,
   async handle(context, { params: { webhookId: id } }) {
-    const webhook = await find(context, id);
-    const notice = testNotice(id, randomBytes(9).toString("base64url"), Date.now());
-    const sent = await send(webhook, notice, context.webhooks.sending);
-    const error = sent.kind === "taken" ? null : sent.error;
-    return reply(200, { id, taken: sent.kind === "taken", status: sent.status ?? null, error });
+    await find(context, id);
+    const events = await context.webhooks.registry.setAside(id);
+    return reply(200, { events: events.map(showSetAside) });
   },
 });
 
-export const webhookRoutes: readonly Route[] = [listWebhooks, getWebhook, putWebhook, removeWebhook, testWebhook];
+const oneSetAside = {
+  ...admin,
+  params: one.params.extend({
+    eventId: z
+      .string()
+      .regex(/^(evt|gap)_\d{1,6}_\d{1,20}-\d{1,20}$/, "expected the id of an event that was set aside"),
+  }),
+  problems: { 404: "Unknown webhook, or no such event was set aside" },
+} as const;
+
+const sendSetAside = route({
+  ...oneSetAside,
+  id: "sendSetAside",
+  summary: "Send an event that was set aside again, at once and once",
+  description: "Under the `webhook-id` that it had. When it is taken it is set aside no longer.",
+  method: "POST",
+  path: "/webhooks/:webhookId/set-aside/:eventId/send",
+  answers: said,
+  problems: { ...oneSetAside.problems, 409: "The events stream no longer has it" },
+  async handle(context, { params: { webhookId, eventId } }) {
+    const { registry, sending } = context.webhooks;
+    await find(context, webhookId);
+    const sent = await registry.sendAgain(webhookId, eventId, sending);
+    if (sent === undefined) throw unknownSetAside(webhookId, eventId);
+    if (sent !== "trimmed") return reply(200, showSent(webhookId, sent));
+    const detail = `the events stream no longer has ${eventId}: DELETE it from the list`;
+    throw new Problem({ type: "event-trimmed", status: 409, title: "Conflict", detail });
+  },
+});
+
+const forgetSetAside = route({
+  ...oneSetAside,
+  id: "forgetSetAside",
+  summary: "Take an event off the list of those that were set aside",
+  method: "DELETE",
+  path: "/webhooks/:webhookId/set-aside/:eventId",
+  answers: {
+    200: { description: "Forgotten", content: z.object({ id: z.string(), forgotten: z.literal(true) }) },
+  },
+  async handle(context, { params: { webhookId, eventId: id } }) {
+    await find(context, webhookId);
+    if (!(await context.webhooks.registry.forget(webhookId, id))) throw unknownSetAside(webhookId, id);
+    return reply(200, { id, forgotten: true });
+  },
+});
+
+export const webhookRoutes: readonly Route[] = [
+  ...[listWebhooks, getWebhook, putWebhook, removeWebhook, testWebhook],
+  ...[listSetAside, sendSetAside, forgetSetAside],
+];
 
 /** Looks only at what shows already: a name is looked up when it is connected to. @throws Problem 400 */
 function assertPublic(url: string): void {
@@ -164,4 +259,14 @@ async function find({ webhooks }: ApiContext, id: string): Promise<Webhook> {
 function unknownWebhook(id: string): Problem {
   const detail = `webhook ${id} is not registered: PUT /webhooks/${id} first`;
   return new Problem({ type: "unknown-webhook", status: 404, title: "Unknown webhook", detail });
+}
+
+function unknownSetAside(webhookId: string, eventId: string): Problem {
+  const detail = `no event ${eventId} of webhook ${webhookId} is set aside: GET /webhooks/${webhookId}/set-aside lists them`;
+  return new Problem({ type: "unknown-event", status: 404, title: "Unknown event", detail });
+}
+
+function showSent(id: string, sent: Sent) {
+  const error = sent.kind === "taken" ? null : sent.error;
+  return { id, taken: sent.kind === "taken", status: sent.status ?? null, error };
 }

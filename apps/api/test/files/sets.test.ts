@@ -127,7 +127,7 @@ describe("replacing all", () => {
       const [path, content] = [`a/meanwhile-${round}`, Buffer.from("meanwhile")];
       const replacing = made.files.replaceAll(WS, NEW);
       // What is on disk before the replacement looks belongs to the old set: start when it has staged something.
-      await vi.waitUntil(async () => (await made.staged()).length > 0, { interval: 0 });
+      await vi.waitUntil(async () => (await made.staged()).length > 0, { interval: 0, timeout: 10_000 });
       await Promise.all([replacing, made.files.write(WS, path, content)]);
       expect(await made.paths()).toContain(path);
     }

@@ -71,7 +71,7 @@ describe("writing", () => {
     const source = new PassThrough();
     const writing = made.files.write(WS, "a/b/x", source);
     source.write("new");
-    await vi.waitUntil(async () => (await made.staged()).length === 1);
+    await vi.waitUntil(async () => (await made.staged()).length === 1, { timeout: 10_000 });
     expect((await openBelow(made.base)).filter((path) => !path.includes(".staging"))).toEqual([]);
     source.end();
     await writing;
@@ -191,10 +191,11 @@ describe("a write that fails", () => {
     const client = request({ port, method: "PUT", headers: { "Content-Length": 1_000_000 } });
     client.on("error", () => {});
     client.write(Buffer.alloc(100_000));
-    await vi.waitUntil(async () => {
+    const isStaged = async () => {
       const [staged] = await made.staged();
       return staged !== undefined && (await stat(join(made.root, ".staging", staged))).size === 100_000;
-    });
+    };
+    await vi.waitUntil(isStaged, { timeout: 10_000 });
     client.destroy();
 
     await expect(outcome).rejects.toThrow("aborted");

@@ -18,6 +18,8 @@ export class EventReader {
   readonly ended: Promise<void>;
   /** Where the stream began. */
   startId: string | undefined;
+  /** What the stream said of where the reader stands. */
+  readonly positions: string[] = [];
   /** How many events came in whole. */
   received = 0;
 
@@ -74,6 +76,10 @@ export class EventReader {
       const data = field("data");
       this.startId ??= field("id");
       if (data === undefined) continue;
+      if (field("event") === "position") {
+        this.positions.push(field("id") ?? "");
+        continue;
+      }
       const told = { event: field("event"), id: field("id"), data: JSON.parse(data) as Told["data"] };
       this.received += 1;
       const give = this.#waiting.shift();

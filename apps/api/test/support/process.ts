@@ -1,9 +1,7 @@
-/** The API as a process of its own, as `node apps/api/dist/main.js` is, but on the sources. */
+/** The API as a process of its own, as `node apps/api/dist/main.js` is. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-
-const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
-const args = ["--conditions=@restart-coordinator/source", "--import", "tsx", main];
+import { program } from "../../../../tests/setup/programs.ts";
 
 export class ApiProcess {
   readonly child: ChildProcess;
@@ -13,7 +11,7 @@ export class ApiProcess {
   readonly ended: Promise<number | null>;
 
   constructor(env: Readonly<Record<string, string>>) {
-    this.child = spawn(process.execPath, args, {
+    this.child = spawn(process.execPath, [program("apps/api/src/main.ts")], {
       cwd: fileURLToPath(new URL("../../../..", import.meta.url)),
       env: { PATH: process.env.PATH, ...env },
       stdio: ["ignore", "pipe", "pipe"],

@@ -31,12 +31,16 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   putWebhook: { body: { url: "https://example.com" }, status: 201 },
   removeWebhook: { status: 404 },
   testWebhook: { status: 404 },
+  listSetAside: { status: 404 },
+  sendSetAside: { status: 404 },
+  forgetSetAside: { status: 404 },
 };
 
 /** What stands in a path, by its name there. */
 const PARAMETERS: Readonly<Record<string, (id: string) => string>> = {
   id: (id) => id,
   webhookId: (id) => id,
+  eventId: () => "evt_0_1-1",
   rollout: () => "r-nosuchrollout",
   triggerId: (id) => `dropped.window.1.nonce.${id}`,
   path: () => "no/such.txt",

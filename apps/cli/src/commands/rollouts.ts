@@ -2,7 +2,7 @@ import { Command } from "commander";
 import type { Client } from "../client.ts";
 import { duration, wholeNumber } from "../duration.ts";
 import { EXIT, Failure } from "../exit-codes.ts";
-import { oneLine, print, printJson, table } from "../output.ts";
+import { oneLine, print, printJson, sayAway, table } from "../output.ts";
 import { clock } from "../phrases.ts";
 import { isOver, type Member, type Rollout, summary } from "../rollout.ts";
 import { canary, isNone, keyValue, neverOr } from "../rollout-flags.ts";
@@ -154,7 +154,7 @@ async function follow(client: Client, id: string, { json }: Settings): Promise<v
   let shown = "";
   for (;;) {
     const path = `/rollouts/${encodeURIComponent(id)}`;
-    const rollout = await client.ask<Rollout>("GET", path, { query: { limit: 0 } });
+    const rollout = await client.askPatiently<Rollout>("GET", path, { query: { limit: 0 } }, sayAway);
     const text = summary(rollout);
     if (live) process.stdout.write(`\r\u001b[2K${id}: ${text}`);
     else if (text !== shown) print(json ? JSON.stringify(rollout) : `${id}: ${text}`);

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { type Policy, pathOf, type Workspace } from "../answers.ts";
 import type { Client } from "../client.ts";
 import { EXIT, Failure } from "../exit-codes.ts";
-import { oneLine, print, printJson } from "../output.ts";
+import { oneLine, print, printJson, sayAway } from "../output.ts";
 import { causes, clock, outlook, span } from "../phrases.ts";
 import { clientOf, type Settings, withSettings } from "../settings.ts";
 
@@ -48,7 +48,7 @@ function report(workspace: Workspace, now: number, policy: Policy | undefined): 
   return lines.join("\n");
 }
 
-/** Looks whenever something happened to it; in between, the clock goes on. */
+/** Looks whenever something may have happened to it; in between, the clock goes on. */
 async function follow(client: Client, id: string, { json }: Flags): Promise<void> {
   const over = new AbortController();
   const policy = await policyOf(client, id);
@@ -65,8 +65,13 @@ async function follow(client: Client, id: string, { json }: Flags): Promise<void
   };
   const ticking = live ? setInterval(show, 1_000) : undefined;
   try {
-    for await (const _ of changes(client, id, over.signal)) {
-      workspace = await client.ask<Workspace>("GET", pathOf(id));
+    for await (const { event } of client.eventsPatiently(pathOf(id, "events"), { signal: over.signal })) {
+      if (event === "away") {
+        if (live) print("");
+        sayAway();
+        continue;
+      }
+      workspace = await client.askPatiently<Workspace>("GET", pathOf(id), {}, sayAway);
       show();
       const { phase } = workspace.restart;
       if (phase === "idle" || phase === "failed") break;
@@ -78,16 +83,6 @@ async function follow(client: Client, id: string, { json }: Flags): Promise<void
   }
   const { phase, lastCycle } = workspace?.restart ?? {};
   if (phase === "failed") throw new Failure(EXIT.refused, `the restart failed: ${oneLine(lastCycle?.error ?? "")}`);
-}
-
-const AGAIN_AFTER_MS = 1_000;
-
-/** A sign at once, and after everything that happens. A stream that ends is opened again. */
-async function* changes(client: Client, id: string, signal: AbortSignal): AsyncGenerator<void> {
-  while (!signal.aborted) {
-    for await (const _ of client.events(pathOf(id, "events"), { signal })) yield;
-    await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS));
-  }
 }
 
 /** Only to tell the latest time: without it, the rest is told. */

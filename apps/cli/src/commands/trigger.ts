@@ -3,7 +3,7 @@ import { pathOf, type Receipt, type TriggerOutcome } from "../answers.ts";
 import type { Client } from "../client.ts";
 import { duration } from "../duration.ts";
 import { EXIT, Failure } from "../exit-codes.ts";
-import { oneLine, print, printJson } from "../output.ts";
+import { oneLine, print, printJson, sayAway } from "../output.ts";
 import { clock } from "../phrases.ts";
 import { clientOf, type Settings, withSettings } from "../settings.ts";
 
@@ -65,7 +65,7 @@ async function settled(client: Client, id: string, triggerId: string, waitMs: nu
     const wait = Math.min(leftMs, LONGEST_WAIT_MS);
     const path = pathOf(id, "triggers", triggerId);
     const asked = { query: { wait: `${wait}ms` }, timeoutMs: wait + 30_000 };
-    const outcome = await client.ask<TriggerOutcome>("GET", path, asked);
+    const outcome = await client.askPatiently<TriggerOutcome>("GET", path, asked, sayAway);
     const isOpen = outcome.status === "pending" || outcome.status === "running";
     if (!isOpen || performance.now() >= endsAt) return outcome;
   }

@@ -5,10 +5,10 @@ import {
   simulatedDefaults,
 } from "@restart-coordinator/provisioner-specs";
 import {
+  BackgroundService,
   ConfigurationError,
   connectRedis,
   type Service,
-  serviceOf,
   type WorkerEnvironment,
   type WorkerMetrics,
 } from "@restart-coordinator/service";
@@ -91,7 +91,7 @@ function createEc2(config: WorkerEnvironment, metrics: WorkerMetrics, logger: Lo
       const parts = { api, owner, records, now: () => Date.now(), sightings, report };
       await reconcile(parts, { terminate: config.EC2_TERMINATE_ORPHANS });
     },
-    service: serviceOf("the connections to EC2 and to its buckets", {
+    service: new BackgroundService("the connections to EC2 and to its buckets", {
       stop: () => {
         ec2.close();
         redis.disconnect();
@@ -107,7 +107,10 @@ function createCommand(config: WorkerEnvironment): CreatedProvisioner {
     defaults: commandDefaults(config),
   });
   const stop = () => provisioner.close();
-  return { provisioner, service: serviceOf("the commands under way", { stop, stopWithinMs: KILLED_WITHIN_MS }) };
+  return {
+    provisioner,
+    service: new BackgroundService("the commands under way", { stop, stopWithinMs: KILLED_WITHIN_MS }),
+  };
 }
 
 /** Its ledger is no part of the coordinator's state, and may live on a server of its own. */
@@ -120,7 +123,7 @@ function createSimulated(config: WorkerEnvironment, logger: Logger): CreatedProv
   const ledger = new RedisLedger(redis, name);
   return {
     provisioner: new SimulatedProvisioner({ ...settings, ledger }),
-    service: serviceOf("the connection to the ledger", { stop: () => redis.disconnect() }),
+    service: new BackgroundService("the connection to the ledger", { stop: () => redis.disconnect() }),
   };
 }
 

@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { ProcessSpec } from "@restart-coordinator/provisioner-specs";
+import { program } from "../../../../tests/setup/programs.ts";
 import { ProcessProvisioner } from "../../src/provisioners/process/index.ts";
 import type { Cycle, Journal } from "../../src/provisioners/provisioner.ts";
 import { type TestCycle, testCycle } from "./test-cycle.ts";
@@ -72,10 +73,7 @@ export class Harness {
   worker(options: Omit<DoomedWorkerOptions, "workspacesDir" | "workspaceId">): DoomedWorker {
     const all: DoomedWorkerOptions = { workspacesDir: this.workspacesDir, workspaceId: "w1", ...options };
     const child = this.run(process.execPath, [
-      "--conditions=@restart-coordinator/source",
-      "--import",
-      "tsx",
-      fixture("doomed-worker.ts"),
+      program("apps/worker/test/provisioners/fixtures/doomed-worker.ts"),
       JSON.stringify(all),
     ]);
     const lines: DoomedWorker["lines"] = [];

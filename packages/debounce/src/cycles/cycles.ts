@@ -97,7 +97,7 @@ export class Cycles {
 
   /** To be called when the policies have been exchanged: workers then schedule anew what is owed. */
   policiesChanged(): Promise<void> {
-    return this.installation.transitions.policiesChanged();
+    return this.installation.transitions.rescheduling.askEverywhere();
   }
 
   /**
@@ -112,7 +112,7 @@ export class Cycles {
     needMs("settleMs", settleMs, 0);
     const owner = this.#worker;
     const due = keys.forShard("due", shard);
-    const taken = await transitions.takeRescheduling({ shard, owner, settleMs });
+    const taken = await transitions.rescheduling.take({ shard, owner, settleMs });
     let turn = taken;
     let cursor = "0";
     while (turn.kind === "yours") {
@@ -120,18 +120,18 @@ export class Cycles {
       yield* await this.#rescheduled(found.filter((_, index) => index % 2 === 0));
       if (next === "0") break;
       cursor = next;
-      turn = await transitions.takeRescheduling({ shard, owner, settleMs });
+      turn = await transitions.rescheduling.take({ shard, owner, settleMs });
     }
     // What was asked for meanwhile is done again: some of it may have been scheduled by what others had before.
     if (turn.kind === "yours" && taken.kind === "yours") {
-      await transitions.endRescheduling({ shard, owner, askedAt: taken.askedAt });
+      await transitions.rescheduling.end({ shard, owner, askedAt: taken.askedAt });
     }
   }
 
   async #rescheduled(ids: readonly string[]): Promise<Hint[]> {
     const { policies, transitions } = this.installation;
     const moved = ids.map(async (id) => {
-      const woken = await transitions.reschedule({ id, choice: choiceFor(policies, id) });
+      const woken = await transitions.rescheduling.reschedule({ id, choice: choiceFor(policies, id) });
       return hintOf(id, woken) ?? [];
     });
     return (await Promise.all(moved)).flat();

@@ -16,10 +16,17 @@ export class Rescheduling {
     this.#settings = settings;
   }
 
+  /** Asks for it on all shards: the caller has other policies than before. */
+  async askEverywhere(): Promise<void> {
+    const shards = Array.from({ length: this.#keys.shards }, (_, shard) => shard);
+    await Promise.all(shards.map((shard) => this.ask({ shard })));
+  }
+
   async ask({ shard, now }: { shard: number; now?: number }): Promise<void> {
     await this.#scripts.run("rescheduling-ask", this.#ofShard(shard), { now: now ?? "" });
   }
 
+  /** Takes it upon a worker, or keeps that up, once nobody has asked for `settleMs`. */
   async take(call: { shard: number; owner: string; settleMs: number; now?: number }): Promise<RescheduleTurn> {
     const { shard, owner, settleMs, now = "" } = call;
     const args = { owner, leaseMs: this.#settings.leaseMs, settleMs, now };
@@ -32,6 +39,7 @@ export class Rescheduling {
     await this.#scripts.run("rescheduling-end", this.#ofShard(shard), args);
   }
 
+  /** Reckons anew when somebody must look at a workspace; the hint is given where that is sooner than it was. */
   async reschedule(call: RescheduleCall): Promise<Woken> {
     const { id } = call;
     const args = { id, ...rescheduleArguments(call, this.#settings) };

@@ -23,8 +23,6 @@ import type {
   EndReply,
   LeaseCall,
   LeaseReply,
-  RescheduleCall,
-  RescheduleTurn,
   ShadowReading,
   Snapshot,
   TransitionSettings,
@@ -33,11 +31,11 @@ import type {
 
 export class Transitions {
   readonly keys: KeySpace;
+  readonly rescheduling: Rescheduling;
   readonly #scripts: CoordinatorScripts;
   readonly #settings: TransitionSettings;
   readonly #triggering: Triggering;
   readonly #cycling: Cycling;
-  readonly #rescheduling: Rescheduling;
 
   constructor(redis: Redis | Cluster, keys: KeySpace, settings: TransitionSettings) {
     this.keys = keys;
@@ -45,7 +43,7 @@ export class Transitions {
     this.#scripts = bindScripts(redis, settings);
     this.#triggering = new Triggering(this.#scripts, keys, settings);
     this.#cycling = new Cycling(this.#scripts, keys, settings);
-    this.#rescheduling = new Rescheduling(this.#scripts, keys, settings);
+    this.rescheduling = new Rescheduling(this.#scripts, keys, settings);
   }
 
   /** @throws NotReplicatedError when too few replicas have it: it may be carried out, or lost */
@@ -88,31 +86,6 @@ export class Transitions {
       due.push({ id: String(found[i]), dueAt: Number(found[i + 1]), hintId: String(found[i + 2]) });
     }
     return { due, looked: reply.number("looked") };
-  }
-
-  /** Asks that what is owed be scheduled anew, on all shards. */
-  async policiesChanged(): Promise<void> {
-    const shards = Array.from({ length: this.keys.shards }, (_, shard) => shard);
-    await Promise.all(shards.map((shard) => this.askRescheduling({ shard })));
-  }
-
-  /** Asks that what is owed on a shard be scheduled anew: the caller has other policies than before. */
-  askRescheduling(call: { shard: number; now?: number }): Promise<void> {
-    return this.#rescheduling.ask(call);
-  }
-
-  /** Takes that upon a worker, or keeps it up, once nobody has asked for `settleMs`. */
-  takeRescheduling(call: { shard: number; owner: string; settleMs: number; now?: number }): Promise<RescheduleTurn> {
-    return this.#rescheduling.take(call);
-  }
-
-  endRescheduling(call: { shard: number; owner: string; askedAt: number }): Promise<void> {
-    return this.#rescheduling.end(call);
-  }
-
-  /** Reckons anew when somebody must look at a workspace; the hint is given where that is sooner than it was. */
-  reschedule(call: RescheduleCall): Promise<Woken> {
-    return this.#rescheduling.reschedule(call);
   }
 
   async census(call: { shard: number; now?: number }): Promise<Census> {

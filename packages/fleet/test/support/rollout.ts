@@ -1,13 +1,13 @@
 /** One rollout at a time, each with keys of its own, and its transitions with the time as an argument. */
 import { Installation } from "@restart-coordinator/debounce";
+import type { Redis } from "ioredis";
 import { beforeEach } from "vitest";
 import { type Rollout, type RolloutRequest, Rollouts } from "../../src/index.ts";
 import { fieldsOf } from "../../src/rollout-record.ts";
 import type { MemberRecord } from "../../src/rollout-types.ts";
 import { useRedis } from "./redis.ts";
 
-const own = useRedis();
-export const { redis } = own;
+export let redis: Redis;
 
 export const START = 1_000_000;
 export const LEASE_MS = 10_000;
@@ -18,12 +18,17 @@ export let rollouts: Rollouts;
 /** The rollout that the next call is about. */
 export let id = "";
 
-beforeEach(() => {
-  now = START;
-  count += 1;
-  id = "r1";
-  rollouts = new Rollouts(new Installation({ redis, prefix: `${own.prefix}-${count}`, leaseMs: LEASE_MS }));
-});
+/** Call it once per test file, outside of any test. */
+export function useRollouts(): void {
+  const own = useRedis();
+  redis = own.redis;
+  beforeEach(() => {
+    now = START;
+    count += 1;
+    id = "r1";
+    rollouts = new Rollouts(new Installation({ redis, prefix: `${own.prefix}-${count}`, leaseMs: LEASE_MS }));
+  });
+}
 
 export function later(ms: number): void {
   now += ms;

@@ -1,8 +1,8 @@
 import type { Logger } from "pino";
 import { Bell } from "./bell.ts";
-import { BackgroundService, type StopOptions } from "./service.ts";
+import { BackgroundService, type ServiceParts } from "./service.ts";
 
-export interface IntervalLoopOptions extends StopOptions {
+export interface IntervalLoopOptions extends Pick<ServiceParts, "stopWithinMs"> {
   readonly name: string;
   /**
    * One look for work. It ends early when the signal fires, and may say how long to wait before the next one, ms. When it

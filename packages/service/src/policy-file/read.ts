@@ -13,8 +13,9 @@ export interface ReadPolicyFile extends Sound {
   readonly problems: readonly string[];
 }
 
-/** What so many take to look at is not felt; 1,000 overrides may have two of their own. */
+// What so many take to look at is hardly felt.
 const MOST_WINDOWS = 2_000;
+const MOST_ENDS = 500;
 
 /** @throws ConfigurationError */
 export function readText(path: string): string {
@@ -28,12 +29,8 @@ export function readText(path: string): string {
 /** @throws ConfigurationError when it is neither YAML nor JSON, or too much of it */
 export function parsePolicyFile(path: string, text: string): ReadPolicyFile {
   const content = contentOf(path, text) ?? {};
-  const windows = windowsIn(content);
-  if (windows > MOST_WINDOWS) {
-    throw new ConfigurationError([
-      `${path}: expected at most ${MOST_WINDOWS} windows of quiet hours in all, got ${windows}`,
-    ]);
-  }
+  const tooMuch = tooMuchIn(content);
+  if (tooMuch !== undefined) throw new ConfigurationError([`${path}: ${tooMuch}`]);
   const result = policyFile.safeParse(content);
   if (result.success) return { file: result.data, leftOut: [], problems: [] };
   return { ...soundPart(content), problems: result.error.issues.flatMap(explain) };
@@ -48,14 +45,20 @@ function contentOf(path: string, text: string): unknown {
   }
 }
 
-/** Counted before they are looked at: each takes its time. */
-function windowsIn(content: unknown): number {
+/** Windows of quiet hours are counted before they are looked at, for each takes its time. */
+function tooMuchIn(content: unknown): string | undefined {
   const { quietHours, workspaces } = fieldsOf(content);
-  const places = [quietHours, ...(Array.isArray(workspaces) ? workspaces : []).map((one) => fieldsOf(one).quietHours)];
-  return places.reduce<number>((sum, place) => {
-    const { windows } = fieldsOf(place);
-    return sum + (Array.isArray(windows) ? windows.length : 0);
-  }, 0);
+  const places = [quietHours, ...listOf(workspaces).map((override) => fieldsOf(override).quietHours)];
+  const windows = places.flatMap((place) => listOf(fieldsOf(place).windows)).map(fieldsOf);
+  const ends = new Set(windows.flatMap(({ from, until }) => [from, until])).size;
+  if (windows.length > MOST_WINDOWS) {
+    return `expected at most ${MOST_WINDOWS} windows of quiet hours in all, got ${windows.length}`;
+  }
+  return ends > MOST_ENDS ? `expected at most ${MOST_ENDS} different expressions and dates, got ${ends}` : undefined;
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }
 
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {

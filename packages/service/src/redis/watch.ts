@@ -12,7 +12,7 @@ import {
 } from "@restart-coordinator/debounce";
 import { Cluster, type Redis } from "ioredis";
 import type { Logger } from "pino";
-import { type Service, serviceOf } from "../lifecycle/service.ts";
+import { BackgroundService, type Service } from "../lifecycle/service.ts";
 import { inTime } from "../within.ts";
 
 export interface RedisWatchOptions {
@@ -55,7 +55,7 @@ export class RedisWatch {
       this.condition().catch((error: unknown) => logger.warn({ err: error }, "Redis cannot be asked for a write"));
     };
     let timer: NodeJS.Timeout | undefined;
-    return serviceOf("the watch over Redis", {
+    return new BackgroundService("the watch over Redis", {
       start: () => {
         timer = setInterval(look, intervalMs);
       },

@@ -48,25 +48,13 @@ export function startSdk(service: string, { protocol }: TracingSettings): Tracin
       new IORedisInstrumentation({ requireParentSpan: true, dbStatementSerializer: (command) => command }),
     ],
   });
-  return new SdkTracing(provider);
-}
-
-class SdkTracing extends BackgroundService implements Tracing {
-  readonly hints = hintTelemetry();
-  readonly #provider: NodeTracerProvider;
-
-  constructor(provider: NodeTracerProvider) {
-    super("tracing", { stopWithinMs: STOP_WITHIN_MS, otherwise: "the spans that are left are lost" });
-    this.#provider = provider;
-  }
-
-  traceparent(): string | undefined {
+  // The collector's trouble is told by OpenTelemetry itself.
+  const stop = () => provider.shutdown().catch(() => {});
+  const otherwise = "the spans that are left are lost";
+  const tracing = new BackgroundService("tracing", { stop, stopWithinMs: STOP_WITHIN_MS, otherwise });
+  const traceparent = () => {
     const span = trace.getActiveSpan()?.spanContext();
     return span && `00-${span.traceId}-${span.spanId}-0${span.traceFlags & TraceFlags.SAMPLED}`;
-  }
-
-  protected override async down(): Promise<void> {
-    // The collector's trouble is told by OpenTelemetry itself.
-    await this.#provider.shutdown().catch(() => {});
-  }
+  };
+  return { service: tracing, hints: hintTelemetry(), traceparent };
 }

@@ -1,8 +1,10 @@
 import type { Telemetry } from "bullmq";
 import type { Service } from "../lifecycle/service.ts";
 
-/** The traces of this process, which were started before all else. The stop sends what is left. */
-export interface Tracing extends Service {
+/** The traces of this process, which were started before all else. */
+export interface Tracing {
+  /** Its stop sends what is left. */
+  readonly service: Service;
   /** For BullMQ's queues and workers: it carries the trace of a request in the hint. */
   readonly hints: Telemetry;
   /** Names the span that runs now, as W3C writes it. */

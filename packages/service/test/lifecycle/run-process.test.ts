@@ -44,7 +44,7 @@ test.each(SIGNALS)("%s stops the service, and then ends the process with code 0"
   await Promise.resolve();
   expect(exit).not.toHaveBeenCalled();
   finish();
-  await vi.waitFor(() => expect(exit).toHaveBeenCalledExactlyOnceWith(0));
+  await vi.waitFor(() => expect(exit).toHaveBeenCalledExactlyOnceWith(0), { timeout: 10_000 });
   expect(messages).toEqual(["stopping", "stopped"]);
 });
 
@@ -59,7 +59,7 @@ test("a service that cannot stop cleanly ends with code 1 and says why", async (
   const { messages, finish } = await running();
   process.emit("SIGTERM");
   finish(new Error("still at it"));
-  await vi.waitFor(() => expect(exit).toHaveBeenCalledExactlyOnceWith(1));
+  await vi.waitFor(() => expect(exit).toHaveBeenCalledExactlyOnceWith(1), { timeout: 10_000 });
   expect(messages).toEqual(["stopping", "could not stop cleanly"]);
 });
 

@@ -1,13 +1,13 @@
 import { pino } from "pino";
 import { expect, test } from "vitest";
-import { type Service, ServiceList, serviceOf } from "../../src/index.ts";
+import { BackgroundService, type Service, ServiceList } from "../../src/index.ts";
 
 function situation() {
   const calls: string[] = [];
   const lines: { msg: string; level: number }[] = [];
   const logger = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
   const service = (name: string, fails: { start?: string; stop?: string; hangs?: boolean } = {}): Service =>
-    serviceOf(name, {
+    new BackgroundService(name, {
       stopWithinMs: 20,
       async start() {
         calls.push(`start ${name}`);

@@ -1,10 +1,10 @@
 import { expect, test, vi } from "vitest";
-import { BackgroundService, StillUnderWayError, serviceOf } from "../../src/index.ts";
+import { BackgroundService, StillUnderWayError } from "../../src/index.ts";
 
 function recorded(parts: { start?: () => unknown; stop?: () => unknown; stopWithinMs?: number } = {}) {
   const start = vi.fn(parts.start);
   const stop = vi.fn(parts.stop);
-  return { start, stop, service: serviceOf("it", { ...parts, start, stop }) };
+  return { start, stop, service: new BackgroundService("it", { ...parts, start, stop }) };
 }
 
 /** A promise that is settled by hand. */

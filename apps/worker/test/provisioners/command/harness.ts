@@ -3,8 +3,8 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import type { CommandSpec } from "@restart-coordinator/provisioner-specs";
+import { program } from "../../../../../tests/setup/programs.ts";
 import { CommandProvisioner } from "../../../src/provisioners/command/index.ts";
 import type { Cycle, Journal } from "../../../src/provisioners/provisioner.ts";
 import { type TestCycle, testCycle } from "../test-cycle.ts";
@@ -67,14 +67,8 @@ export class Harness {
     ended: Promise<void>;
   } {
     const all: DoomedOptions = { workspacesDir: this.directory, ...options };
-    const program = fileURLToPath(new URL("fixtures/doomed-worker.ts", import.meta.url));
-    const child = spawn(
-      process.execPath,
-      ["--conditions=@restart-coordinator/source", "--import", "tsx", program, JSON.stringify(all)],
-      {
-        stdio: ["ignore", "pipe", "inherit"],
-      },
-    );
+    const main = program("apps/worker/test/provisioners/command/fixtures/doomed-worker.ts");
+    const child = spawn(process.execPath, [main, JSON.stringify(all)], { stdio: ["ignore", "pipe", "inherit"] });
     this.#started.push(child);
     const journals: Journal[] = [];
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });

@@ -5,9 +5,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
 import type { Ec2Spec } from "@restart-coordinator/provisioner-specs";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { program } from "../../../../../tests/setup/programs.ts";
 import { type Journal, ProvisionerError } from "../../../src/provisioners/provisioner.ts";
 import { type Ec2Proxy, startEc2Proxy } from "../ec2-proxy/proxy.ts";
 import type { DoomedEc2Worker, DoomedLine } from "./doomed-ec2-worker.ts";
@@ -49,16 +49,14 @@ const specs: Record<string, () => Promise<Ec2Spec>> = {
 const KEEPS: readonly string[] = ["stop-start", "replace-root", "reboot"];
 type Launched = Awaited<ReturnType<Ec2Harness["launched"]>>;
 
-const worker = fileURLToPath(new URL("doomed-ec2-worker.ts", import.meta.url));
-
 /** Where it died, and what it left in the journal. */
 async function killed(old: Launched, spec: Ec2Spec, diesAt: number): Promise<{ at: string; journal?: Journal }> {
   const argument = JSON.stringify({
     ...{ endpoint: proxy.url, workspace: old, defaults: { ...harness.spec, ...spec }, cycleId: `${old.id}-c1` },
     ...{ fencingToken: 2, diesAt },
   } satisfies DoomedEc2Worker);
-  const args = ["--conditions=@restart-coordinator/source", "--import", "tsx", worker, argument];
-  const child = spawn(process.execPath, args, {
+  const worker = program("apps/worker/test/provisioners/ec2/doomed-ec2-worker.ts");
+  const child = spawn(process.execPath, [worker, argument], {
     stdio: ["ignore", "pipe", "inherit"],
     env: { PATH: process.env.PATH, NODE_NO_WARNINGS: "1", ...AWS_ENVIRONMENT },
   });

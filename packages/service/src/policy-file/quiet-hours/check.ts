@@ -4,8 +4,15 @@
  */
 import { timesOf } from "./intervals.ts";
 import { WallClock } from "./wall-clock.ts";
-import { CronTimes, isDate, OneTime, wallTimesOf } from "./wall-times.ts";
-import { type WallWindow, type WindowFields, wallWindowOf } from "./wall-window.ts";
+import {
+  CronTimes,
+  isDate,
+  OneTime,
+  type WallWindow,
+  type WindowFields,
+  wallTimesOf,
+  wallWindowOf,
+} from "./wall-times.ts";
 
 const DAY_MS = 86_400_000;
 const DAYS_A_WEEK = 7;
@@ -35,13 +42,13 @@ function isTimeZone(name: string): boolean {
 }
 
 /** What is wrong with a window, and with which of its fields; none of them: with both together. */
-export function wrongWith(window: WindowFields): { readonly field?: "from" | "until"; readonly problem: string }[] {
+export function wrongWith(fields: WindowFields): { readonly field?: "from" | "until"; readonly problem: string }[] {
   const ends = (["from", "until"] as const).flatMap((field) => {
-    const problem = wrongWithEnd(window[field]);
+    const problem = wrongWithEnd(fields[field]);
     return problem === undefined ? [] : [{ field, problem }];
   });
   if (ends.length > 0) return ends;
-  const problem = impossible(window, wallWindowOf(window));
+  const problem = impossible(fields, wallWindowOf(fields));
   return problem === undefined ? [] : [{ problem }];
 }
 
@@ -68,7 +75,7 @@ export function neverEnd(windows: readonly WindowFields[]): boolean {
   const recurring = windows.map(wallWindowOf).filter(({ from }) => from instanceof CronTimes);
   let at: number | undefined = SAMPLE_YEAR.fromMs;
   for (let followed = 0; followed < MOST_WITHOUT_GAP && at < SAMPLE_YEAR.toMs; followed += 1) {
-    const ends: number[] = recurring.flatMap((window) => endOf(window, at as number) ?? []);
+    const ends: number[] = recurring.flatMap((window) => lastingUntil(window, at as number) ?? []);
     if (ends.length === 0) return false;
     at = Math.max(...ends);
   }
@@ -76,7 +83,7 @@ export function neverEnd(windows: readonly WindowFields[]): boolean {
 }
 
 /** When the window that lasts at that time ends, if one does. */
-function endOf({ from, until }: WallWindow, at: number): number | undefined {
+function lastingUntil({ from, until }: WallWindow, at: number): number | undefined {
   const start = from.previous(at);
   const end = start === undefined ? undefined : until.next(start);
   return end !== undefined && end > at ? end : undefined;
@@ -88,13 +95,10 @@ function beginsTooOften(from: CronTimes, until: CronTimes): boolean {
 }
 
 /** How often it begins on a day on which both come; counted no further than what is too much in any case. */
-function beginsOnADay({ timesOfDay }: CronTimes, until: CronTimes): number {
-  const ofDay = (times: readonly number[]) => ({
-    next: (afterMs: number) => times.find((time) => time > afterMs),
-    previous: (upToMs: number) => times.findLast((time) => time <= upToMs),
-  });
+function beginsOnADay(from: CronTimes, until: CronTimes): number {
+  const untilMidnight = { next: (afterMs: number) => until.timesOfDay.next(afterMs) ?? DAY_MS };
   let begins = 0;
-  for (const [start] of timesOf({ from: ofDay(timesOfDay), until: ofDay([...until.timesOfDay, DAY_MS]) }, 0)) {
+  for (const [start] of timesOf({ from: from.timesOfDay, until: untilMidnight }, 0)) {
     begins += 1;
     if (begins > MOST_A_WEEK || start >= DAY_MS) break;
   }

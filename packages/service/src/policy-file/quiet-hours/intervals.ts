@@ -10,8 +10,7 @@
 import type { QuietHours, QuietInterval } from "@restart-coordinator/debounce";
 import type { QuietHoursFields } from "../schema.ts";
 import { WallClock } from "./wall-clock.ts";
-import type { WallTimes } from "./wall-times.ts";
-import { wallWindowOf } from "./wall-window.ts";
+import { type WallTimes, wallWindowOf } from "./wall-times.ts";
 
 export interface TimeSpan {
   readonly fromMs: number;
@@ -20,7 +19,7 @@ export interface TimeSpan {
 
 interface Ends {
   readonly from: WallTimes;
-  readonly until: WallTimes;
+  readonly until: Pick<WallTimes, "next">;
 }
 
 const DAY_MS = 86_400_000;

@@ -13,6 +13,9 @@ interface Stretch {
   readonly offsetMs: number;
 }
 
+/** Making one takes longer than all that is asked of it. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
 export class WallClock {
   readonly #format: Intl.DateTimeFormat;
   /** By days since the epoch, at the beginning of each UTC day that was looked at. */
@@ -22,7 +25,8 @@ export class WallClock {
 
   /** @throws RangeError when there is no such zone */
   constructor(timeZone: string) {
-    this.#format = new Intl.DateTimeFormat("en-US", { timeZone, timeZoneName: "longOffset" });
+    this.#format = formats.get(timeZone) ?? new Intl.DateTimeFormat("en-US", { timeZone, timeZoneName: "longOffset" });
+    formats.set(timeZone, this.#format);
   }
 
   /** What it shows at an instant. */

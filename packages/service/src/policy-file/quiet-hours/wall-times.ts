@@ -2,7 +2,8 @@
  * When a window begins or ends, as people write it: a cron expression, or a date and time. All are wall times (see
  * `WallClock`): which of two comes first does not depend on how clocks are set.
  */
-import { Cron, CronPattern } from "croner";
+import { Cron } from "croner";
+import { TimesOfDay } from "./times-of-day.ts";
 
 /** The times at which something comes, wall times. */
 export interface WallTimes {
@@ -15,6 +16,9 @@ export interface WallTimes {
 const DAY_MS = 86_400_000;
 /** A process that runs for years need not remember all of them. */
 const DAYS_REMEMBERED = 100;
+const CRONS_KEPT = 100;
+/** Twice what a file may have. */
+const TIMES_KEPT = 1_000;
 const DATE = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?$/;
 
 /** Whether it is meant as a date, not as a cron expression. */
@@ -22,9 +26,28 @@ export function isDate(text: string): boolean {
   return /^\d{4}-\d/.test(text);
 }
 
+/** A window as people write it. */
+export interface WindowFields {
+  readonly from: string;
+  readonly until: string;
+}
+
+/** A window on the wall clock. */
+export interface WallWindow {
+  readonly from: CronTimes | OneTime;
+  readonly until: CronTimes | OneTime;
+}
+
 /** @throws Error that says what is wrong with it */
+export function wallWindowOf({ from, until }: WindowFields): WallWindow {
+  return { from: wallTimesOf(from), until: wallTimesOf(until) };
+}
+
+const known = new Map<string, CronTimes | OneTime>();
+
+/** Many windows may share one; it is read once. @throws Error that says what is wrong with it */
 export function wallTimesOf(text: string): CronTimes | OneTime {
-  return isDate(text) ? new OneTime(text) : new CronTimes(text);
+  return remembered(known, text, () => (isDate(text) ? new OneTime(text) : new CronTimes(text)), TIMES_KEPT);
 }
 
 export class OneTime implements WallTimes {
@@ -53,77 +76,67 @@ export class OneTime implements WallTimes {
  * for each of them once.
  */
 export class CronTimes implements WallTimes {
-  /** Of a day on which it comes, ms after midnight, in order. */
-  readonly timesOfDay: readonly number[];
-  readonly #cron: Cron;
+  readonly timesOfDay: TimesOfDay;
+  readonly #expression: string;
   readonly #dayAfter = new Map<number, number | undefined>();
   readonly #dayUpTo = new Map<number, number | undefined>();
 
   /** @throws Error that says what is wrong with it */
   constructor(expression: string) {
-    // Without an offset every answer would go through Intl, at ten times the price.
-    this.#cron = new Cron(expression, { utcOffset: 0, paused: true });
-    const { second, minute, hour } = new CronPattern(expression);
-    const times: number[] = [];
-    for (const h of namedIn(hour))
-      for (const m of namedIn(minute)) for (const s of namedIn(second)) times.push(((h * 60 + m) * 60 + s) * 1_000);
-    this.timesOfDay = times;
+    this.timesOfDay = new TimesOfDay(expression);
+    this.#expression = expression;
   }
 
   next(afterMs: number): number | undefined {
     const day = Math.floor(afterMs / DAY_MS);
-    const timeOfDay = afterMs - day * DAY_MS;
-    if (timeOfDay < (this.timesOfDay.at(-1) as number) && this.dayAfter(day - 1) === day) {
-      return day * DAY_MS + (this.timesOfDay[this.#countUpTo(timeOfDay)] as number);
-    }
+    const onThatDay = this.#isDay(day) ? this.timesOfDay.next(afterMs - day * DAY_MS) : undefined;
+    if (onThatDay !== undefined) return day * DAY_MS + onThatDay;
     const later = this.dayAfter(day);
-    return later === undefined ? undefined : later * DAY_MS + (this.timesOfDay[0] as number);
+    return later === undefined ? undefined : later * DAY_MS + this.timesOfDay.first;
   }
 
   previous(upToMs: number): number | undefined {
     const day = Math.floor(upToMs / DAY_MS);
-    const timeOfDay = upToMs - day * DAY_MS;
-    const isEarly = timeOfDay < (this.timesOfDay[0] as number);
-    const found = this.#lastDayUpTo(isEarly ? day - 1 : day);
-    if (found === undefined) return undefined;
-    const count = found === day ? this.#countUpTo(timeOfDay) : this.timesOfDay.length;
-    return found * DAY_MS + (this.timesOfDay[count - 1] as number);
+    const onThatDay = this.#isDay(day) ? this.timesOfDay.previous(upToMs - day * DAY_MS) : undefined;
+    if (onThatDay !== undefined) return day * DAY_MS + onThatDay;
+    const earlier = this.#dayBefore(day);
+    return earlier === undefined ? undefined : earlier * DAY_MS + this.timesOfDay.last;
   }
 
   /** The first day after that one on which it comes; days are counted from the epoch. */
   dayAfter(day: number): number | undefined {
-    return remembered(this.#dayAfter, day, () => dayOf(this.#cron.nextRun(new Date((day + 1) * DAY_MS - 1))));
+    const find = () => dayOf(cronOf(this.#expression).nextRun(new Date((day + 1) * DAY_MS - 1)));
+    return remembered(this.#dayAfter, day, find, DAYS_REMEMBERED);
   }
 
-  #lastDayUpTo(day: number): number | undefined {
-    return remembered(this.#dayUpTo, day, () => dayOf(this.#cron.previousRuns(1, new Date((day + 1) * DAY_MS))[0]));
+  #dayBefore(day: number): number | undefined {
+    // Looking back costs ten times as much as looking ahead.
+    if (this.#isDay(day - 1)) return day - 1;
+    const find = () => dayOf(cronOf(this.#expression).previousRuns(1, new Date(day * DAY_MS))[0]);
+    return remembered(this.#dayUpTo, day, find, DAYS_REMEMBERED);
   }
 
-  /** How many times of a day are not after that one. */
-  #countUpTo(timeOfDay: number): number {
-    let [low, high] = [0, this.timesOfDay.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.timesOfDay[middle] as number) <= timeOfDay) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+  #isDay(day: number): boolean {
+    return this.dayAfter(day - 1) === day;
   }
 }
 
-function remembered(days: Map<number, number | undefined>, day: number, find: () => number | undefined) {
-  if (!days.has(day)) {
-    if (days.size >= DAYS_REMEMBERED) days.clear();
-    days.set(day, find());
+/** The library's objects hold a list of ten thousand years each: few are kept. */
+const crons = new Map<string, Cron>();
+
+function cronOf(expression: string): Cron {
+  // Without an offset every answer would go through Intl, at ten times the price.
+  return remembered(crons, expression, () => new Cron(expression, { utcOffset: 0, paused: true }), CRONS_KEPT);
+}
+
+function remembered<Key, Value>(known: Map<Key, Value>, key: Key, find: () => Value, most: number): Value {
+  if (!known.has(key)) {
+    if (known.size >= most) known.clear();
+    known.set(key, find());
   }
-  return days.get(day);
+  return known.get(key) as Value;
 }
 
 function dayOf(run: Date | null | undefined): number | undefined {
   return run == null ? undefined : Math.floor(run.getTime() / DAY_MS);
-}
-
-/** The library has a list with 0 or 1 for each number. */
-function namedIn(flags: readonly number[]): number[] {
-  return flags.flatMap((flag, number) => (flag === 1 ? [number] : []));
 }
