@@ -21,7 +21,7 @@ fi
 ours=label=com.docker.compose.project=restart-try-$$
 token=$(node -p 'require("node:crypto").randomBytes(24).toString("hex")')
 export COMPOSE_PROJECT_NAME="restart-try-$$" IMAGE=restart-coordinator:try
-export API_TOKENS="try:admin:$token" PUBLISH=127.0.0.1: # any free port
+export API_TOKENS="try:admin:$token" REDIS_PASSWORD="$token" PUBLISH=127.0.0.1: # any free port
 export RESTART_LEASE_MS=4000 RESTART_COOLDOWN_MS=4000   # less waiting; the debounce windows are the real ones
 
 scratch=$(mktemp -d)

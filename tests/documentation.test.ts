@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
-import { BUILT_IN_SOURCES, EVENTS, POLICIES, RULES } from "@restart-coordinator/debounce";
+import { BUILT_IN_SOURCES, EVENTS, POLICIES, REDIS_CONDITIONS, RULES } from "@restart-coordinator/debounce";
 import { FLEET_EVENTS } from "@restart-coordinator/fleet";
 import { VARIABLES } from "@restart-coordinator/service";
 import { expect, test } from "vitest";
@@ -53,6 +53,11 @@ test("every event the fleet's scripts emit is one of them, and every one is emit
   const scripts = files.map((name) => read(`packages/fleet/lua/${name}`));
   const emitted = scripts.flatMap((text) => [...text.matchAll(/'(ROLLOUT_\w+)'/g)].map(([, event]) => event));
   expect([...new Set(emitted)].sort()).toEqual([...FLEET_EVENTS].sort());
+});
+
+test("every condition of Redis is documented", () => {
+  const document = read("docs/failover.md");
+  for (const condition of REDIS_CONDITIONS) expect(document).toMatch(new RegExp(`\\x60?\\b${condition}\\x60`));
 });
 
 test("the table of the default profile is the default profile", () => {

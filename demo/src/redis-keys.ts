@@ -39,5 +39,5 @@ export async function removeKeys(url: string, prefix: string): Promise<void> {
 }
 
 function connect(url: string): Connection {
-  return connectRedis(url, "wait", createLogger("demo", "silent"));
+  return connectRedis({ REDIS_URL: url }, "wait", createLogger("demo", "silent"));
 }

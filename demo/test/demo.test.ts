@@ -54,7 +54,7 @@ async function processesIn(folder: string): Promise<string[]> {
 async function expectNothingLeft(): Promise<void> {
   expect(await processesIn(folder)).toEqual([]);
   expect(await readdir(folder)).toEqual([]);
-  const redis = connectRedis(redisUrl(), "wait", createLogger("test", "silent"));
+  const redis = connectRedis({ REDIS_URL: redisUrl() }, "wait", createLogger("test", "silent"));
   expect(await redis.keys("{demo-*")).toEqual([]);
   redis.disconnect();
 }

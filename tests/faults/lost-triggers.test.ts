@@ -62,7 +62,7 @@ async function failOverUnderLoad({ lineMs, minReplicas }: { lineMs: number; minR
   const master = await startServer();
   const replica = await startReplicaOf(master, lineMs === 0 ? master.port : await slowLineTo(master.port, lineMs));
   const sentinel = await startSentinel(master);
-  const api = connectRedis(sentinel.url, "fail-fast", createLogger("test", "silent"));
+  const api = connectRedis({ REDIS_URL: sentinel.url }, "fail-fast", createLogger("test", "silent"));
   onTestFinished(() => api.disconnect());
   await new Promise((resolve) => api.once("ready", resolve));
   const coordinator = new RestartCoordinator(

@@ -1,9 +1,8 @@
 import type { RestartCoordinator, Shadow } from "@restart-coordinator/debounce";
 import type { RolloutDriver, Rollouts } from "@restart-coordinator/fleet";
 import type { SpecCheck } from "@restart-coordinator/provisioner-specs";
-import type { ApiMetrics, HintQueues, LivePolicies } from "@restart-coordinator/service";
+import type { ApiMetrics, HintQueues, LivePolicies, RedisWatch } from "@restart-coordinator/service";
 import type { SendOptions, WebhookRegistry } from "@restart-coordinator/webhooks";
-import type { Cluster, Redis } from "ioredis";
 import type { Caller } from "./authentication.ts";
 import type { EventFeed } from "./events/feed.ts";
 import type { Templates, WorkspaceFiles } from "./files/index.ts";
@@ -27,7 +26,7 @@ export interface ApiContext {
     /** For tests of an endpoint, which are sent from here; workers deliver. */
     readonly sending: SendOptions;
   };
-  readonly redis: Redis | Cluster;
+  readonly redisWatch: RedisWatch;
   readonly hints: HintQueues;
   readonly metrics: ApiMetrics;
 }

@@ -12,6 +12,9 @@ import {
   installationOf,
   isLoopback,
   LivePolicies,
+  logStart,
+  RedisWatch,
+  StartCheck,
   type Tracing,
 } from "@restart-coordinator/service";
 import { WebhookRegistry } from "@restart-coordinator/webhooks";
@@ -25,6 +28,7 @@ export type ApiParts = Awaited<ReturnType<typeof makeParts>>;
 /** Makes them all. @throws ConfigurationError on what cannot work; then nothing was opened */
 export async function makeParts(config: ApiEnvironment, logger: Logger, tracing: Tracing | undefined) {
   const policies = new LivePolicies(config);
+  logStart(config, policies, logger);
   const shadowPolicies = shadowPoliciesOf(config);
   const { tokens, secret } = tokensFor(config);
   const checkSpec = specCheck(config);
@@ -36,7 +40,7 @@ export async function makeParts(config: ApiEnvironment, logger: Logger, tracing:
   });
 
   const metrics = new ApiMetrics();
-  const redis = connectRedis(config.REDIS_URL, "fail-fast", logger);
+  const redis = connectRedis(config, "fail-fast", logger);
   const judged: Observer["judged"] = (one) => {
     metrics.observer.judged?.(one);
     shadow?.observe(one);
@@ -56,7 +60,9 @@ export async function makeParts(config: ApiEnvironment, logger: Logger, tracing:
     traceparent: tracing && (() => tracing.traceparent()),
   });
   const shadow = shadowPolicies && new Shadow(installation, { policies: shadowPolicies, ...metrics.shadow });
-  metrics.watch({ redis, coordinator, hints });
+  const redisWatch = new RedisWatch({ redis, keys, logger });
+  const startCheck = new StartCheck({ redis, keys, settings: config, isWorker: false, logger });
+  metrics.watch({ redisWatch, coordinator, hints });
   const rollouts = new Rollouts(installation);
   const rolloutDriver = new RolloutDriver({ rollouts, coordinator, owner: `api ${hostname()}:${process.pid}` });
   const streams = eventStreams(keys, rollouts.keys);
@@ -68,7 +74,7 @@ export async function makeParts(config: ApiEnvironment, logger: Logger, tracing:
   };
   return {
     ...{ coordinator, policies, shadow, shadowPolicies, rollouts, rolloutDriver, files, templates, checkSpec, redis },
-    ...{ hints, tokens, secret, feed, webhooks, metrics, logger, tracing },
+    ...{ redisWatch, startCheck, hints, tokens, secret, feed, webhooks, metrics, logger, tracing },
   };
 }
 

@@ -1,9 +1,9 @@
 /** Errors as people and programs read them: application/problem+json (RFC 9457). */
 import {
   CoordinatorUnavailableError,
+  describeCondition,
   IdempotencyConflictError,
   InvalidWorkspaceIdError,
-  NotReplicatedError,
   UnknownSourceError,
 } from "@restart-coordinator/debounce";
 import type { ErrorRequestHandler, Response } from "express";
@@ -68,6 +68,7 @@ export const problemHandler: ErrorRequestHandler = (error: unknown, request, res
   }
   const problem = asProblem(error);
   if (problem === undefined) request.log.error({ err: error }, "unexpected error");
+  if (error instanceof CoordinatorUnavailableError) response.locals.reason = error.message;
   // The rest of a body nobody reads must not keep the connection's next request waiting.
   if (!request.complete) response.setHeader("Connection", "close");
   sendProblem(response, problem ?? UNEXPECTED);
@@ -94,20 +95,7 @@ export function asProblem(error: unknown): Problem | undefined {
     const [status, title] = FILE_STATUS[error.code];
     return new Problem({ type: error.code, status, title, detail: error.message });
   }
-  if (error instanceof CoordinatorUnavailableError) {
-    const isReplicated = !(error instanceof NotReplicatedError);
-    return new Problem(
-      {
-        type: isReplicated ? "redis-away" : "not-replicated",
-        status: 503,
-        title: "Try again",
-        detail: isReplicated
-          ? "Redis is not available: nothing that was not recorded is acknowledged; repeat the request"
-          : "too few of Redis' replicas have it: a failover now would lose it; repeat the request",
-      },
-      { "Retry-After": String(RETRY_AFTER_SECONDS) },
-    );
-  }
+  if (error instanceof CoordinatorUnavailableError) return unavailable(error);
   if (error instanceof InvalidWorkspaceIdError || error instanceof UnknownSourceError) {
     return new Problem({ status: 400, title: "Bad request", detail: error.message });
   }
@@ -115,6 +103,22 @@ export function asProblem(error: unknown): Problem | undefined {
     return new Problem({ type: "idempotency-conflict", status: 422, title: "Key used before", detail: error.message });
   }
   return fromBodyParser(error);
+}
+
+/** Redis is away, or refuses: which of them is in the type, so that programs can tell, too. */
+function unavailable({ condition }: CoordinatorUnavailableError): Problem {
+  const isRecorded = condition === "not-replicated";
+  return new Problem(
+    {
+      type: isRecorded ? condition : `redis-${condition}`,
+      status: 503,
+      title: "Try again",
+      detail: isRecorded
+        ? "too few of Redis' replicas have it: a failover now would lose it; repeat the request"
+        : `${describeCondition(condition)}: nothing that was not recorded is acknowledged; repeat the request`,
+    },
+    { "Retry-After": String(RETRY_AFTER_SECONDS) },
+  );
 }
 
 function invalidInput(error: ZodError): Problem {

@@ -17,6 +17,8 @@ declare global {
     interface Locals {
       /** A line tells what was decided: another about the request is not needed. */
       isLogged?: boolean;
+      /** Why it could not be done, for the log. */
+      reason?: string;
     }
   }
 }
@@ -52,6 +54,7 @@ function logChange(request: Request, response: Response, tookMs: number): void {
     path,
     status,
     durationMs: Math.round(tookMs),
+    reason: response.locals.reason,
   };
   request.log[status >= 500 ? "warn" : "info"](fields, `${method} ${path}: ${status}`);
 }

@@ -8,7 +8,6 @@ import {
   redisConnection,
   type Service,
   ServiceList,
-  shardCountCheck,
   type Tracing,
   ZONE_RULES,
   zoneRulesWatch,
@@ -18,8 +17,6 @@ import { createApp } from "./app.ts";
 import { httpServer } from "./http-server.ts";
 import { HttpService } from "./http-service.ts";
 import { type ApiParts, makeParts } from "./parts.ts";
-
-const CONNECT_WITHIN_MS = 1_000;
 
 /** Starts an API. @throws ConfigurationError on what cannot work */
 export async function startApi(
@@ -48,9 +45,10 @@ export function apiServices(parts: ApiParts, http: Service): readonly Listed[] {
   const { redis, coordinator, logger, metrics, policies, shadow, shadowPolicies } = parts;
   return [
     parts.tracing?.service,
+    redisConnection(redis),
     // It listens once it can acknowledge; when Redis is away it listens all the same, and readyz says so.
-    redisConnection(redis, { startsWithinMs: CONNECT_WITHIN_MS }),
-    shardCountCheck(redis, coordinator.installation.keys, logger),
+    parts.startCheck,
+    parts.redisWatch.looking(),
     parts.hints,
     shadow && new BackgroundService("the shadow policy", { stop: () => shadow.settled() }),
     http,

@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { type OwnRedis, startRedis } from "@restart-coordinator/dev-redis";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type ReceiptBody, TestApi } from "./support/api.ts";
 import { askedOf, named, pathOf, ROUTES } from "./support/routes.ts";
 
@@ -175,21 +175,30 @@ describe("when Redis is back", () => {
 
 describe("when Redis takes no writes", () => {
   test.each([
-    ["a replica", ["REPLICAOF", "127.0.0.1", "1"], ["REPLICAOF", "NO", "ONE"]],
-    ["full", ["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "0"]],
+    ["read-only", ["REPLICAOF", "127.0.0.1", "1"], ["REPLICAOF", "NO", "ONE"]],
+    ["out-of-memory", ["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "0"]],
   ])(
-    "for it is %s, changes answer 503, and what is there can be read",
-    async (_, [off = "", ...args], [on = "", ...undo]) => {
+    "for it is %s, changes answer 503 and say so, and what is there can be read",
+    async (condition, [off = "", ...args], [on = "", ...undo]) => {
       await api.redis.call(off, ...args);
-      const answers = await Promise.all([
-        api.ask("PUT", `/workspaces/${id}`, { body: { name: "x" } }),
-        api.post(id, "pause"),
-        api.post(id, "hold"),
-      ]);
-      const read = await api.ask("GET", `/workspaces/${id}`);
+      const problem = { ...AWAY, json: { ...AWAY.json, type: `redis-${condition}` } };
+      const changes = [
+        () => api.ask("PUT", `/workspaces/${id}`, { body: { name: "x" } }),
+        () => api.post(id, "pause"),
+        () => api.post(id, "hold"),
+      ];
+      for (const change of changes) {
+        expect(await change()).toMatchObject(problem);
+        // A replica is left for a moment, to see whether there is a master in its place by now.
+        await vi.waitFor(
+          async () => {
+            const read = await api.ask("GET", `/workspaces/${id}`);
+            expect(read).toMatchObject({ status: 200, json: { id, name: null, restart: { phase: "idle" } } });
+          },
+          { interval: 10 },
+        );
+      }
       await api.redis.call(on, ...undo);
-      for (const answer of answers) expect(answer).toMatchObject(AWAY);
-      expect(read).toMatchObject({ status: 200, json: { id, name: null, restart: { phase: "idle" } } });
       expect((await api.trigger(id, { source: "file-write" })).status).toBe(202);
     },
   );

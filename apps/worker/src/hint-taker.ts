@@ -1,8 +1,9 @@
 import type { KeySpace } from "@restart-coordinator/debounce";
 import { BackgroundService, HINT_QUEUE, type HintData } from "@restart-coordinator/service";
-import { type ConnectionOptions, type Job, type Telemetry, Worker } from "bullmq";
+import type { ConnectionOptions, Job, Telemetry, Worker } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
+import { HintWorker } from "./hint-worker.ts";
 
 export interface HintTakerOptions {
   readonly redis: Redis | Cluster;
@@ -16,6 +17,11 @@ export interface HintTakerOptions {
   /** How long what was begun may take to end at the stop, ms. */
   readonly stopWithinMs: number;
   readonly telemetry: Telemetry | undefined;
+  /**
+   * Resolves once Redis is known to permit what BullMQ needs. Where it does not, BullMQ would try again for ever, and
+   * nothing else of the process would come to a turn.
+   */
+  readonly redisUsable: Promise<void>;
   readonly logger: Logger;
 }
 
@@ -41,7 +47,9 @@ export class HintTaker extends BackgroundService {
   }
 
   protected override async up(): Promise<void> {
-    this.#workers = this.#options.shards.map((shard) => this.#workerOf(shard));
+    void this.#options.redisUsable.then(() => {
+      if (!this.stopping.aborted) this.#workers = this.#options.shards.map((shard) => this.#workerOf(shard));
+    });
   }
 
   protected override async down(): Promise<void> {
@@ -50,7 +58,7 @@ export class HintTaker extends BackgroundService {
 
   #workerOf(shard: number): Worker<HintData> {
     const { redis, keys, concurrency, onHint, telemetry, logger } = this.#options;
-    const worker = new Worker<HintData>(HINT_QUEUE, onHint, {
+    const worker = new HintWorker(HINT_QUEUE, onHint, {
       connection: redis as ConnectionOptions,
       prefix: keys.tagOf(shard),
       concurrency,

@@ -8,6 +8,9 @@ import {
   HintQueues,
   installationOf,
   LivePolicies,
+  logStart,
+  RedisWatch,
+  StartCheck,
   type Tracing,
   type WorkerEnvironment,
   WorkerMetrics,
@@ -15,6 +18,7 @@ import {
 import { WebhookDispatcher } from "@restart-coordinator/webhooks";
 import type { Logger } from "pino";
 import { Drainer } from "./drainer.ts";
+import { tellVanished } from "./eviction-watch.ts";
 import { HintTaker } from "./hint-taker.ts";
 import { JobNotes } from "./job-notes.ts";
 import { createProvisioner } from "./provisioners/create.ts";
@@ -28,17 +32,22 @@ export type WorkerParts = ReturnType<typeof makeParts>;
 export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tracing | undefined) {
   const name = `${hostname()}:${process.pid}`;
   const policies = new LivePolicies(config);
+  logStart(config, policies, logger);
   const shards = shardsOf(config);
   const metrics = new WorkerMetrics();
   const created = createProvisioner(config, metrics, logger);
-  const redis = connectRedis(config.REDIS_URL, "wait", logger);
-  const installation = installationOf(config, { redis, policy: policies, observer: metrics.observer });
+  const redis = connectRedis(config, "wait", logger);
+  const stateVanished = (id: string): void => tellVanished(id, metrics, logger);
+  const observer = { ...metrics.observer, stateVanished };
+  const installation = installationOf(config, { redis, policy: policies, observer });
   const { keys } = installation;
   const cycles = new Cycles(installation, { worker: name });
   const hints = new HintQueues(redis, keys, tracing?.hints);
   const wake = (hint: Hint): Promise<void> => hints.enqueue(hint);
   const coordinator = new RestartCoordinator(installation, { onDue: wake });
-  metrics.watch({ redis, coordinator, hints });
+  const redisWatch = new RedisWatch({ redis, keys, logger });
+  const startCheck = new StartCheck({ redis, keys, settings: config, isWorker: true, logger });
+  metrics.watch({ redisWatch, coordinator, hints });
 
   const drainer = new Drainer({
     cycles,
@@ -77,6 +86,7 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
     },
     stopWithinMs,
     telemetry: tracing?.hints,
+    redisUsable: startCheck.passed,
     logger,
   });
   const rollouts = new Rollouts(installation);
@@ -97,7 +107,7 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
   });
   return {
     ...{ config, name, logger, tracing, metrics, policies, shards, redis, keys, cycles, coordinator, hints, wake },
-    ...{ created, drainer, turnTaker, hintTaker, rolloutDriver, webhooks },
+    ...{ redisWatch, startCheck, created, drainer, turnTaker, hintTaker, rolloutDriver, webhooks },
   };
 }
 

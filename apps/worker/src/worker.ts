@@ -1,4 +1,5 @@
 /** The worker process: hints in, cycles out, and a sweep for what no hint led to. */
+import { describeCondition } from "@restart-coordinator/debounce";
 import {
   BackgroundService,
   createLogger,
@@ -7,14 +8,13 @@ import {
   redisConnection,
   type Service,
   ServiceList,
-  shardCountCheck,
   type Tracing,
   type WorkerEnvironment,
-  within,
   ZONE_RULES,
   zoneRulesWatch,
 } from "@restart-coordinator/service";
 import type { Logger } from "pino";
+import { evictionWatch } from "./eviction-watch.ts";
 import { HealthService } from "./health-service.ts";
 import { makeParts, type WorkerParts } from "./parts.ts";
 import { reconcileLoop } from "./reconcile-loop.ts";
@@ -46,14 +46,16 @@ export async function startWorker(
 
 /** Lists what a worker is made of, in the order in which it starts; it stops the other way round. */
 export function workerServices(parts: WorkerParts): readonly Listed[] {
-  const { config, logger, metrics, redis, keys, cycles, coordinator, created, turnTaker } = parts;
+  const { config, logger, metrics, redis, cycles, coordinator, created, turnTaker } = parts;
   const intervalMs = config.RESTART_SWEEP_MS;
   return [
     parts.tracing?.service,
     new HealthService(config, { metrics: () => metrics.expose(), notReady: () => whyNotReady(parts) }, logger),
     created.service,
     redisConnection(redis),
-    shardCountCheck(redis, keys, logger),
+    parts.startCheck,
+    parts.redisWatch.looking(),
+    evictionWatch({ installation: cycles.installation, metrics, logger }),
     parts.hints,
     policyWatch(parts.policies, logger, {
       onReload: (isLoaded) => metrics.policyReloaded(isLoaded),
@@ -92,12 +94,9 @@ export function workerServices(parts: WorkerParts): readonly Listed[] {
 
 const NOT_SCHEDULED = "what is owed keeps the times that earlier policies gave it";
 
-/** Redis counts as away when it does not answer this soon, ms. */
-const ANSWER_WITHIN_MS = 1_000;
-
-async function whyNotReady({ created, drainer, hintTaker, redis }: WorkerParts): Promise<string | undefined> {
+async function whyNotReady({ created, drainer, hintTaker, redisWatch }: WorkerParts): Promise<string | undefined> {
   if (drainer.stopping.aborted) return "it is going down";
-  if (!hintTaker.isTaking) return "it takes no hints";
-  const pong = redis.status === "ready" && (await within(ANSWER_WITHIN_MS, redis.ping()));
-  return pong === "PONG" ? created.trouble?.() : "Redis is away";
+  const condition = await redisWatch.condition();
+  if (condition !== undefined) return describeCondition(condition);
+  return hintTaker.isTaking ? created.trouble?.() : "it takes no hints";
 }

@@ -6,11 +6,11 @@
 -- Whole: leaseMs cooldownMs budgetCycles budgetDowntimeMs activityTtlMs now?
 -- `alternatives`: what to put in place of the four before it, see chooseArguments.
 -- Shared: due phases hinted events leaseMs cooldownMs budgetCycles budgetDowntimeMs quietHours alternatives activityTtlMs now
--- Reply: idle
+-- Reply: idle vanished
 -- Reply: busy leaseEndsAt
 -- Reply: not-due dueAt hintId now
 -- Reply: begun how cycle generation attempt fence action startedAt leaseEndsAt askedAt journal stopAsked now workspace covers leftover trace
--- `idle`: nothing is owed that may start by itself. `busy`: another worker acts. `not-due`: `hintId` names the hint for `dueAt`
+-- `idle`: nothing is owed that may start by itself; `vanished`: it was due, and nothing is known of it any more. `busy`: another worker acts. `not-due`: `hintId` names the hint for `dueAt`
 -- `how`: new | takeover | retry; `action`: restart | stop | remove; `askedAt`: when the first covered trigger came;
 -- `workspace`: its fields, a flat list; `covers`: JSON; `journal`: of an earlier attempt; `leftover`: of an earlier cycle
 -- Events: WORKSPACE_AUTO_RESTART_FIRED (a new restart), WORKSPACE_PROVISIONING (every attempt at one)
@@ -42,9 +42,10 @@ else
       redis.call('ZADD', K.due, digits(wake), A.id)
       return R['not-due'] { dueAt = wake, hintId = 'w' .. at, now = now }
     end
-    redis.call('ZREM', K.due, A.id)
+    local wasDue = redis.call('ZREM', K.due, A.id) == 1
     redis.call('ZREM', K.hinted, A.id)
-    return R.idle()
+    -- No script takes a state away and leaves the workspace due.
+    return R.idle { vanished = wasDue and not state.generation and 1 or 0 }
   end
   -- A change of the desired state does not wait for a retry: the failed cycle is over, what it covered stays owed.
   if state.retrying and desireOf(state, workspace) then

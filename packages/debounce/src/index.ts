@@ -12,9 +12,13 @@
 
 export {
   CoordinatorUnavailableError,
+  describeCondition,
   fromRedis,
   NotReplicatedError,
+  REDIS_CONDITIONS,
+  type RedisCondition,
   type Replication,
+  remedyOf,
 } from "@restart-coordinator/redis-scripts";
 export { InvalidArgumentError } from "./checks.ts";
 export { type CoordinatorOptions, RestartCoordinator, type Restarting } from "./coordinator.ts";
@@ -29,6 +33,7 @@ export {
 } from "./errors.ts";
 export { isBefore, parseEventEntry, type RestartEvent } from "./event.ts";
 export { Installation, type InstallationOptions } from "./installation/installation.ts";
+export { claimProvisioner, recordedProvisioner } from "./installation/provisioner.ts";
 export { claimShardCount } from "./installation/shard-count.ts";
 export { createKeySpace, type KeySpace } from "./keys.ts";
 export { checkPolicy, ImpossiblePolicyError, impossibilitiesOf } from "./policy/check-policy.ts";
@@ -82,6 +87,7 @@ export type {
   WorkspacePage,
 } from "./workspace/registry.ts";
 export { outcomeOf, type TriggerOutcome } from "./workspace/trigger-outcome.ts";
+export { vanishedStates } from "./workspace/vanished.ts";
 export type { CancelResult, FlushResult, HoldResult, ReleaseResult } from "./workspace/verbs.ts";
 export type {
   LastCycle,

@@ -47,6 +47,10 @@ export interface KeySpace {
   readonly shards: number;
   /** Where the number of shards is written down. */
   readonly shardCount: string;
+  /** Where it is written down what carries restarts out. */
+  readonly provisioner: string;
+  /** A key in each slot, at which nothing is kept: to ask whether Redis would take a write. */
+  readonly probes: readonly string[];
   /** Where processes note the rules of time zones that they have. */
   readonly zoneRules: string;
   /** The shard a workspace lives on, 0 … shards-1. */
@@ -86,6 +90,8 @@ export function createKeySpace(prefix: string, shards: number): KeySpace {
   return {
     shards,
     shardCount: `{${prefix}:installation}:shards`,
+    provisioner: `{${prefix}:installation}:provisioner`,
+    probes: [...tags, `{${prefix}:installation}`].map((tag) => `${tag}:probe`),
     zoneRules: `{${prefix}:installation}:zone-rules`,
     shardOf,
     tagOf,

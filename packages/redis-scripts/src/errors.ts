@@ -1,29 +1,44 @@
+import { conditionInReply, describeCondition, type RedisCondition } from "./condition.ts";
+
 /** Redis did not answer, or could not: nothing may be taken as recorded. Trying again later is safe. */
 export class CoordinatorUnavailableError extends Error {
-  constructor(cause: unknown) {
-    super(`Redis is not available: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  readonly condition: RedisCondition;
+
+  constructor(cause: unknown, condition: RedisCondition = conditionOf(cause)) {
+    const told = cause instanceof Error ? cause.message : String(cause);
+    super(`${describeCondition(condition)}: ${told}`, { cause });
     this.name = "CoordinatorUnavailableError";
+    this.condition = condition;
   }
 }
 
 /** Redis recorded it, but too few replicas have it: a failover now would lose it. Trying again later is safe. */
 export class NotReplicatedError extends CoordinatorUnavailableError {
   constructor() {
-    super("too few replicas have what was recorded");
+    super("a failover now would lose it", "not-replicated");
     this.name = "NotReplicatedError";
   }
 }
 
-/** Redis' own words for "not now": everything else it answers with an error is a bug of ours. */
-const NOT_NOW =
-  /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|OOM|MISCONF|BUSY|UNBLOCKED|NOAUTH|ASK|MOVED)\b/;
+/**
+ * The condition of Redis that an error of ioredis tells of. What is no answer of Redis at all is a connection that broke, or
+ * an answer that did not come.
+ */
+function conditionOf(error: unknown): RedisCondition {
+  return (isReply(error) && conditionInReply(error.message)) || "away";
+}
+
+function isReply(error: unknown): error is Error {
+  return error instanceof Error && error.name === "ReplyError";
+}
 
 /** Turns what ioredis rejects with into what our callers can act on. */
 export function fromRedis(error: unknown): unknown {
   // A slip of ours must show as one, not as a server that is away.
   if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError) return error;
-  const isReply = error instanceof Error && error.name === "ReplyError";
-  return isReply && !NOT_NOW.test(error.message) ? error : new CoordinatorUnavailableError(error);
+  // So must an answer that says nothing about how Redis is.
+  if (isReply(error) && conditionInReply(error.message) === undefined) return error;
+  return new CoordinatorUnavailableError(error);
 }
 
 /** Sends commands, and rejects with what our callers can act on. @throws CoordinatorUnavailableError */

@@ -5,6 +5,7 @@
 
 export { Batcher } from "./batcher.ts";
 export { CallNames } from "./call-names.ts";
+export { describeCondition, REDIS_CONDITIONS, type RedisCondition, remedyOf } from "./condition.ts";
 export { asked, CoordinatorUnavailableError, fromRedis, NotReplicatedError } from "./errors.ts";
 export { recordOf } from "./records.ts";
 export type { Replication } from "./replication.ts";

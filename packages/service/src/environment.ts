@@ -34,8 +34,18 @@ const json = <Schema extends z.ZodType>(schema: Schema) =>
 const argv = json(z.array(z.string()).min(1)).optional();
 
 const shared = {
-  /** redis://, rediss://, redis+sentinel://h1:p,h2:p/master-name or redis+cluster://h1:p,h2:p. */
+  /** redis://, redis+sentinel://h1:p,h2:p/master-name or redis+cluster://h1:p,h2:p; encrypted with rediss in front. */
   REDIS_URL: z.string().default("redis://127.0.0.1:6379"),
+  /** PEM: whom a rediss:// connection trusts; what this machine trusts without it. */
+  REDIS_TLS_CA_FILE: z.string().optional(),
+  /** PEM: the certificate to show, and its key, where Redis asks for one. */
+  REDIS_TLS_CERT_FILE: z.string().optional(),
+  REDIS_TLS_KEY_FILE: z.string().optional(),
+  /** The name in the servers' certificates, where it is not the one they are reached by. */
+  REDIS_TLS_SERVER_NAME: z.string().optional(),
+  /** What the Sentinels themselves ask for. */
+  REDIS_SENTINEL_USERNAME: z.string().optional(),
+  REDIS_SENTINEL_PASSWORD: z.string().optional(),
   /** Number of shards, the same at every process. */
   SHARDS: z.coerce.number().int().min(1).max(1_024).default(1),
   /** In front of every key. */

@@ -29,8 +29,25 @@ export {
   type PolicyFileStatus,
   type PolicySettings,
 } from "./policy-file/index.ts";
-export { policyWatch, redisConnection, shardCountCheck } from "./process-services.ts";
-export { connectRedis, type Patience } from "./redis.ts";
+export { policyWatch, redisConnection } from "./process-services.ts";
+export { aclRules, SCRIPT_COMMANDS } from "./redis/acl.ts";
+export { describeAddress, parseRedisUrl } from "./redis/address.ts";
+export { connectRedis, type RedisSettings } from "./redis/connect.ts";
+export {
+  describeEviction,
+  describeFinding,
+  EVICTION_REMEDY,
+  type ExaminedRedis,
+  examineRedis,
+  LOWEST_VERSION,
+  type RedisFinding,
+} from "./redis/examine.ts";
+export { findObstacles, isPermanent } from "./redis/obstacle.ts";
+export { LONGEST_BLOCK_MS, type Patience } from "./redis/patience.ts";
+export { readServerInfo, type ServerInfo } from "./redis/server-info.ts";
+export { StartCheck, type StartSettings } from "./redis/start-check.ts";
+export { RedisWatch, type RedisWatchOptions } from "./redis/watch.ts";
+export { logStart } from "./start-line.ts";
 export { type StreamEntry, StreamFollower, type StreamFollowerOptions } from "./stream-follower.ts";
 export type { Tracing } from "./tracing/tracing.ts";
 export { inTime, within } from "./within.ts";

@@ -1,34 +1,23 @@
 /** Both processes have these in their lists of services. */
-import { once } from "node:events";
-import type { KeySpace } from "@restart-coordinator/debounce";
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 import { BackgroundService, type Service } from "./lifecycle/service.ts";
 import type { LivePolicies } from "./policy-file/index.ts";
-import { assertShardCount } from "./shard-count.ts";
 import { within } from "./within.ts";
 
 const QUIT_WITHIN_MS = 1_000;
 
 /**
- * Makes a service of the connection to Redis, which opens itself when it is made. The start waits so long for it, and
- * goes on without it; the stop closes it, and with it ends whatever still waits for an answer.
+ * Makes a service of the connection to Redis, which opens itself when it is made. The stop closes it, and with it ends
+ * whatever still waits for an answer.
  */
-export function redisConnection(redis: Redis | Cluster, { startsWithinMs = 0 } = {}): Service {
+export function redisConnection(redis: Redis | Cluster): Service {
   return new BackgroundService("the connection to Redis", {
-    start: async () => {
-      if (startsWithinMs > 0 && redis.status !== "ready") await within(startsWithinMs, once(redis, "ready"));
-    },
     stop: async () => {
       await within(QUIT_WITHIN_MS, redis.quit());
       redis.disconnect();
     },
   });
-}
-
-/** Makes a service of the check that this process and the installation mean the same number of shards. */
-export function shardCountCheck(redis: Redis | Cluster, keys: KeySpace, logger: Logger): Service {
-  return new BackgroundService("the check of the shards", { start: () => assertShardCount(redis, keys, logger) });
 }
 
 export interface PolicyWatchOptions {

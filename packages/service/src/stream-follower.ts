@@ -3,7 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Cluster, Redis } from "ioredis";
 import type { Logger } from "pino";
 import { BackgroundService } from "./lifecycle/service.ts";
-import { blockingConnection } from "./redis.ts";
+import { blockingConnection } from "./redis/connect.ts";
+import { LONGEST_BLOCK_MS } from "./redis/patience.ts";
 import { inTime, within } from "./within.ts";
 
 /** An entry of a stream as Redis tells it: names and values in turn. */
@@ -23,9 +24,9 @@ export interface StreamFollowerOptions {
    */
   readonly onPlace?: () => void;
   readonly logger: Logger;
-  /** How long a read waits for entries, ms. Default 30,000. */
+  /** How long a read waits for entries, ms. Default 5,000. */
   readonly blockMs?: number;
-  /** How long a read may take beyond that, ms, before the line counts as dead. Default 5,000. */
+  /** How long a read may take beyond that, ms, before the line counts as dead. Default 2,000. */
   readonly silentMs?: number;
 }
 
@@ -99,7 +100,7 @@ export class StreamFollower extends BackgroundService {
   }
 
   async #read(places: Map<string, string>, connection: Redis | Cluster): Promise<void> {
-    const { blockMs = 30_000, onEntry } = this.#options;
+    const { blockMs = LONGEST_BLOCK_MS, onEntry } = this.#options;
     const from = ["STREAMS", ...places.keys(), ...places.values()] as const;
     const reading = connection.xread("COUNT", PER_READ, "BLOCK", blockMs, ...from);
     for (const [stream, entries] of (await this.#answered(reading, blockMs)) ?? []) {
@@ -115,7 +116,7 @@ export class StreamFollower extends BackgroundService {
    * longer than until the stop: ioredis keeps a command that waits for a connection though it was told to disconnect.
    */
   async #answered<Answer>(answer: Promise<Answer>, afterMs = 0): Promise<Answer> {
-    const { silentMs = 5_000 } = this.#options;
+    const { silentMs = 2_000 } = this.#options;
     let giveUp = (): void => {};
     const stopped = new Promise<never>((_, reject) => {
       giveUp = () => reject(this.stopping.reason);

@@ -18,7 +18,7 @@ beforeEach(async () => {
 function connect(patience: Patience) {
   const messages: string[] = [];
   const logger = pino({}, { write: (line: string) => void messages.push(JSON.parse(line).msg) });
-  const redis = connectRedis(server.url, patience, logger);
+  const redis = connectRedis({ REDIS_URL: server.url }, patience, logger);
   onTestFinished(() => redis.disconnect());
   return {
     redis,

@@ -7,7 +7,7 @@ const logger = pino({ level: "silent" });
 
 /** Connects as the URL says, to servers that need not be there, and lets go at once. */
 function connected(url: string): Redis | Cluster {
-  const redis = connectRedis(url, "fail-fast", logger);
+  const redis = connectRedis({ REDIS_URL: url }, "fail-fast", logger);
   onTestFinished(() => redis.disconnect());
   redis.disconnect();
   return redis;
@@ -125,7 +125,7 @@ describe("what is no URL of these forms is told in plain words, without the pass
     ["redis+sentinel://:hunter2@h1/main/zero", "expected host:port,host:port/master-name/database"],
     ["redis+sentinel://:hunter2@h1/main/0/more", "expected host:port,host:port/master-name/database"],
   ])("%s", (url, expected) => {
-    const connecting = () => connectRedis(url, "fail-fast", logger);
+    const connecting = () => connectRedis({ REDIS_URL: url }, "fail-fast", logger);
     expect(connecting).toThrow(ConfigurationError);
     expect(connecting).toThrow(`REDIS_URL: expected`);
     expect(connecting).toThrow(expected);

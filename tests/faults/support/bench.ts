@@ -11,6 +11,7 @@ import {
   type WorkspaceState,
 } from "@restart-coordinator/debounce";
 import {
+  apiEnvironment,
   connectRedis,
   createLogger,
   type HintData,
@@ -21,11 +22,13 @@ import {
 import type { Job } from "bullmq";
 import { type Cluster, Redis } from "ioredis";
 import { test as base } from "vitest";
+import { startApi } from "../../../apps/api/src/server.ts";
 import { type LedgerEntry, RedisLedger } from "../../../apps/worker/src/provisioners/simulated-ledger.ts";
 import { startWorker } from "../../../apps/worker/src/worker.ts";
 import { ownPrefix, redisUrl } from "../../setup/shared-redis.ts";
 import { type Child, startChild } from "./child.ts";
 import { eventually } from "./eventually.ts";
+import { Line } from "./line.ts";
 import { openServer, type Server } from "./local-servers.ts";
 
 type Settings = Readonly<Record<string, string>>;
@@ -33,6 +36,8 @@ type Settings = Readonly<Record<string, string>>;
 export interface BenchOptions {
   /** The server that holds the state; the shared one unless told otherwise. */
   readonly url?: string;
+  /** One of its own, unless told otherwise. */
+  readonly prefix?: string;
   readonly shards?: number;
   /** For the workers as well as the API side. */
   readonly cooldownMs?: number;
@@ -46,6 +51,8 @@ interface Fixtures {
   readonly useBench: (options?: BenchOptions) => Bench;
   /** A server of the test's own that keeps what it acknowledged, whatever happens to it. */
   readonly useServer: () => Promise<Server>;
+  /** A way to a server that can fall silent or break. */
+  readonly useLine: (server: { readonly port: number }) => Promise<Line>;
 }
 
 /** Tests whose benches and servers are cleared away when they end, concurrent ones included. */
@@ -61,6 +68,16 @@ export const test = base.extend<Fixtures>({
     await Promise.all(servers.map((server) => server.stop()));
   },
   // biome-ignore lint/correctness/noEmptyPattern: as above
+  useLine: async ({}, use) => {
+    const lines: Line[] = [];
+    await use(async ({ port }) => {
+      const line = await Line.to(port);
+      lines.push(line);
+      return line;
+    });
+    for (const line of lines) line.close();
+  },
+  // biome-ignore lint/correctness/noEmptyPattern: as above
   useBench: async ({}, use) => {
     const benches: Bench[] = [];
     await use((options) => {
@@ -73,7 +90,7 @@ export const test = base.extend<Fixtures>({
 });
 
 export class Bench {
-  readonly prefix = ownPrefix();
+  readonly prefix: string;
   readonly redis: Redis | Cluster;
   readonly coordinator: RestartCoordinator;
   readonly hints: HintQueues;
@@ -81,13 +98,15 @@ export class Bench {
   readonly #settings: Settings;
   readonly #world: Redis;
   readonly #children: Child[] = [];
-  readonly #workers: { stop(): Promise<void> }[] = [];
+  readonly #services: { stop(): Promise<void> }[] = [];
 
-  constructor({ url = redisUrl(), shards = 1, cooldownMs = 0, replication, hints = true }: BenchOptions = {}) {
+  constructor(options: BenchOptions = {}) {
+    const { url = redisUrl(), shards = 1, cooldownMs = 0, replication, hints = true } = options;
+    this.prefix = options.prefix ?? ownPrefix();
     // The ledger is the outside world: it stays when the server under test dies.
     const world = new Redis(redisUrl(), { maxRetriesPerRequest: null });
     this.#world = world;
-    this.redis = url === redisUrl() ? world : connectRedis(url, "wait", createLogger("test", "silent"));
+    this.redis = url === redisUrl() ? world : connectRedis({ REDIS_URL: url }, "wait", createLogger("test", "silent"));
     this.ledger = new RedisLedger(world, this.prefix);
     const policy: Policy = { ...POLICIES.default, cooldownMs };
     this.coordinator = new RestartCoordinator(
@@ -113,7 +132,7 @@ export class Bench {
 
   /** Ends the processes and takes away the keys. */
   async clear(): Promise<void> {
-    await Promise.all([...this.#children, ...this.#workers].map((part) => part.stop()));
+    await Promise.all([...this.#children, ...this.#services].map((part) => part.stop()));
     await rm(join(tmpdir(), this.prefix), { recursive: true, force: true });
     await this.hints.stop();
     await this.ledger.clear();
@@ -128,15 +147,27 @@ export class Bench {
   }
 
   apiProcess(settings: Settings = {}): Child {
+    return this.#started(startChild("api", { ...this.#apiSettings, ...settings }));
+  }
+
+  get #apiSettings(): Settings {
     const { PROVISIONER, SIMULATED_DURATION_MS, SIMULATED_LEDGER, SIMULATED_LEDGER_URL, ...shared } = this.#settings;
-    return this.#started(startChild("api", { ...shared, HOST: "127.0.0.1", PORT: "0", ...settings }));
+    return { ...shared, HOST: "127.0.0.1", PORT: "0" };
+  }
+
+  /** The same API within this process: quicker to start, and stopped with the test. */
+  async api(settings: Settings = {}): Promise<{ readonly url: string; stop(): Promise<void> }> {
+    const env = readEnvironment(apiEnvironment, { ...this.#apiSettings, LOG_LEVEL: "silent", ...settings });
+    const { service, port } = await startApi(env);
+    this.#services.push(service);
+    return { url: `http://127.0.0.1:${port}`, stop: () => service.stop() };
   }
 
   /** The same worker within this process: quicker to start, and stopped with the test. */
   async worker(settings: Settings = {}): Promise<{ stop(): Promise<void> }> {
     const env = readEnvironment(workerEnvironment, { ...this.#settings, LOG_LEVEL: "silent", ...settings });
     const { service } = await startWorker(env);
-    this.#workers.push(service);
+    this.#services.push(service);
     return service;
   }
 

@@ -1,4 +1,5 @@
 /** The process itself: alive, able to acknowledge, measured, described. */
+import { describeCondition } from "@restart-coordinator/debounce";
 import { z } from "zod";
 import { openApiDocument } from "../openapi/document.ts";
 import { type Route, reply, route, SENT } from "../route.ts";
@@ -26,17 +27,14 @@ const isReady = route({
   answers: {
     200: { description: "It can", content: z.object({ status: z.literal("ready") }) },
     503: {
-      description: "Redis is away",
+      description: "Redis is away, or takes no writes",
       content: z.object({ status: z.literal("not ready"), reason: z.string() }),
     },
   },
-  async handle({ redis }) {
-    try {
-      await redis.ping();
-      return reply(200, { status: "ready" });
-    } catch {
-      return reply(503, { status: "not ready", reason: "Redis is away" }, { "Retry-After": "1" });
-    }
+  async handle({ redisWatch }) {
+    const condition = await redisWatch.condition();
+    if (condition === undefined) return reply(200, { status: "ready" });
+    return reply(503, { status: "not ready", reason: describeCondition(condition) }, { "Retry-After": "1" });
   },
 });
 

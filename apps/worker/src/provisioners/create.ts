@@ -59,7 +59,7 @@ function createEc2(config: WorkerEnvironment, metrics: WorkerMetrics, logger: Lo
     ]);
   }
   const defaults = checked(() => ec2Defaults(config));
-  const redis = connectRedis(config.REDIS_URL, "wait", logger);
+  const redis = connectRedis(config, "wait", logger);
   const pacer = new Pacer({
     redis,
     prefix: config.RESTART_PREFIX,
@@ -118,7 +118,8 @@ function createSimulated(config: WorkerEnvironment, logger: Logger): CreatedProv
   const name = config.SIMULATED_LEDGER;
   const settings = simulatedDefaults(config);
   if (name === undefined) return { provisioner: new SimulatedProvisioner({ ...settings, ledger: new MemoryLedger() }) };
-  const redis = connectRedis(config.SIMULATED_LEDGER_URL ?? config.REDIS_URL, "wait", logger);
+  const { SIMULATED_LEDGER_URL: url } = config;
+  const redis = connectRedis(url === undefined ? config : { REDIS_URL: url }, "wait", logger);
   const ledger = new RedisLedger(redis, name);
   return {
     provisioner: new SimulatedProvisioner({ ...settings, ledger }),

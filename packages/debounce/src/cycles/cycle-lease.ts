@@ -1,5 +1,6 @@
 /** The right to act for one workspace, as its worker holds it. */
-import type { CallNames } from "@restart-coordinator/redis-scripts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type CallNames, CoordinatorUnavailableError } from "@restart-coordinator/redis-scripts";
 import { CycleStopAskedError, LeaseLostError } from "../errors.ts";
 import type { Policy, RetryPolicy } from "../policy/policy.ts";
 import type { Transitions } from "../transitions/transitions.ts";
@@ -31,7 +32,15 @@ interface LeaseParts {
   readonly names: CallNames;
 }
 
-/** The right to act for one workspace, renewed in the background until it ends or is lost. */
+/** How often a lease is renewed within its length: so a Redis that is away for five sixths of it costs no attempt. */
+const RENEWALS = 6;
+/** What Redis refused is tried again after this, or sooner with a short lease, ms. */
+const AGAIN_AFTER_MS = 250;
+
+/**
+ * The right to act for one workspace, renewed in the background until it ends or is lost. What Redis does not take now is
+ * tried again as long as the lease lives.
+ */
 export class CycleLease {
   readonly workspaceId: string;
   readonly cycle: BegunReply;
@@ -40,6 +49,8 @@ export class CycleLease {
   readonly #steps: StepRecord;
   #stopAsked: boolean;
   #ended = false;
+  /** By this process' own clock. */
+  #expiresAt = 0;
   #renewal: NodeJS.Timeout | undefined;
   #expiry: NodeJS.Timeout | undefined;
 
@@ -79,17 +90,24 @@ export class CycleLease {
 
   /** Writes the journal, fenced. @throws LeaseLostError: the side effect it announces must not be made. */
   async record(journal: string): Promise<void> {
-    this.signal.throwIfAborted();
-    const sentAt = performance.now();
     const { fencingToken } = this.cycle;
     const steps = this.#steps.soFar();
-    const reply = await this.#parts.transitions.journal({ id: this.workspaceId, fencingToken, journal, steps });
+    const { reply, sentAt } = await this.#insist(async () => {
+      this.signal.throwIfAborted();
+      const sentAt = performance.now();
+      const call = { id: this.workspaceId, fencingToken, journal, steps };
+      return { reply: await this.#parts.transitions.journal(call), sentAt };
+    });
     if (reply.kind === "lost") throw this.#lose();
     this.#heldSince(sentAt, reply.stopAsked);
     this.signal.throwIfAborted();
   }
 
-  /** Ends the attempt. "lost" when another worker holds the lease: then nothing was written. */
+  /**
+   * Ends the attempt. "lost" when another worker holds the lease: then nothing was written.
+   *
+   * @throws CoordinatorUnavailableError when Redis took it at no time at which nobody else can have the lease
+   */
   async end(result: AttemptResult): Promise<EndReply> {
     this.#ended = true;
     this.#clearTimers();
@@ -104,7 +122,24 @@ export class CycleLease {
       nonce: this.#parts.names.next(),
       ...result,
     };
-    return this.#parts.transitions.end(call);
+    return this.#insist(() => this.#parts.transitions.end(call));
+  }
+
+  /** Sends again what Redis did not take, as long as the lease lives. */
+  async #insist<Reply>(send: () => Promise<Reply>): Promise<Reply> {
+    for (;;) {
+      try {
+        return await send();
+      } catch (error) {
+        const isOver = performance.now() + this.#againAfterMs >= this.#expiresAt;
+        if (isOver || !(error instanceof CoordinatorUnavailableError)) throw error;
+        await sleep(this.#againAfterMs);
+      }
+    }
+  }
+
+  get #againAfterMs(): number {
+    return Math.min(AGAIN_AFTER_MS, this.#parts.leaseMs / RENEWALS / 2);
   }
 
   #retryAfter(result: AttemptResult): RetryPolicy {
@@ -121,8 +156,8 @@ export class CycleLease {
     this.#clearTimers();
   }
 
-  #renewLater(): void {
-    this.#renewal = setTimeout(() => void this.#renew(), this.#parts.leaseMs / 3);
+  #renewLater(afterMs = this.#parts.leaseMs / RENEWALS): void {
+    this.#renewal = setTimeout(() => void this.#renew(), afterMs);
   }
 
   async #renew(): Promise<void> {
@@ -138,10 +173,11 @@ export class CycleLease {
         return;
       }
       this.#heldSince(sentAt, reply.stopAsked);
+      if (!this.isLost) this.#renewLater();
     } catch {
-      // Redis is away: the next renewal may reach it. If none does, the lease expires here as it does there.
+      // The next one may reach Redis. If none does, the lease expires here as it does there.
+      if (!this.#ended && !this.isLost) this.#renewLater(this.#againAfterMs);
     }
-    if (!this.#ended && !this.isLost) this.#renewLater();
   }
 
   #heldSince(sentAt: number, stopAsked: boolean): void {
@@ -153,7 +189,8 @@ export class CycleLease {
   #expectExpiry(sentAt: number): void {
     clearTimeout(this.#expiry);
     if (this.#ended) return;
-    this.#expiry = setTimeout(() => this.#lose(), Math.max(0, sentAt + this.#parts.leaseMs - performance.now()));
+    this.#expiresAt = sentAt + this.#parts.leaseMs;
+    this.#expiry = setTimeout(() => this.#lose(), Math.max(0, this.#expiresAt - performance.now()));
   }
 
   #lose(): LeaseLostError {

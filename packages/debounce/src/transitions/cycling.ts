@@ -35,6 +35,7 @@ export class Cycling {
     });
     switch (reply.kind) {
       case "idle":
+        if (reply.flag("vanished")) this.#settings.observer?.stateVanished?.(id);
         return { kind: "idle" };
       case "busy":
         return { kind: "busy", leaseEndsAt: reply.number("leaseEndsAt") };

@@ -11,6 +11,8 @@ export interface Observer {
   readonly ended?: (outcome: "superseded" | "canceled") => void;
   /** A write with an old fencing token was refused: another worker acts, or nobody may any more. */
   readonly fenced?: (write: "renew" | "journal" | "end") => void;
+  /** A workspace was due, and its state is gone: Redis evicted it, or somebody deleted it. What was owed is lost. */
+  readonly stateVanished?: (workspaceId: string) => void;
 }
 
 /** Triggers of one source for one workspace that went to Redis together. */

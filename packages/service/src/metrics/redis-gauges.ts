@@ -1,12 +1,12 @@
 import type { RestartCoordinator } from "@restart-coordinator/debounce";
-import type { Cluster, Redis } from "ioredis";
 import { Gauge, type Registry } from "prom-client";
 import type { HintQueues } from "../hint-queue.ts";
+import type { RedisWatch } from "../redis/watch.ts";
 import { within } from "../within.ts";
 
 /** The side of Redis, which the gauges ask. */
 export interface RedisSide {
-  readonly redis: Redis | Cluster;
+  readonly redisWatch: RedisWatch;
   readonly coordinator: RestartCoordinator;
   readonly hints: HintQueues;
 }
@@ -22,6 +22,7 @@ const JOB_STATES = ["waiting", "active", "delayed", "failed"] as const;
 export class RedisGauges {
   readonly #side: RedisSide;
   readonly #up: Gauge;
+  readonly #condition: Gauge<"condition">;
   readonly #workspaces: Gauge<"phase">;
   readonly #oldestDueAge: Gauge;
   readonly #jobs: Gauge<"state">;
@@ -31,7 +32,13 @@ export class RedisGauges {
     const registers = [registry];
     this.#up = new Gauge({
       name: "restart_redis_up",
-      help: "1 when Redis answered this scrape; without it the metrics below are left out.",
+      help: "1 when Redis answered this scrape and would have taken a write.",
+      registers,
+    });
+    this.#condition = new Gauge({
+      name: "restart_redis_condition",
+      help: "1 for what keeps Redis from taking a write; no sample when nothing does.",
+      labelNames: ["condition"],
       registers,
     });
     this.#workspaces = new Gauge({
@@ -55,12 +62,15 @@ export class RedisGauges {
 
   /** Asks Redis; never rejects. */
   async refresh(): Promise<void> {
-    const { redis, coordinator, hints } = this.#side;
+    const { redisWatch, coordinator, hints } = this.#side;
+    const condition = await redisWatch.condition();
+    this.#up.set(condition === undefined ? 1 : 0);
+    this.#condition.reset();
+    if (condition !== undefined) this.#condition.set({ condition }, 1);
     const answer =
-      redis.status === "ready"
-        ? await within(ANSWER_WITHIN_MS, Promise.all([coordinator.census(), hints.countJobs(JOB_STATES)]))
-        : undefined;
-    this.#up.set(answer === undefined ? 0 : 1);
+      condition === "away"
+        ? undefined
+        : await within(ANSWER_WITHIN_MS, Promise.all([coordinator.census(), hints.countJobs(JOB_STATES)]));
     if (answer === undefined) {
       // What was true when Redis last answered would look as if it were true now.
       this.#oldestDueAge.remove();

@@ -1,5 +1,5 @@
 import type { BegunReply, EndReply, Observer } from "@restart-coordinator/debounce";
-import { Counter, Histogram } from "prom-client";
+import { Counter, Gauge, Histogram } from "prom-client";
 import { ProcessMetrics } from "./process-metrics.ts";
 
 /** From a tenth of a second to half an hour. */
@@ -47,6 +47,15 @@ export class WorkerMetrics extends ProcessMetrics {
     "restart_fencing_rejections_total",
     "Writes that Redis refused because their fencing token was not the newest.",
   );
+  readonly #vanished = this.#counter(
+    "restart_states_vanished_total",
+    "Workspaces that were due or in a phase, and of which Redis knew nothing any more: what they were owed is lost.",
+  );
+  readonly #evictedKeys = new Gauge({
+    name: "restart_redis_evicted_keys",
+    help: "Keys that Redis evicted since it was started, ours or not.",
+    registers: [this.registry],
+  });
   readonly #sweepHints = this.#counter(
     "restart_sweep_hints_total",
     "Due workspaces without a live worker that the sweep has found and hinted.",
@@ -116,6 +125,14 @@ export class WorkerMetrics extends ProcessMetrics {
   leaseLost({ action }: Pick<Begun, "action">): void {
     this.#leasesLost.inc();
     (action === "restart" ? this.#attempts : this.#stops).inc({ result: "lost" });
+  }
+
+  stateVanished(): void {
+    this.#vanished.inc();
+  }
+
+  keysEvicted(sinceItsStart: number): void {
+    this.#evictedKeys.set(sinceItsStart);
   }
 
   sweepHinted(): void {
