@@ -12,6 +12,7 @@ import {
   installationOf,
   isLoopback,
   LivePolicies,
+  lossLog,
   type Tracing,
 } from "@restart-coordinator/service";
 import { WebhookRegistry } from "@restart-coordinator/webhooks";
@@ -35,7 +36,12 @@ export async function makeParts(config: ApiEnvironment, logger: Logger, tracing:
     ...(config.TEMPLATES_DIR !== undefined && { directory: config.TEMPLATES_DIR }),
   });
 
-  const metrics = new ApiMetrics();
+  const metrics = new ApiMetrics({ hasShadow: shadowPolicies !== undefined });
+  const logLoss = lossLog(logger);
+  tracing?.onLost((spans, reason) => {
+    metrics.spansLost(spans);
+    logLoss(spans, reason);
+  });
   const redis = connectRedis(config.REDIS_URL, "fail-fast", logger);
   const judged: Observer["judged"] = (one) => {
     metrics.observer.judged?.(one);
@@ -57,6 +63,7 @@ export async function makeParts(config: ApiEnvironment, logger: Logger, tracing:
   });
   const shadow = shadowPolicies && new Shadow(installation, { policies: shadowPolicies, ...metrics.shadow });
   metrics.watch({ redis, coordinator, hints });
+  metrics.knowSources(coordinator.sources);
   const rollouts = new Rollouts(installation);
   const rolloutDriver = new RolloutDriver({ rollouts, coordinator, owner: `api ${hostname()}:${process.pid}` });
   const streams = eventStreams(keys, rollouts.keys);

@@ -8,6 +8,7 @@ import {
   HintQueues,
   installationOf,
   LivePolicies,
+  lossLog,
   type Tracing,
   type WorkerEnvironment,
   WorkerMetrics,
@@ -30,6 +31,11 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
   const policies = new LivePolicies(config);
   const shards = shardsOf(config);
   const metrics = new WorkerMetrics();
+  const logLoss = lossLog(logger);
+  tracing?.onLost((spans, reason) => {
+    metrics.spansLost(spans);
+    logLoss(spans, reason);
+  });
   const created = createProvisioner(config, metrics, logger);
   const redis = connectRedis(config.REDIS_URL, "wait", logger);
   const installation = installationOf(config, { redis, policy: policies, observer: metrics.observer });

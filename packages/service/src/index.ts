@@ -32,6 +32,7 @@ export {
 export { policyWatch, redisConnection, shardCountCheck } from "./process-services.ts";
 export { connectRedis, type Patience } from "./redis.ts";
 export { type StreamEntry, StreamFollower, type StreamFollowerOptions } from "./stream-follower.ts";
+export { lossLog } from "./tracing/loss-log.ts";
 export type { Tracing } from "./tracing/tracing.ts";
 export { inTime, within } from "./within.ts";
 export { ZONE_RULES, zoneRulesWatch } from "./zone-rules.ts";
