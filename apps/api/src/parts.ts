@@ -1,7 +1,7 @@
 /** Makes the parts of an API. Nothing of it runs yet, but connections open themselves when they are made. */
 import { hostname } from "node:os";
 import { type Observer, RestartCoordinator, Shadow } from "@restart-coordinator/debounce";
-import { eventStreams, RolloutDriver, Rollouts } from "@restart-coordinator/fleet";
+import { eventStreams, RolloutDriver, Rollouts, TurnsCensus } from "@restart-coordinator/fleet";
 import { noSpecCheck, type SpecCheck, specCheckFor } from "@restart-coordinator/provisioner-specs";
 import {
   type ApiEnvironment,
@@ -62,8 +62,6 @@ export async function makeParts(config: ApiEnvironment, logger: Logger, tracing:
     traceparent: tracing && (() => tracing.traceparent()),
   });
   const shadow = shadowPolicies && new Shadow(installation, { policies: shadowPolicies, ...metrics.shadow });
-  metrics.watch({ redis, coordinator, hints });
-  metrics.knowSources(coordinator.sources);
   const rollouts = new Rollouts(installation);
   const rolloutDriver = new RolloutDriver({ rollouts, coordinator, owner: `api ${hostname()}:${process.pid}` });
   const streams = eventStreams(keys, rollouts.keys);
@@ -73,6 +71,9 @@ export async function makeParts(config: ApiEnvironment, logger: Logger, tracing:
     registry: new WebhookRegistry(installation, { streams }),
     sending: { timeoutMs: config.WEBHOOK_TIMEOUT_MS, allowPrivate: config.WEBHOOK_ALLOW_PRIVATE },
   };
+  const turns = new TurnsCensus(installation);
+  metrics.watch({ redis, coordinator, hints, turns, webhooks: () => webhooks.registry.census() });
+  metrics.knowSources(coordinator.sources);
   return {
     ...{ coordinator, policies, shadow, shadowPolicies, rollouts, rolloutDriver, files, templates, checkSpec, redis },
     ...{ hints, tokens, secret, feed, webhooks, metrics, logger, tracing },

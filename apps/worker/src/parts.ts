@@ -1,7 +1,7 @@
 /** Makes the parts of a worker. Nothing of it runs yet, but connections open themselves when they are made. */
 import { hostname } from "node:os";
 import { Cycles, type Hint, RestartCoordinator } from "@restart-coordinator/debounce";
-import { createFleetKeys, eventStreams, RolloutDriver, Rollouts, Turns } from "@restart-coordinator/fleet";
+import { createFleetKeys, eventStreams, RolloutDriver, Rollouts, Turns, TurnsCensus } from "@restart-coordinator/fleet";
 import {
   ConfigurationError,
   connectRedis,
@@ -44,7 +44,7 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
   const hints = new HintQueues(redis, keys, tracing?.hints);
   const wake = (hint: Hint): Promise<void> => hints.enqueue(hint);
   const coordinator = new RestartCoordinator(installation, { onDue: wake });
-  metrics.watch({ redis, coordinator, hints });
+  metrics.watch({ redis, coordinator, hints, turns: new TurnsCensus(installation) });
 
   const drainer = new Drainer({
     cycles,
