@@ -44,10 +44,7 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
     /^@restart-coordinator\/(debounce|fleet|provisioner-specs|service|service\/boot|webhooks)$/,
   ],
   // Programs that ask over HTTP need to know nothing else. (The simulator is loaded when it is asked for.)
-  "apps/cli": [
-    /^(commander|eventsource-parser\/stream|@bomb\.sh\/tab\/commander)$/,
-    /^@restart-coordinator\/simulator$/,
-  ],
+  "apps/cli": [/^(commander|eventsource-parser\/stream)$/, /^@restart-coordinator\/simulator$/],
   "apps/worker": [
     /^(ioredis|bullmq|pino|zod|@aws-sdk\/client-ec2|@opentelemetry\/api)$/,
     /^@restart-coordinator\/(debounce|fleet|provisioner-specs|service|service\/boot|webhooks)$/,

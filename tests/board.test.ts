@@ -104,6 +104,42 @@ describe("a job on the board", () => {
   });
 });
 
+describe("a hint that nobody needs any more", () => {
+  test("is not shown, and not counted: what it was for was canceled", async ({ useBench }) => {
+    const bench = useBench({ cooldownMs: 60_000 });
+    await bench.worker();
+    await waiting(bench);
+    const board = await boardOf(bench);
+    await board.job("delayed");
+    await bench.coordinator.verbs.cancel("w", { actor: "ann" });
+    const { body } = await board.ask("GET", "?activeQueue=restarts&status=delayed&page=1&jobsPerPage=10");
+    expect(body.queues[0]).toMatchObject({ jobs: [], counts: { delayed: 0 } });
+    await bench.noHints();
+  });
+
+  test("does not stand beside the one that is needed: a workspace is there once, with the time that is true", async ({
+    useBench,
+  }) => {
+    const bench = useBench({ cooldownMs: 60_000 });
+    await bench.worker();
+    await waiting(bench);
+    const board = await boardOf(bench);
+    const { id } = await board.job("delayed");
+    const dueAt = (await bench.state("w")).dueAt ?? 0;
+    // Given before the restart was brought forward, and by somebody who was too early.
+    for (const [hintId, delayMs] of [
+      ["later", 300_000],
+      ["earlier", 20_000],
+    ] as const) {
+      await bench.hints.enqueue({ workspaceId: "w", hintId, dueAt: 0, delayMs });
+    }
+    const jobs = (await board.jobs("delayed")) as unknown as { timestamp: number; delay: number; id: string }[];
+    expect(jobs).toHaveLength(1);
+    expect((jobs[0]?.timestamp ?? 0) + (jobs[0]?.delay ?? 0)).toBe(dueAt);
+    expect(jobs[0]?.id).not.toBe(id);
+  });
+});
+
 describe("the buttons", () => {
   test("promote starts what is owed now, and the activity says who wanted it", async ({ useBench }) => {
     const bench = useBench({ cooldownMs: 60_000 });

@@ -43,6 +43,10 @@ function expectAsDocumented(found: Scrape, process: "API" | "worker"): void {
 test("both processes expose what is documented, and no other, and it is true", async ({ useBench }) => {
   const bench = useBench({ cooldownMs: 0 });
   const { ask, scrapeApi, scrapeWorker } = await processes(bench);
+  // A series that begins with what was to be counted shows no increase.
+  const untouched = await scrapeApi();
+  expect(untouched.value("restart_triggers_total", { source: "file-write", rule: "held" })).toBe(0);
+  expect(untouched.value("restart_redis_round_trip_seconds_count", { script: "trigger" })).toBe(0);
   await ask("PUT", "/workspaces/one", { spec: { failRate: 0 } });
   await ask("PUT", "/workspaces/idle", {});
   await ask("POST", "/workspaces/one/hold", {});
@@ -63,8 +67,8 @@ test("both processes expose what is documented, and no other, and it is true", a
   expectAsDocumented(asked, "API");
   expectAsDocumented(worked, "worker");
 
-  const decided = asked.of("restart_triggers_total").map(({ labels, value }) => [...Object.values(labels), value]);
-  expect(decided.sort()).toEqual([
+  const decided = asked.of("restart_triggers_total").filter(({ value }) => value > 0);
+  expect(decided.map(({ labels, value }) => [...Object.values(labels), value]).sort()).toEqual([
     ["file-write", "coalesced", "held", 20],
     ["startup", "refused", "removed", 1],
   ]);
@@ -113,6 +117,35 @@ test("failed attempts, lost leases and lost hints are counted", async ({ useBenc
   expect(found.value("restart_workspaces", { phase: "failed" })).toBe(1);
 });
 
+test("who waits for a turn is told apart from who is not taken", async ({ useBench }) => {
+  const bench = useBench({ cooldownMs: 0 });
+  const worker = bench.workerProcess({
+    ...{ METRICS_PORT: "0", RESTART_MAX_RUNNING: "1", SIMULATED_DURATION_MS: "60000", SHUTDOWN_GRACE_MS: "0" },
+    // It would find what is put there by hand below.
+    RESTART_SWEEP_MS: "60000",
+  });
+  const url = String((await worker.logged(/^health and metrics on/)).url);
+  await worker.logged(/takes restarts$/);
+  expect((await scrape(url)).value("restart_turns", { state: "waiting" })).toBe(0);
+  for (const id of ["a", "b", "c"]) {
+    await bench.coordinator.registry.register(id, {});
+    await bench.coordinator.trigger(id, { source: "manual" });
+  }
+  await eventually("one runs, and two wait", async () => {
+    const now = await scrape(url);
+    const [running, waiting] = ["running", "waiting"].map((state) => now.value("restart_turns", { state }));
+    return running === 1 && waiting === 2;
+  });
+  const longDue = async () => (await bench.coordinator.census()).oldestDueAgeMs > 1_000;
+  await eventually("they have been due for a second", longDue);
+  expect((await scrape(url)).value("restart_oldest_due_age_seconds")).toBe(0);
+
+  // Lost by the turns, as after a failover: until somebody looks for it, it is one that nobody takes.
+  const { keys } = bench.coordinator.installation;
+  await bench.redis.zadd(keys.forShard("due", 0), Date.now() - 60_000, "not-registered");
+  expect((await scrape(url)).value("restart_oldest_due_age_seconds")).toBeGreaterThanOrEqual(59);
+});
+
 test("a worker is ready while it reaches Redis, and answers scrapes in any case", async ({ useBench, useServer }) => {
   const server = await useServer();
   const worker = useBench({ url: server.url }).workerProcess({ METRICS_PORT: "0" });
@@ -127,7 +160,7 @@ test("a worker is ready while it reaches Redis, and answers scrapes in any case"
   const found = await scrape(url);
   expect(found.value("restart_redis_up")).toBe(0);
   // Nobody knows: a number would be a lie.
-  for (const name of ["restart_workspaces", "restart_oldest_due_age_seconds", "restart_queue_jobs"]) {
+  for (const name of ["restart_workspaces", "restart_oldest_due_age_seconds", "restart_queue_jobs", "restart_turns"]) {
     expect(found.of(name), name).toEqual([]);
   }
 });

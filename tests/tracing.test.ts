@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { expect, onTestFinished } from "vitest";
 import { type Bench, test } from "./faults/support/bench.ts";
 import { eventually } from "./faults/support/eventually.ts";
+import { scrape } from "./support/metrics.ts";
 import { OtlpReceiver, type TracedSpan } from "./support/otlp-receiver.ts";
 
 const TOKEN = "tracing-test-0123456789";
@@ -139,4 +140,22 @@ test("without a collector configured nothing of OpenTelemetry's SDK is loaded", 
   const on = await run({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9" });
   expect(on.off).toBe(false);
   expect(on.sdk).toBeGreaterThan(10);
+});
+
+test("a collector that is away costs spans, and that is told", async ({ useBench }) => {
+  const api = useBench().apiProcess({
+    API_TOKENS: `tester:admin:${TOKEN}`,
+    // Nobody listens there.
+    ...{
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1",
+      OTEL_EXPORTER_OTLP_TIMEOUT: "100",
+      OTEL_BSP_SCHEDULE_DELAY: "20",
+    },
+  });
+  const url = String((await api.logged(/^listening on/)).url);
+  const headers = { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" };
+  await fetch(`${url}/workspaces/one`, { method: "PUT", headers, body: "{}" });
+  expect(await api.logged(/^spans were lost/)).toMatchObject({ spans: expect.any(Number), reason: expect.any(String) });
+  const found = await scrape(url, TOKEN);
+  expect(found.value("restart_trace_spans_lost_total")).toBeGreaterThan(0);
 });

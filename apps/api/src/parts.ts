@@ -1,7 +1,7 @@
 /** Makes the parts of an API. Nothing of it runs yet, but connections open themselves when they are made. */
 import { hostname } from "node:os";
 import { type Observer, RestartCoordinator, Shadow } from "@restart-coordinator/debounce";
-import { eventStreams, RolloutDriver, Rollouts } from "@restart-coordinator/fleet";
+import { eventStreams, RolloutDriver, Rollouts, TurnsCensus } from "@restart-coordinator/fleet";
 import { noSpecCheck, type SpecCheck, specCheckFor } from "@restart-coordinator/provisioner-specs";
 import {
   type ApiEnvironment,
@@ -13,6 +13,7 @@ import {
   isLoopback,
   LivePolicies,
   logStart,
+  lossLog,
   RedisWatch,
   StartCheck,
   type Tracing,
@@ -39,7 +40,12 @@ export async function makeParts(config: ApiEnvironment, logger: Logger, tracing:
     ...(config.TEMPLATES_DIR !== undefined && { directory: config.TEMPLATES_DIR }),
   });
 
-  const metrics = new ApiMetrics();
+  const metrics = new ApiMetrics({ hasShadow: shadowPolicies !== undefined });
+  const logLoss = lossLog(logger);
+  tracing?.onLost((spans, reason) => {
+    metrics.spansLost(spans);
+    logLoss(spans, reason);
+  });
   const redis = connectRedis(config, "fail-fast", logger);
   const judged: Observer["judged"] = (one) => {
     metrics.observer.judged?.(one);
@@ -62,7 +68,6 @@ export async function makeParts(config: ApiEnvironment, logger: Logger, tracing:
   const shadow = shadowPolicies && new Shadow(installation, { policies: shadowPolicies, ...metrics.shadow });
   const redisWatch = new RedisWatch({ redis, keys, logger });
   const startCheck = new StartCheck({ redis, keys, settings: config, isWorker: false, logger });
-  metrics.watch({ redisWatch, coordinator, hints });
   const rollouts = new Rollouts(installation);
   const rolloutDriver = new RolloutDriver({ rollouts, coordinator, owner: `api ${hostname()}:${process.pid}` });
   const streams = eventStreams(keys, rollouts.keys);
@@ -72,6 +77,9 @@ export async function makeParts(config: ApiEnvironment, logger: Logger, tracing:
     registry: new WebhookRegistry(installation, { streams }),
     sending: { timeoutMs: config.WEBHOOK_TIMEOUT_MS, allowPrivate: config.WEBHOOK_ALLOW_PRIVATE },
   };
+  const turns = new TurnsCensus(installation);
+  metrics.watch({ redisWatch, coordinator, hints, turns, webhooks: () => webhooks.registry.census() });
+  metrics.knowSources(coordinator.sources);
   return {
     ...{ coordinator, policies, shadow, shadowPolicies, rollouts, rolloutDriver, files, templates, checkSpec, redis },
     ...{ redisWatch, startCheck, hints, tokens, secret, feed, webhooks, metrics, logger, tracing },

@@ -55,7 +55,10 @@ export function apiServices(parts: ApiParts, http: Service): readonly Listed[] {
     // The streams of events end first: the server waits for its answers.
     parts.feed,
     policyWatch(policies, logger, {
-      onReload: (isLoaded) => metrics.policyReloaded(isLoaded),
+      onReload: (isLoaded) => {
+        metrics.policyReloaded(isLoaded);
+        metrics.knowSources(coordinator.sources);
+      },
       policiesChanged: () => coordinator.policiesChanged(),
     }),
     shadowPolicies && policyWatch(shadowPolicies, logger),

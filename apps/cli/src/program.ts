@@ -1,7 +1,7 @@
 /** restartctl: a command each, all asking the HTTP API. */
 import { readFileSync } from "node:fs";
-import tab from "@bomb.sh/tab/commander";
 import { Command, CommanderError } from "commander";
+import { completionCommands } from "./commands/completion.ts";
 import { rolloutsCommand } from "./commands/rollouts.ts";
 import { statusCommand } from "./commands/status.ts";
 import { triggerCommands } from "./commands/trigger.ts";
@@ -32,7 +32,9 @@ export async function createProgram(argv: readonly string[] = []): Promise<Comma
     await simulateCommand(argv),
   ];
   for (const command of commands) program.addCommand(command);
-  tab(program, { completionCommandName: "completion" });
+  const { shown, hidden } = completionCommands(program);
+  program.addCommand(shown);
+  program.addCommand(hidden, { hidden: true });
   return throwing(program);
 }
 

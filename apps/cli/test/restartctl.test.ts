@@ -1,4 +1,3 @@
-import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -6,7 +5,6 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { Receiver } from "../../../packages/webhooks/test/support/receiver.ts";
 import { TestApi, TOKENS, useApi } from "../../api/test/support/api.ts";
@@ -375,16 +373,6 @@ describe("the rest", () => {
     const { code, stdout } = await restartctl("simulate", "traces/canvas-save.csv", "--profile", "seed", "--json");
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject([{ profile: "seed", cycles: [0, 66_900], uncovered: 1, duringCycle: 10 }]);
-  });
-
-  test("completion: a script the shell can read, that completes commands and options", async () => {
-    const { stdout } = await restartctl("completion", "bash");
-    const file = join(directory, "completion.bash");
-    await writeFile(file, stdout);
-    await promisify(execFile)("bash", ["-n", file]);
-    for (const shell of ["zsh", "fish"]) expect((await restartctl("completion", shell)).stdout).toContain("restartctl");
-    expect((await restartctl("complete", "--", "sta")).stdout).toMatch(/^status\t/);
-    expect((await restartctl("complete", "--", "hold", "x", "--f")).stdout).toMatch(/^--for\t/);
   });
 
   test("--help names every command and the exit codes", async () => {

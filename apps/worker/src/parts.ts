@@ -1,7 +1,7 @@
 /** Makes the parts of a worker. Nothing of it runs yet, but connections open themselves when they are made. */
 import { hostname } from "node:os";
 import { Cycles, type Hint, RestartCoordinator } from "@restart-coordinator/debounce";
-import { createFleetKeys, eventStreams, RolloutDriver, Rollouts, Turns } from "@restart-coordinator/fleet";
+import { createFleetKeys, eventStreams, RolloutDriver, Rollouts, Turns, TurnsCensus } from "@restart-coordinator/fleet";
 import {
   ConfigurationError,
   connectRedis,
@@ -9,6 +9,7 @@ import {
   installationOf,
   LivePolicies,
   logStart,
+  lossLog,
   RedisWatch,
   StartCheck,
   type Tracing,
@@ -35,6 +36,11 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
   logStart(config, policies, logger);
   const shards = shardsOf(config);
   const metrics = new WorkerMetrics();
+  const logLoss = lossLog(logger);
+  tracing?.onLost((spans, reason) => {
+    metrics.spansLost(spans);
+    logLoss(spans, reason);
+  });
   const created = createProvisioner(config, metrics, logger);
   const redis = connectRedis(config, "wait", logger);
   const stateVanished = (id: string): void => tellVanished(id, metrics, logger);
@@ -47,7 +53,7 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
   const coordinator = new RestartCoordinator(installation, { onDue: wake });
   const redisWatch = new RedisWatch({ redis, keys, logger });
   const startCheck = new StartCheck({ redis, keys, settings: config, isWorker: true, logger });
-  metrics.watch({ redisWatch, coordinator, hints });
+  metrics.watch({ redisWatch, coordinator, hints, turns: new TurnsCensus(installation) });
 
   const drainer = new Drainer({
     cycles,

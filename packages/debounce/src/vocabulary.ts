@@ -33,6 +33,25 @@ export const RULES = [
 ] as const;
 export type Rule = (typeof RULES)[number];
 
+/** The rules that can make each decision. */
+export const RULES_OF = {
+  fired: ["window"],
+  coalesced: [
+    "window",
+    "cooldown",
+    "running",
+    "pending",
+    "held",
+    "backoff",
+    "breaker",
+    "budget",
+    "quiet-hours",
+    "loop",
+  ],
+  dropped: ["window", "cooldown", "running", "backoff"],
+  refused: REFUSALS,
+} as const satisfies Readonly<Record<Decision, readonly Rule[]>>;
+
 /** A decision and the rule that made it. */
 export interface Verdict {
   readonly decision: Decision;

@@ -21,3 +21,4 @@ export {
 } from "./rollout-types.ts";
 export { type CreateResult, Rollouts, type SteerResult } from "./rollouts.ts";
 export { type Permit, type Taken, Turns, type TurnsOptions } from "./turns.ts";
+export { TurnsCensus } from "./turns-census.ts";

@@ -49,6 +49,7 @@ export { StartCheck, type StartSettings } from "./redis/start-check.ts";
 export { RedisWatch, type RedisWatchOptions } from "./redis/watch.ts";
 export { logStart } from "./start-line.ts";
 export { type StreamEntry, StreamFollower, type StreamFollowerOptions } from "./stream-follower.ts";
+export { lossLog } from "./tracing/loss-log.ts";
 export type { Tracing } from "./tracing/tracing.ts";
 export { inTime, within } from "./within.ts";
 export { ZONE_RULES, zoneRulesWatch } from "./zone-rules.ts";

@@ -7,7 +7,7 @@ import { createWebhookKeys, type WebhookKeys } from "./keys.ts";
 import { bindWebhookScripts, type WebhookScripts } from "./scripts.ts";
 import { type SendOptions, type Sent, send } from "./send.ts";
 import { noticeBehind, type SetAside, type SetAsideEntry } from "./set-aside.ts";
-import { readWebhook, type Webhook, type WebhookEntry } from "./webhook.ts";
+import { readWebhook, statusOf, type Webhook, type WebhookEntry, type WebhookStatus } from "./webhook.ts";
 
 export interface WebhookRegistryOptions {
   /** The keys of the streams of events: every shard's by its number, then the fleet's. The same at every process. */
@@ -75,6 +75,13 @@ export class WebhookRegistry {
     const ids = await asked(() => this.#redis.smembers(this.#keys.of("webhooks")));
     const webhooks = await Promise.all(ids.sort().map((id) => this.get(id)));
     return webhooks.filter((webhook) => webhook !== undefined);
+  }
+
+  /** Counts them by how they fare. */
+  async census(): Promise<Readonly<Record<WebhookStatus, number>>> {
+    const counts = { active: 0, failing: 0, disabled: 0, off: 0 };
+    for (const webhook of await this.list()) counts[statusOf(webhook)] += 1;
+    return counts;
   }
 
   /** False when there is none. */

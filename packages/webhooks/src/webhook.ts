@@ -39,6 +39,17 @@ export interface Webhook extends WebhookEntry {
   readonly disabled: { readonly at: number; readonly reason: string } | undefined;
 }
 
+/** How a webhook fares: "disabled" = it was given up, "off" = a person has turned it off. */
+export type WebhookStatus = "active" | "failing" | "disabled" | "off";
+
+export function statusOf({ disabled, failure }: Webhook): WebhookStatus {
+  if (disabled !== undefined) return disabled.reason === TURNED_OFF ? "off" : "disabled";
+  return failure === undefined ? "active" : "failing";
+}
+
+/** As register.lua says it. */
+const TURNED_OFF = "turned off";
+
 export interface DeliveryFailure {
   readonly since: number;
   readonly attempts: number;

@@ -123,6 +123,22 @@ describe("an endpoint that does not take an event", () => {
     await until(async () => expect(await registry.get(id)).toMatchObject({ delivered: 1, disabled: undefined }));
   });
 
+  test("is counted by how it fares; one that a person has turned off was not given up", async () => {
+    const receiver = await situation.receiver();
+    receiver.answer = ({ json }) => (json.data.workspace_id === "bad" ? 500 : 410);
+    const gone = await register(receiver.url);
+    const failing = await register(receiver.url, { workspaces: ["bad"] });
+    await register(receiver.url);
+    await register(receiver.url, { enabled: false });
+    situation.dispatcher();
+    await happen(gone.workspace);
+    await happen("bad");
+    await until(async () => {
+      expect(await registry.census()).toEqual({ active: 1, failing: 1, disabled: 1, off: 1 });
+    });
+    expect((await registry.get(failing.id))?.failure).toBeDefined();
+  });
+
   test("is disabled at once when it says that it is gone", async () => {
     const receiver = await situation.receiver();
     receiver.answer = () => 410;

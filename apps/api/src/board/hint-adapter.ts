@@ -3,6 +3,7 @@ import type { RestartCoordinator } from "@restart-coordinator/debounce";
 import { type HintData, workspaceOfJob } from "@restart-coordinator/service";
 import type { Job, Queue } from "bullmq";
 import { describeActivity, describeJob } from "./description.ts";
+import { removeStaleHints } from "./stale-hints.ts";
 
 /** More than a page of the board is not looked up. */
 const MOST_DESCRIBED = 100;
@@ -12,11 +13,19 @@ type Adapter = InstanceType<typeof BullMQAdapter>;
 
 /** Shows hints as what they are about: the workspace's state, looked up when somebody looks, and its activity as the log. */
 export class HintAdapter extends BullMQAdapter {
+  readonly #queue: Queue<HintData>;
   readonly #coordinator: RestartCoordinator;
 
   constructor(queue: Queue<HintData>, coordinator: RestartCoordinator, options: { prefix: string }) {
     super(queue, options);
+    this.#queue = queue;
     this.#coordinator = coordinator;
+  }
+
+  /** The board asks this first, each time that it looks. */
+  override async getJobCounts(): ReturnType<Adapter["getJobCounts"]> {
+    await removeStaleHints(this.#queue, this.#coordinator);
+    return super.getJobCounts();
   }
 
   override async getJob(id: string): ReturnType<Adapter["getJob"]> {
@@ -37,8 +46,13 @@ export class HintAdapter extends BullMQAdapter {
 
   async #described(job: Job<HintData>): Promise<Job<HintData>> {
     const { workspaceId } = job.data;
-    const { name, data } = describeJob(workspaceId, await this.#coordinator.workspace(workspaceId));
+    const workspace = await this.#coordinator.workspace(workspaceId);
+    const { name, data } = describeJob(workspaceId, workspace);
+    const { phase, dueAt } = workspace?.restart ?? {};
+    // When the restart is due, whatever the hint was given for: who takes it earlier gives another for then.
+    const isWaiting = job.delay > 0 && phase === "scheduled" && dueAt !== undefined;
+    const delay = isWaiting ? Math.max(0, dueAt - job.timestamp) : job.delay;
     const toJSON = job.toJSON.bind(job);
-    return Object.assign(job, { toJSON: () => ({ ...toJSON(), name, data }) });
+    return Object.assign(job, { toJSON: () => ({ ...toJSON(), name, data, delay }) });
   }
 }

@@ -14,7 +14,7 @@ import {
 } from "@restart-coordinator/service";
 import type { Logger } from "pino";
 import { CommandProvisioner } from "./command/index.ts";
-import { connectEc2, Ec2Provisioner } from "./ec2/index.ts";
+import { connectEc2, EC2_ACTIONS, Ec2Provisioner } from "./ec2/index.ts";
 import { AWS_LIMITS, batched, ownLimits, Pacer } from "./ec2/pacing/index.ts";
 import { type Report, reconcile, type WorkspaceRecord } from "./ec2/reconcile.ts";
 import { ProcessProvisioner } from "./process/index.ts";
@@ -59,6 +59,7 @@ function createEc2(config: WorkerEnvironment, metrics: WorkerMetrics, logger: Lo
     ]);
   }
   const defaults = checked(() => ec2Defaults(config));
+  metrics.knowEc2Actions(EC2_ACTIONS);
   const redis = connectRedis(config, "wait", logger);
   const pacer = new Pacer({
     redis,

@@ -2,10 +2,12 @@
  * The whole life of one workspace as a pure model: what `judge` means for triggers, and the written rules for cycles,
  * retries, the breaker, holds and operators' verbs. It is compared with the scripts, step by step.
  */
+import { expect } from "vitest";
 import { dueOf, type Owed } from "../../src/policy/due.ts";
 import { type Facts, judge } from "../../src/policy/judge.ts";
 import { LOOP, NO_BUDGET, type Policy } from "../../src/policy/policy.ts";
 import { ignoresQuietHours } from "../../src/policy/policy-set.ts";
+import { RULES_OF } from "../../src/vocabulary.ts";
 import { ModelBudget } from "./model-budget.ts";
 import { ModelEchoes } from "./model-echoes.ts";
 
@@ -90,6 +92,7 @@ export class WorkspaceModel {
     const isEcho = policy.automatic && isOwed(asked) && !this.owed?.looping && !this.owed?.deliberate;
     const closesLoop = isEcho && !this.#breakerOpen && this.#echoes.hear(source, this.running, this.now);
     const result = closesLoop ? judge(facts, { ...trigger, closesLoop }, policy, this.now) : asked;
+    expect(RULES_OF[result.decision], "the vocabulary knows which rules make a decision").toContain(result.rule);
     if (!policy.automatic && isOwed(result)) this.#echoes.forget();
     if (result.claimedUntil !== undefined) this.#windows.set(source, result.claimedUntil);
     this.owed = result.owed;

@@ -1,4 +1,10 @@
-import type { JudgedTriggers, Observer, ShadowOptions } from "@restart-coordinator/debounce";
+import {
+  DECISIONS,
+  type JudgedTriggers,
+  type Observer,
+  RULES_OF,
+  type ShadowOptions,
+} from "@restart-coordinator/debounce";
 import { Counter } from "prom-client";
 import { ProcessMetrics } from "./process-metrics.ts";
 
@@ -48,9 +54,25 @@ export class ApiMetrics extends ProcessMetrics {
     ended: (outcome) => this.#cycles.inc({ outcome }),
   };
 
-  constructor() {
-    super();
+  readonly #hasShadow: boolean;
+
+  constructor({ hasShadow = false }: { readonly hasShadow?: boolean } = {}) {
+    super(["trigger"]);
+    this.#hasShadow = hasShadow;
     for (const outcome of ["superseded", "canceled"]) this.#cycles.inc({ outcome }, 0);
+  }
+
+  /** Takes note of the sources that a trigger may name: at the start, and whenever a new policy file may bring more. */
+  knowSources(sources: readonly string[]): void {
+    for (const source of sources) {
+      for (const [decision, rules] of Object.entries(RULES_OF)) {
+        for (const rule of rules) this.#triggers.inc({ source, decision, rule }, 0);
+      }
+      if (!this.#hasShadow) continue;
+      for (const active of DECISIONS) {
+        for (const shadow of DECISIONS) this.#compared.inc({ source, active, shadow }, 0);
+      }
+    }
   }
 
   #judged({ source, count, first, rest }: JudgedTriggers): void {

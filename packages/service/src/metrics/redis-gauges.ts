@@ -3,12 +3,16 @@ import { Gauge, type Registry } from "prom-client";
 import type { HintQueues } from "../hint-queue.ts";
 import type { RedisWatch } from "../redis/watch.ts";
 import { within } from "../within.ts";
+import { oldestUntakenMs, type TurnsView } from "./untaken.ts";
 
 /** The side of Redis, which the gauges ask. */
 export interface RedisSide {
   readonly redisWatch: RedisWatch;
   readonly coordinator: RestartCoordinator;
   readonly hints: HintQueues;
+  readonly turns: TurnsView;
+  /** Counts webhooks by how they fare; where it is not asked for, nothing is told of them. */
+  readonly webhooks?: () => Promise<Readonly<Record<string, number>>>;
 }
 
 /** A scrape does not wait longer for Redis, ms. */
@@ -26,6 +30,8 @@ export class RedisGauges {
   readonly #workspaces: Gauge<"phase">;
   readonly #oldestDueAge: Gauge;
   readonly #jobs: Gauge<"state">;
+  readonly #turns: Gauge<"state">;
+  readonly #webhooks: Gauge<"status"> | undefined;
 
   constructor(registry: Registry, side: RedisSide) {
     this.#side = side;
@@ -49,9 +55,23 @@ export class RedisGauges {
     });
     this.#oldestDueAge = new Gauge({
       name: "restart_oldest_due_age_seconds",
-      help: "How long the oldest due workspace without a live worker has been waiting.",
+      help: "How long the oldest due workspace has been waiting that has neither a live worker nor a place in the turns.",
       registers,
     });
+    this.#turns = new Gauge({
+      name: "restart_turns",
+      help: "With a cap on running cycles: workspaces that wait for a turn, and those that run in one.",
+      labelNames: ["state"],
+      registers,
+    });
+    if (side.webhooks !== undefined) {
+      this.#webhooks = new Gauge({
+        name: "restart_webhooks",
+        help: "Registered webhooks by how they fare.",
+        labelNames: ["status"],
+        registers,
+      });
+    }
     this.#jobs = new Gauge({
       name: "restart_queue_jobs",
       help: "Hints in the BullMQ queues.",
@@ -62,25 +82,32 @@ export class RedisGauges {
 
   /** Asks Redis; never rejects. */
   async refresh(): Promise<void> {
-    const { redisWatch, coordinator, hints } = this.#side;
+    const { redisWatch } = this.#side;
     const condition = await redisWatch.condition();
+    const answer = condition === "away" ? undefined : await within(ANSWER_WITHIN_MS, this.#ask());
     this.#up.set(condition === undefined ? 1 : 0);
-    this.#condition.reset();
+    // What was true when Redis last answered would look as if it were true now.
+    const gauges = [this.#condition, this.#workspaces, this.#jobs, this.#turns, this.#webhooks];
+    for (const gauge of gauges) gauge?.reset();
+    this.#oldestDueAge.remove();
     if (condition !== undefined) this.#condition.set({ condition }, 1);
-    const answer =
-      condition === "away"
-        ? undefined
-        : await within(ANSWER_WITHIN_MS, Promise.all([coordinator.census(), hints.countJobs(JOB_STATES)]));
-    if (answer === undefined) {
-      // What was true when Redis last answered would look as if it were true now.
-      this.#oldestDueAge.remove();
-      this.#workspaces.reset();
-      this.#jobs.reset();
-      return;
-    }
-    const [{ phases, oldestDueAgeMs }, jobs] = answer;
-    for (const [phase, count] of Object.entries(phases)) this.#workspaces.set({ phase }, count);
-    for (const [state, count] of Object.entries(jobs)) this.#jobs.set({ state }, count);
-    this.#oldestDueAge.set(oldestDueAgeMs / 1_000);
+    if (answer === undefined) return;
+    for (const [phase, count] of Object.entries(answer.phases)) this.#workspaces.set({ phase }, count);
+    for (const [state, count] of Object.entries(answer.jobs)) this.#jobs.set({ state }, count);
+    for (const [state, count] of Object.entries(answer.turns)) this.#turns.set({ state }, count);
+    for (const [status, count] of Object.entries(answer.webhooks ?? {})) this.#webhooks?.set({ status }, count);
+    this.#oldestDueAge.set(answer.oldestMs / 1_000);
+  }
+
+  async #ask() {
+    const { coordinator, hints, turns: view, webhooks: countWebhooks } = this.#side;
+    const [{ phases, oldestDueAgeMs }, jobs, turns, webhooks] = await Promise.all([
+      ...([coordinator.census(), hints.countJobs(JOB_STATES), view.count(), countWebhooks?.()] as const),
+    ]);
+    // A queue that moves is not one that nobody takes from.
+    const isLookedAt = turns.waiting > 0 && oldestDueAgeMs > 0;
+    const { redis, keys } = coordinator.installation;
+    const oldestMs = isLookedAt ? await oldestUntakenMs(redis, keys, view) : oldestDueAgeMs;
+    return { phases, jobs, turns, webhooks, oldestMs };
   }
 }

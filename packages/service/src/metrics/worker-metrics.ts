@@ -93,7 +93,7 @@ export class WorkerMetrics extends ProcessMetrics {
   };
 
   constructor() {
-    super();
+    super(["begin", "renew", "journal", "end", "sweep"]);
     for (const outcome of ENDS) this.#cycles.inc({ outcome }, 0);
     for (const outcome of WEBHOOK_OUTCOMES) this.#webhookAttempts.inc({ outcome }, 0);
     for (const result of ATTEMPT_ENDS) {
@@ -137,6 +137,14 @@ export class WorkerMetrics extends ProcessMetrics {
 
   sweepHinted(): void {
     this.#sweepHints.inc();
+  }
+
+  /** Takes note of the calls to EC2 that there are. */
+  knowEc2Actions(actions: readonly string[]): void {
+    for (const action of actions) {
+      this.#ec2Waits.zero({ action });
+      this.#ec2Throttled.inc({ action }, 0);
+    }
   }
 
   ec2Waited(action: string, waitMs: number): void {

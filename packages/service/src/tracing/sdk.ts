@@ -13,6 +13,7 @@ import { defaultResource, detectResources, envDetector, resourceFromAttributes }
 import { BatchSpanProcessor, NodeTracerProvider } from "@opentelemetry/sdk-trace-node";
 import { BackgroundService } from "../lifecycle/service.ts";
 import { hintTelemetry } from "./hint-telemetry.ts";
+import { SpanLosses } from "./span-losses.ts";
 import type { Tracing, TracingSettings } from "./tracing.ts";
 
 /** A collector that does not answer holds the end of a process up no longer than this, ms. */
@@ -26,7 +27,9 @@ export function startSdk(service: string, { protocol }: TracingSettings): Tracin
   // Only these two are imported by ES modules and patched: everything else loads as it always does.
   register("@opentelemetry/instrumentation/hook.mjs", import.meta.url, { data: { include: ["express", "ioredis"] } });
   // Endpoint, headers, limits and the sampler: the exporter and the provider read their OTEL_ variables themselves.
-  const exporter = protocol === "http/json" ? new JsonExporter() : new ProtobufExporter();
+  const losses = new SpanLosses();
+  losses.listen();
+  const exporter = losses.watching(protocol === "http/json" ? new JsonExporter() : new ProtobufExporter());
   const own = { "service.name": service, "service.instance.id": `${hostname()}:${process.pid}` };
   const provider = new NodeTracerProvider({
     resource: defaultResource()
@@ -48,7 +51,7 @@ export function startSdk(service: string, { protocol }: TracingSettings): Tracin
       new IORedisInstrumentation({ requireParentSpan: true, dbStatementSerializer: (command) => command }),
     ],
   });
-  // The collector's trouble is told by OpenTelemetry itself.
+  // What could not be sent is told as lost.
   const stop = () => provider.shutdown().catch(() => {});
   const otherwise = "the spans that are left are lost";
   const tracing = new BackgroundService("tracing", { stop, stopWithinMs: STOP_WITHIN_MS, otherwise });
@@ -56,5 +59,8 @@ export function startSdk(service: string, { protocol }: TracingSettings): Tracin
     const span = trace.getActiveSpan()?.spanContext();
     return span && `00-${span.traceId}-${span.spanId}-0${span.traceFlags & TraceFlags.SAMPLED}`;
   };
-  return { service: tracing, hints: hintTelemetry(), traceparent };
+  return {
+    ...{ service: tracing, hints: hintTelemetry(), traceparent },
+    onLost: (listener) => losses.tell(listener),
+  };
 }

@@ -26,6 +26,9 @@ export const HELD: Readonly<Record<string, string>> = {
   DescribeReplaceRootVolumeTasks: "replaceRootVolumeTaskSet",
 };
 
+/** Every call that there is, as AWS names them. */
+export const EC2_ACTIONS = [...Object.keys(HELD), "DescribeInstanceAttribute"];
+
 interface Response {
   readonly statusCode: number;
   body: AsyncIterable<Uint8Array> | Uint8Array;
