@@ -5,7 +5,8 @@ import { BackgroundService, type Service } from "./lifecycle/service.ts";
 import type { LivePolicies } from "./policy-file/index.ts";
 import { within } from "./within.ts";
 
-const QUIT_WITHIN_MS = 1_000;
+/** What was sent is on its way, whether Redis says goodbye or not. */
+const QUIT_WITHIN_MS = 250;
 
 /**
  * Makes a service of the connection to Redis, which opens itself when it is made. The stop closes it, and with it ends
