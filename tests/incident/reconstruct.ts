@@ -18,9 +18,9 @@ interface Payload {
   readonly auto?: boolean;
   readonly attempt?: number;
   readonly how?: string;
-  readonly askedAt?: number;
-  readonly startedAt?: number;
-  readonly dueAt?: number;
+  readonly askedAt?: string;
+  readonly startedAt?: string;
+  readonly dueAt?: string;
   readonly durationMs?: number;
   readonly error?: string;
   readonly covers?: readonly Covered[];
@@ -36,8 +36,8 @@ interface Payload {
 export interface Covered {
   readonly source: string;
   readonly count: number;
-  readonly firstAt: number;
-  readonly lastAt: number;
+  readonly firstAt: string;
+  readonly lastAt: string;
   readonly reasons?: readonly string[];
   readonly actors?: readonly string[];
   readonly files?: readonly string[];
@@ -47,13 +47,13 @@ interface Dropped {
   readonly source: string;
   readonly rule: string;
   readonly count: number;
-  readonly firstAt: number;
-  readonly lastAt: number;
+  readonly firstAt: string;
+  readonly lastAt: string;
 }
 
 interface Step {
   readonly name: string;
-  readonly startedAt: number;
+  readonly startedAt: string;
   readonly durationMs?: number;
   readonly detail?: Readonly<Record<string, unknown>>;
 }
@@ -135,7 +135,7 @@ function linesOf({ event, timestamp, payload }: Told): Line[] {
   const counts = dropped.map((one) => ({ at, text: `  dropped until here: ${droppedText(one)}` }));
   switch (event) {
     case "WORKSPACE_AUTO_RESTART_FIRED": {
-      const asked = `first asked for at ${clock(payload.askedAt ?? at)}`;
+      const asked = `first asked for at ${clock(payload.askedAt ?? timestamp)}`;
       const because = BECAUSE[payload.because ?? ""] ?? payload.because;
       const covers = (payload.covers ?? []).flatMap((covered) => ({ at, text: `  it covers ${coveredText(covered)}` }));
       return [{ at, text: `cycle ${cycle} starts: ${because}; ${asked}` }, ...covers, ...counts];
@@ -158,7 +158,7 @@ function linesOf({ event, timestamp, payload }: Told): Line[] {
 function endOf(at: number, event: string, payload: Payload, counts: readonly Line[]): Line[] {
   const { durationMs = 0, instanceBefore, instance, error } = payload;
   const steps = (payload.steps ?? []).map(({ name, startedAt, durationMs: took, detail }) => ({
-    at: startedAt,
+    at: Date.parse(startedAt),
     text: `  ${name} ${idOf(detail)}, ${(took ?? 0) / 1_000} s`,
   }));
   const meanwhile = (payload.midWrites ?? []).map(({ source, count }) => ({
@@ -186,7 +186,7 @@ function idOf(instance: unknown): string {
   return instanceId ?? "no instance";
 }
 
-function clock(at: number): string {
+function clock(at: number | string): string {
   return new Date(at).toISOString().slice(11, 23);
 }
 

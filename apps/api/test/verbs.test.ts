@@ -63,7 +63,7 @@ describe("hold", () => {
   test("is told with reason, actor and end", async () => {
     const id = await api.workspace();
     const { json } = await as(id, "hold", { reason: "deploy" });
-    const heldUntil = Date.parse(String(json.heldUntil));
+    const { heldUntil } = json;
     expect((await told(id, "WORKSPACE_HELD"))[0]?.payload).toMatchObject({
       actor: "operate",
       reason: "deploy",
