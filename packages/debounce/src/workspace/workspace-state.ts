@@ -62,6 +62,8 @@ export interface RunningCycle {
   readonly generation: number;
   readonly action: CycleAction;
   readonly attempt: number;
+  /** Somebody asked it to stop: it does so at its next safe point. */
+  readonly stopAsked: boolean;
   readonly startedAt: number;
   readonly covers: readonly CoveredSource[];
 }
@@ -117,6 +119,7 @@ export function describeWorkspace(id: string, snapshot: Snapshot, quietHours?: Q
               generation: numberOf(state.cycleGeneration) ?? 0,
               action: state.action as RunningCycle["action"],
               attempt: numberOf(state.attempt) ?? 1,
+              stopAsked: state.stopAsked !== undefined,
               startedAt: numberOf(state.cycleStartedAt) ?? 0,
               covers,
             },
