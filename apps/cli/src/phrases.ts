@@ -3,7 +3,7 @@ import type { Covered, Event, Policy, Workspace } from "./answers.ts";
 import { oneLine } from "./output.ts";
 
 /** One line: what will happen, when, and why. */
-export function outlook({ status, restart }: Workspace, now: number, policy?: Policy): string {
+export function outlook({ status, restart, down }: Workspace, now: number, policy?: Policy): string {
   const { phase, dueAt, why, cycle, heldUntil, lastCycle, failures } = restart;
   const because = why.length === 0 ? "" : `, because of ${causes(why)}`;
   if (phase === "running") {
@@ -16,6 +16,9 @@ export function outlook({ status, restart }: Workspace, now: number, policy?: Po
   if (phase === "held") {
     return `held until ${clock(heldUntil)}${why.length === 0 ? "" : `; owed${because}`}`;
   }
+  if (phase === "backoff" && failures === 0 && down !== null) {
+    return `went down ${times(down.crashes)} soon after a restart; restarts ${inTime(dueAt, now)}`;
+  }
   if (phase === "backoff") {
     return `failed ${times(failures)}${errorOf(lastCycle)}; tries again ${inTime(dueAt, now)}`;
   }
@@ -27,6 +30,23 @@ export function outlook({ status, restart }: Workspace, now: number, policy?: Po
     return `${what} ${inTime(dueAt, now)}${latest(why, dueAt, policy)}${because}`;
   }
   return why.length === 0 ? "nothing is owed" : `owed, and not by itself${because}`;
+}
+
+/** How it was seen last, in a word: how long ago alive, or since when not. */
+export function seen({ seenAt, down }: Workspace, now: number): string {
+  if (down !== null) return `down for ${sinceOf(down.since, now)}`;
+  return seenAt === null ? "-" : `${sinceOf(seenAt, now)} ago`;
+}
+
+/** What workers have seen of it, a line each. */
+export function sightings({ status, seenAt, down, stray }: Workspace, now: number): string[] {
+  const lines = [];
+  if (down !== null) lines.push(`down  for ${sinceOf(down.since, now)}: ${oneLine(down.seen)}`);
+  else if (status === "unknown") {
+    lines.push(`seen  ${seenAt === null ? "never" : `last ${sinceOf(seenAt, now)} ago`}: no worker looks at it`);
+  } else if (seenAt !== null) lines.push(`seen  alive ${sinceOf(seenAt, now)} ago`);
+  if (stray !== null) lines.push(`stray ${oneLine(stray)}`);
+  return lines;
 }
 
 /** "9 file writes, 1 manual". */
