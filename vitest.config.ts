@@ -17,7 +17,7 @@ const common = {
   // Each file has a process of its own: some count what their process has open.
   isolate: true,
   // One core is left to the servers and programs that the tests start.
-  maxWorkers: Math.max(1, availableParallelism() - 1),
+  maxWorkers: availableParallelism(),
   // How soon something comes is never judged by a wait for it.
   expect: { poll: { timeout: 10_000 } },
 } as const;
@@ -47,6 +47,7 @@ export default defineConfig({
         test: {
           ...common,
           name: "parts",
+          isolate: false,
           include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts"],
           exclude: [...configDefaults.exclude, ...PROCESSES],
           testTimeout: 20_000,
