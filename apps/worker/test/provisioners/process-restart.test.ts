@@ -289,7 +289,7 @@ describe("status", () => {
     const { instance } = await provisioner.restart(harness.cycle("c1", 1));
     expect(await provisioner.status(workspace)).toMatchObject({ seen: "online" });
     const elsewhere = { ...workspace, spec: { readiness: { kind: "url", url: "http://127.0.0.1:1/" } } };
-    expect(await provisioner.status(elsewhere)).toMatchObject({ seen: "offline" });
+    expect(await provisioner.status(elsewhere)).toMatchObject({ seen: "unhealthy" });
     process.kill(instance.pid as number, "SIGKILL");
     await eventually(async () => (await provisioner.status(workspace)).seen === "offline");
   });
