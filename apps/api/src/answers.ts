@@ -72,6 +72,18 @@ export const workspace = z
     spec: z.looseObject({}).optional().describe("Shown to the scope admin alone"),
     status: z.enum(STATUSES),
     instance: z.looseObject({}).nullable().describe("What the last good restart reported of what runs now"),
+    seenAt: time
+      .nullable()
+      .describe("When a worker saw it alive last; `online` that was not seen for long is `unknown`"),
+    down: z
+      .object({
+        since: time,
+        seen: z.string().describe("What was seen"),
+        crashes: count.describe("How often in a row it went down soon after a restart"),
+      })
+      .nullable()
+      .describe("It should run and was seen not to"),
+    stray: z.string().nullable().describe("What runs of it that should not, or is not ours"),
     restart: z.object({
       phase: z.enum(PHASES),
       generation,

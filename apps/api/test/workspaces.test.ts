@@ -28,7 +28,15 @@ describe("PUT /workspaces/{id}", () => {
     const body = { name: "Canvas", runtime: "vm", tags: { team: "a" }, spec: { command: ["node", "x.js"] } };
     const { status, json } = await put("full", body);
     expect(status).toBe(201);
-    const rest = { parentId: null, pausedBy: null, createdAt: expect.any(String), instance: null };
+    const rest = {
+      parentId: null,
+      pausedBy: null,
+      seenAt: null,
+      down: null,
+      stray: null,
+      createdAt: expect.any(String),
+      instance: null,
+    };
     expect(json).toEqual({ id: "full", ...body, ...rest, status: "offline", restart: IDLE });
     expect(await api.ask("GET", "/workspaces/full")).toMatchObject({ status: 200, json });
   });

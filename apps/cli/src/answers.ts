@@ -14,6 +14,9 @@ export interface Workspace {
   readonly id: string;
   readonly name: string | null;
   readonly status: string;
+  readonly seenAt: string | null;
+  readonly down: { readonly since: string; readonly seen: string; readonly crashes: number } | null;
+  readonly stray: string | null;
   readonly restart: {
     readonly phase: "idle" | "scheduled" | "running" | "backoff" | "held" | "failed";
     readonly generation: number;

@@ -3,7 +3,7 @@ import type { Covered, Event, Policy, Receipt, Workspace } from "./answers.ts";
 import { oneLine } from "./output.ts";
 
 /** One line: what will happen, when, and why. */
-export function outlook({ status, restart }: Workspace, now: number, policy?: Policy): string {
+export function outlook({ status, restart, down }: Workspace, now: number, policy?: Policy): string {
   const { phase, dueAt, why, cycle, heldUntil, lastCycle, failures } = restart;
   const because = why.length === 0 ? "" : `, because of ${causes(why)}`;
   if (phase === "running") {
@@ -19,6 +19,9 @@ export function outlook({ status, restart }: Workspace, now: number, policy?: Po
     if (heldUntil !== null) return `held until ${clock(heldUntil)}${owed}`;
     const until = restart.budgetUntil === null ? "" : ` until ${clock(restart.budgetUntil)}`;
     return `the day's budget is spent: waits${until}, or for a person${owed}`;
+  }
+  if (phase === "backoff" && failures === 0 && down !== null) {
+    return `went down ${times(down.crashes)} soon after a restart; restarts ${inTime(dueAt, now)}`;
   }
   if (phase === "backoff") {
     return `failed ${times(failures)}${errorOf(lastCycle)}; tries again ${inTime(dueAt, now)}`;
@@ -49,6 +52,23 @@ const WAITS: Readonly<Record<string, string>> = {
   hold: ", when the hold is over",
   "quiet-hours": ", when the quiet hours are over",
 };
+
+/** How it was seen last, in a word: how long ago alive, or since when not. */
+export function seen({ seenAt, down }: Workspace, now: number): string {
+  if (down !== null) return `down for ${sinceOf(down.since, now)}`;
+  return seenAt === null ? "-" : `${sinceOf(seenAt, now)} ago`;
+}
+
+/** What workers have seen of it, a line each. */
+export function sightings({ status, seenAt, down, stray }: Workspace, now: number): string[] {
+  const lines = [];
+  if (down !== null) lines.push(`down  for ${sinceOf(down.since, now)}: ${oneLine(down.seen)}`);
+  else if (status === "unknown") {
+    lines.push(`seen  ${seenAt === null ? "never" : `last ${sinceOf(seenAt, now)} ago`}: no worker looks at it`);
+  } else if (seenAt !== null) lines.push(`seen  alive ${sinceOf(seenAt, now)} ago`);
+  if (stray !== null) lines.push(`stray ${oneLine(stray)}`);
+  return lines;
+}
 
 /** "9 file writes, 1 manual". */
 export function causes(covers: readonly Covered[]): string {

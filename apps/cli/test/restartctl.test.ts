@@ -82,8 +82,8 @@ describe("what it tells people", () => {
     expect(activity[0]).toMatch(/^TIME +EVENT +DETAILS$/);
     expect(activity[1]).toMatch(/^\d{4}-\d\d-\d\d [\d:]{8} {2}WORKSPACE_ONLINE +1 startup .*cycle=/);
     const list = (await restartctl("list", "--limit", "200")).stdout.split("\n");
-    expect(list[0]).toMatch(/^WORKSPACE +STATUS +PHASE +RESTART$/);
-    expect(list.find((line) => line.startsWith(id))).toMatch(/online +idle +nothing is owed$/);
+    expect(list[0]).toMatch(/^WORKSPACE +STATUS +SEEN +PHASE +RESTART$/);
+    expect(list.find((line) => line.startsWith(id))).toMatch(/online +\d+ s ago +idle +nothing is owed$/);
   });
 });
 

@@ -1,6 +1,6 @@
 /** Makes the parts of a worker. Nothing of it runs yet, but connections open themselves when they are made. */
 import { hostname } from "node:os";
-import { Cycles, type Hint, RestartCoordinator } from "@restart-coordinator/debounce";
+import { Cycles, type Hint, Observations, RestartCoordinator } from "@restart-coordinator/debounce";
 import { createFleetKeys, eventStreams, RolloutDriver, Rollouts, Turns, TurnsCensus } from "@restart-coordinator/fleet";
 import {
   ConfigurationError,
@@ -22,6 +22,7 @@ import { Drainer } from "./drainer.ts";
 import { tellVanished } from "./eviction-watch.ts";
 import { HintTaker } from "./hint-taker.ts";
 import { JobNotes } from "./job-notes.ts";
+import { Lookout } from "./observing/lookout.ts";
 import { createProvisioner } from "./provisioners/create.ts";
 import { removeWorkspaceFiles } from "./remove-files.ts";
 import { rolloutLog } from "./rollout-loop.ts";
@@ -95,6 +96,9 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
     redisUsable: startCheck.passed,
     logger,
   });
+  const observations = new Observations(coordinator, { actor: `worker ${name}`, onDue: wake });
+  const { provisioner, looksAtOnce } = created;
+  const lookout = new Lookout({ observations, provisioner, atOnce: looksAtOnce, metrics, logger });
   const rollouts = new Rollouts(installation);
   const rolloutDriver = new RolloutDriver({ rollouts, coordinator, owner: name, observer: rolloutLog(logger) });
   const webhooks = new WebhookDispatcher(installation, {
@@ -113,7 +117,8 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
   });
   return {
     ...{ config, name, logger, tracing, metrics, policies, shards, redis, keys, cycles, coordinator, hints, wake },
-    ...{ redisWatch, startCheck, created, drainer, turnTaker, hintTaker, rolloutDriver, webhooks },
+    ...{ observations, lookout, redisWatch, startCheck, created, drainer, turnTaker, hintTaker },
+    ...{ rolloutDriver, webhooks },
   };
 }
 

@@ -1,6 +1,6 @@
 -- Ends an attempt at a cycle, fenced.
 -- Uses: clock hash state schedule why drops events budget digits forgetting
--- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle spent events activity idempotency recent shadow
+-- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle spent events activity idempotency recent shadow seen down
 -- ARGV: id fence outcome retryable error instance backoffMs maxBackoffMs breakerAfter jitter pauseMs steps
 -- ARGV: budgetCycles budgetDowntimeMs activityTtlMs now
 -- Whole: backoffMs maxBackoffMs breakerAfter pauseMs budgetCycles budgetDowntimeMs activityTtlMs now?
@@ -9,7 +9,7 @@
 -- A cycle that stopped without having been asked to has failed.
 -- `jitter`: 0 to 1, shortens the backoff by up to half.
 -- Batch: remembered
--- Shared: workspaces due phases hinted events recent backoffMs maxBackoffMs breakerAfter pauseMs budgetCycles budgetDowntimeMs
+-- Shared: workspaces due phases hinted events recent seen down backoffMs maxBackoffMs breakerAfter pauseMs budgetCycles budgetDowntimeMs
 -- Shared: activityTtlMs now
 -- Reply: ended what dueAt durationMs
 -- Reply: lost
@@ -157,6 +157,10 @@ if outcome == 'ok' then
     redis.call('HSET', K.workspace, 'status', status)
   end
   if not isStart then redis.call('HDEL', K.workspace, 'instance') end
+  -- What was seen of it is no longer so.
+  redis.call('HDEL', K.workspace, 'downAt', 'downSeen', 'stray')
+  redis.call('ZREM', K.down, A.id)
+  if isStart then redis.call('ZADD', K.seen, at, A.id) else redis.call('ZREM', K.seen, A.id) end
 end
 
 -- What an unfinished cycle left behind concerns the next one.

@@ -142,6 +142,8 @@ export class RestartCoordinator {
       registered: sum(({ registered }) => registered),
       phases: phases as Census["phases"],
       oldestDueAgeMs: Math.max(...counted.map(({ oldestDueAgeMs }) => oldestDueAgeMs)),
+      down: sum(({ down }) => down),
+      observationAgeMs: oldestOf(counted.map(({ observationAgeMs }) => observationAgeMs)),
     };
   }
 
@@ -175,4 +177,9 @@ export class RestartCoordinator {
     // A hint that does not arrive costs a sweep interval; the trigger is recorded either way.
     void (async () => onDue(hint))().catch(() => {});
   }
+}
+
+function oldestOf(ages: readonly (number | undefined)[]): number | undefined {
+  const known = ages.filter((age) => age !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
 }

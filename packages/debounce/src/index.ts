@@ -36,6 +36,13 @@ export { Installation, type InstallationOptions } from "./installation/installat
 export { claimProvisioner, recordedProvisioner } from "./installation/provisioner.ts";
 export { claimShardCount } from "./installation/shard-count.ts";
 export { createKeySpace, type KeySpace } from "./keys.ts";
+export {
+  type Look,
+  Observations,
+  type ObservationsOptions,
+  type Recorded,
+  type Sighting,
+} from "./observation/observations.ts";
 export { checkPolicy, ImpossiblePolicyError, impossibilitiesOf } from "./policy/check-policy.ts";
 export { BECAUSE, type Because, dueOf, type Owed } from "./policy/due.ts";
 export { type Facts, type Judgement, judge } from "./policy/judge.ts";
@@ -46,6 +53,8 @@ export {
   LOOP,
   type LoopPolicy,
   NO_BUDGET,
+  OBSERVE,
+  type ObservePolicy,
   POLICIES,
   type Policy,
   PROFILES,
@@ -90,6 +99,7 @@ export { outcomeOf, type TriggerOutcome } from "./workspace/trigger-outcome.ts";
 export { vanishedStates } from "./workspace/vanished.ts";
 export type { CancelResult, FlushResult, HoldResult, ReleaseResult } from "./workspace/verbs.ts";
 export type {
+  Down,
   LastCycle,
   RestartLoop,
   RestartState,

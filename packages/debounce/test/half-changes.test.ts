@@ -44,6 +44,13 @@ const GIVEN: Readonly<Record<ScriptName, Record<string, string | number>>> = {
     },
   },
   sweep: { offset: 0, count: 10, rehintMs: 1_000 },
+  look: { intervalMs: 15_000, most: 10 },
+  facts: {},
+  seen: { ids: '["a"]', lookedAt: at(10) },
+  observe: {
+    ...{ fence: "", seen: "offline", detail: "gone", since: at(10), lookedAt: at(10), isOurs: 1, instance: '{"a":1}' },
+    ...{ stray: "another", action: "restart", backoffMs: 5_000, maxBackoffMs: 60_000 },
+  },
   reschedule: { budgetCycles: 3, budgetDowntimeMs: 60_000, ...CHOICE },
   "rescheduling-ask": {},
   "rescheduling-take": { owner: "w", leaseMs: 15_000, settleMs: 0 },

@@ -3,7 +3,7 @@ import { type Policy, pathOf, type Workspace } from "../answers.ts";
 import type { Client } from "../client.ts";
 import { EXIT, Failure } from "../exit-codes.ts";
 import { coloured, oneLine, print, printJson, sayAway } from "../output.ts";
-import { causes, clock, outlook, span } from "../phrases.ts";
+import { causes, clock, outlook, sightings, span } from "../phrases.ts";
 import { clientOf, type Settings, withSettings } from "../settings.ts";
 
 /** What needs a person is red, what waits yellow, what happens green. */
@@ -40,6 +40,7 @@ function report(workspace: Workspace, now: number, policy: Policy | undefined): 
     `${id}${name === null ? "" : ` (${oneLine(name)})`}  ${status}`,
     `  ${coloured(colourOf(restart.phase), outlook(workspace, now, policy))}`,
   ];
+  lines.push(...sightings(workspace, now).map((line) => `  ${line}`));
   for (const { source, count, lastAt, reasons, actors } of why) {
     const words = [...reasons.slice(0, 3), ...(actors.length > 0 ? [`by ${actors.slice(0, 3).join(", ")}`] : [])];
     lines.push(oneLine(`  owed  ${count} ${source}, last ${clock(lastAt)}: ${words.join(", ")}`));

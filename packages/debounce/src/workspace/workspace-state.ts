@@ -20,6 +20,22 @@ export interface WorkspaceState {
   readonly restart: RestartState;
   /** What the last good restart reported of what runs now. */
   readonly instance: Readonly<Record<string, unknown>> | undefined;
+  /** When a worker saw it alive last, the end of a good restart included; ms. */
+  readonly seenAt: number | undefined;
+  /** It should run and was seen not to. */
+  readonly down: Down | undefined;
+  /** What runs of it that should not, or is not ours. */
+  readonly stray: string | undefined;
+}
+
+/** What a workspace is like that should run and does not. */
+export interface Down {
+  /** The first look that saw it so, ms. */
+  readonly since: number;
+  /** What was seen. */
+  readonly seen: string;
+  /** How often in a row it went down soon after a restart. */
+  readonly crashes: number;
 }
 
 /** Times are ms of Redis' clock. */
@@ -102,6 +118,9 @@ export function describeWorkspace(id: string, snapshot: Snapshot, quietHours?: Q
     spec: objectOf(workspace.spec),
     status: statusOf(snapshot, running),
     instance: workspace.instance === undefined ? undefined : objectOf(workspace.instance),
+    seenAt: snapshot.seenAt,
+    down: downOf(snapshot),
+    stray: workspace.stray,
     restart: {
       phase: phaseOf(standing, now),
       generation: numberOf(state.generation) ?? 0,
@@ -183,7 +202,21 @@ function statusOf(snapshot: Snapshot, running: boolean): Status {
   if (workspace.runtime === "external") return "external";
   if (running && state.action === "restart") return "provisioning";
   if (workspace.desired === "paused" || workspace.desired === "hibernated") return workspace.desired;
-  return (workspace.status as Status | undefined) ?? "offline";
+  const status = (workspace.status as Status | undefined) ?? "offline";
+  return status === "online" && isUnseen(snapshot) ? "unknown" : status;
+}
+
+/** A look may come late by as much as its worker is at; one that died is made up for a round later. */
+const LATE_MS = 5_000;
+
+/** Nobody has seen it alive for longer than workers take to look at all. */
+function isUnseen({ seenAt = 0, observeMs, now }: Snapshot): boolean {
+  return observeMs !== undefined && now > seenAt + 2 * observeMs + LATE_MS;
+}
+
+function downOf({ workspace: { downAt, downSeen = "" }, state }: Snapshot): Down | undefined {
+  if (downAt === undefined) return undefined;
+  return { since: Number(downAt), seen: downSeen, crashes: numberOf(state.crashes) ?? 0 };
 }
 
 function numberOf(value: string | undefined): number | undefined {
