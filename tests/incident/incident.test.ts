@@ -90,9 +90,12 @@ describe.each(["canvas-save", "secrets-and-probes"] as const)("%s", (trace) => {
         expect(midWrites).toBe(writes.length);
         for (const { source, count, firstAt, lastAt, files, reasons, actors } of covers) {
           const rows = recorded.filter(
-            (row) => row.source === source && row.atMs >= firstAt - BEGAN_AT && row.atMs <= lastAt - BEGAN_AT,
+            (row) =>
+              row.source === source &&
+              row.atMs >= Date.parse(firstAt) - BEGAN_AT &&
+              row.atMs <= Date.parse(lastAt) - BEGAN_AT,
           );
-          expect(lastAt).toBeLessThanOrEqual(startedAt);
+          expect(Date.parse(lastAt)).toBeLessThanOrEqual(startedAt);
           expect(actors).toHaveLength(1);
           // Whoever reads it learns which files, or which secrets, it was about.
           expect(new Set(files ?? reasons)).toEqual(new Set(rows.map(({ detail }) => detail)));

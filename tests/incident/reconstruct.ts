@@ -18,26 +18,26 @@ interface Payload {
   readonly auto?: boolean;
   readonly attempt?: number;
   readonly how?: string;
-  readonly asked_at?: number;
-  readonly started_at?: number;
-  readonly due_at?: number;
-  readonly duration_ms?: number;
+  readonly askedAt?: string;
+  readonly startedAt?: string;
+  readonly dueAt?: string;
+  readonly durationMs?: number;
   readonly error?: string;
   readonly covers?: readonly Covered[];
   readonly dropped?: readonly Dropped[];
-  readonly mid_writes?: readonly { readonly source: string; readonly count: number }[];
+  readonly midWrites?: readonly { readonly source: string; readonly count: number }[];
   readonly files?: readonly string[];
   readonly reasons?: readonly string[];
   readonly steps?: readonly Step[];
   readonly instance?: unknown;
-  readonly instance_before?: unknown;
+  readonly instanceBefore?: unknown;
 }
 
 export interface Covered {
   readonly source: string;
   readonly count: number;
-  readonly firstAt: number;
-  readonly lastAt: number;
+  readonly firstAt: string;
+  readonly lastAt: string;
   readonly reasons?: readonly string[];
   readonly actors?: readonly string[];
   readonly files?: readonly string[];
@@ -47,14 +47,14 @@ interface Dropped {
   readonly source: string;
   readonly rule: string;
   readonly count: number;
-  readonly first_at: number;
-  readonly last_at: number;
+  readonly firstAt: string;
+  readonly lastAt: string;
 }
 
 interface Step {
   readonly name: string;
-  readonly started_at: number;
-  readonly duration_ms?: number;
+  readonly startedAt: string;
+  readonly durationMs?: number;
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 
@@ -96,14 +96,14 @@ export function reconstruct(newestFirst: readonly Told[]): Incident {
 function cyclesOf(told: readonly Told[]): Cycle[] {
   const cycles = new Map<string, Cycle>();
   for (const { event, timestamp, payload } of told) {
-    const { cycle: id = "", because = "", covers = [], mid_writes = [] } = payload;
+    const { cycle: id = "", because = "", covers = [], midWrites = [] } = payload;
     const at = Date.parse(timestamp);
     if (event === "WORKSPACE_AUTO_RESTART_FIRED") cycles.set(id, { id, startedAt: at, because, covers, midWrites: 0 });
     const cycle = cycles.get(id);
-    if (cycle === undefined || payload.duration_ms === undefined) continue;
+    if (cycle === undefined || payload.durationMs === undefined) continue;
     cycle.endedAt = at;
     cycle.outcome = event;
-    cycle.midWrites = mid_writes.reduce((sum, { count }) => sum + count, 0);
+    cycle.midWrites = midWrites.reduce((sum, { count }) => sum + count, 0);
   }
   return [...cycles.values()];
 }
@@ -135,7 +135,7 @@ function linesOf({ event, timestamp, payload }: Told): Line[] {
   const counts = dropped.map((one) => ({ at, text: `  dropped until here: ${droppedText(one)}` }));
   switch (event) {
     case "WORKSPACE_AUTO_RESTART_FIRED": {
-      const asked = `first asked for at ${clock(payload.asked_at ?? at)}`;
+      const asked = `first asked for at ${clock(payload.askedAt ?? timestamp)}`;
       const because = BECAUSE[payload.because ?? ""] ?? payload.because;
       const covers = (payload.covers ?? []).flatMap((covered) => ({ at, text: `  it covers ${coveredText(covered)}` }));
       return [{ at, text: `cycle ${cycle} starts: ${because}; ${asked}` }, ...covers, ...counts];
@@ -151,22 +151,22 @@ function linesOf({ event, timestamp, payload }: Told): Line[] {
         { at, text: `${source} while cycle ${cycle} runs: ${(payload.files ?? payload.reasons ?? []).join(", ")}` },
       ];
     default:
-      return payload.duration_ms === undefined ? [{ at, text: event }] : endOf(at, event, payload, counts);
+      return payload.durationMs === undefined ? [{ at, text: event }] : endOf(at, event, payload, counts);
   }
 }
 
 function endOf(at: number, event: string, payload: Payload, counts: readonly Line[]): Line[] {
-  const { duration_ms = 0, instance_before, instance, error } = payload;
-  const steps = (payload.steps ?? []).map(({ name, started_at, duration_ms: took, detail }) => ({
-    at: started_at,
+  const { durationMs = 0, instanceBefore, instance, error } = payload;
+  const steps = (payload.steps ?? []).map(({ name, startedAt, durationMs: took, detail }) => ({
+    at: Date.parse(startedAt),
     text: `  ${name} ${idOf(detail)}, ${(took ?? 0) / 1_000} s`,
   }));
-  const meanwhile = (payload.mid_writes ?? []).map(({ source, count }) => ({
+  const meanwhile = (payload.midWrites ?? []).map(({ source, count }) => ({
     at,
     text: `  while it ran: ${count} × ${source}`,
   }));
-  const how = `${event} after ${duration_ms / 1_000} s${error === undefined ? "" : `: ${error}`}`;
-  const instances = instance === undefined ? "" : `, ${idOf(instance_before)} → ${idOf(instance)}`;
+  const how = `${event} after ${durationMs / 1_000} s${error === undefined ? "" : `: ${error}`}`;
+  const instances = instance === undefined ? "" : `, ${idOf(instanceBefore)} → ${idOf(instance)}`;
   return [...steps, { at, text: `cycle ${payload.cycle} ends: ${how}${instances}` }, ...meanwhile, ...counts];
 }
 
@@ -176,8 +176,8 @@ function coveredText({ source, count, firstAt, lastAt, actors = [], files, reaso
   return `${count} × ${source} by ${actors.join(", ")}, ${when}${what.length === 0 ? "" : `: ${what.join(", ")}`}`;
 }
 
-function droppedText({ source, rule, count, first_at, last_at }: Dropped): string {
-  const when = first_at === last_at ? `at ${clock(first_at)}` : `from ${clock(first_at)} to ${clock(last_at)}`;
+function droppedText({ source, rule, count, firstAt, lastAt }: Dropped): string {
+  const when = firstAt === lastAt ? `at ${clock(firstAt)}` : `from ${clock(firstAt)} to ${clock(lastAt)}`;
   return `${count} × ${source} (${rule}), ${when}`;
 }
 
@@ -186,7 +186,7 @@ function idOf(instance: unknown): string {
   return instanceId ?? "no instance";
 }
 
-function clock(at: number): string {
+function clock(at: number | string): string {
   return new Date(at).toISOString().slice(11, 23);
 }
 

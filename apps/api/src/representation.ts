@@ -1,6 +1,6 @@
 /** How the API shows what the coordinator knows: the same fields, times as ISO 8601. */
 
-import type { CoveredSource, Receipt, RestartEvent, Restarting, WorkspaceState } from "@restart-coordinator/debounce";
+import type { CoveredSource, Receipt, Restarting, WorkspaceState } from "@restart-coordinator/debounce";
 import { LOOP, NO_BUDGET } from "@restart-coordinator/debounce";
 import type { Member, Rollout } from "@restart-coordinator/fleet";
 import type { LivePolicies, PolicyFileStatus } from "@restart-coordinator/service";
@@ -43,10 +43,6 @@ export function showPolicy(
       rejected: rejected === undefined ? null : { at: rejected.at.toISOString(), reason: rejected.reason },
     },
   };
-}
-
-export function showEvent(event: RestartEvent) {
-  return { ...event, timestamp: new Date(event.timestamp).toISOString() };
 }
 
 /** Without what is secret: of the URL, too, only where it leads to is shown. */

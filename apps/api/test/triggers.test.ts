@@ -230,6 +230,6 @@ describe("what comes at the same time is judged each for itself", () => {
     await Promise.all(asked.flat());
     await lease.end({ outcome: "ok" });
     const ended = (await api.activity(id)).find(({ event }) => event === "WORKSPACE_ONLINE");
-    expect(ended?.payload.mid_writes).toEqual([{ source: "file-write", count: 10 }]);
+    expect(ended?.payload.midWrites).toEqual([{ source: "file-write", count: 10 }]);
   });
 });

@@ -63,11 +63,11 @@ describe("hold", () => {
   test("is told with reason, actor and end", async () => {
     const id = await api.workspace();
     const { json } = await as(id, "hold", { reason: "deploy" });
-    const held_until = Date.parse(String(json.heldUntil));
+    const { heldUntil } = json;
     expect((await told(id, "WORKSPACE_HELD"))[0]?.payload).toMatchObject({
       actor: "operate",
       reason: "deploy",
-      held_until,
+      heldUntil,
     });
   });
 });
@@ -144,7 +144,7 @@ describe("cancel", () => {
       status: "online",
       restart: { phase: "idle", lastCycle: { outcome: "ok", cancelTooLate: true } },
     });
-    expect((await told(id, "WORKSPACE_ONLINE"))[0]?.payload).toMatchObject({ cancel_too_late: true });
+    expect((await told(id, "WORKSPACE_ONLINE"))[0]?.payload).toMatchObject({ cancelTooLate: true });
   });
 
   test("ends the waiting for a retry", async () => {

@@ -121,7 +121,7 @@ if how == 'new' then
     if dropped then clearFields(state, fields) end
     fired = emitToStream(A.id, 'WORKSPACE_AUTO_RESTART_FIRED', now, withMember(cjson.encode({ cycle = changes.cycle,
       generation = tonumber(changes.cycleGeneration), auto = not byPerson, because = state.desireAt and 'desired' or because,
-      asked_at = tonumber(changes.askedAt), dropped = dropped }), 'covers', covers))
+      askedAt = tonumber(changes.askedAt), dropped = dropped }), 'covers', covers))
   else
     changes.askedAt = state.desireAt
   end

@@ -67,8 +67,8 @@ end
 if opens then set(state, { breaker = 1 }) end
 
 local record = { cycle = state.cycle, generation = tonumber(state.cycleGeneration), attempt = tonumber(state.attempt),
-  action = state.action, outcome = outcome, started_at = tonumber(state.cycleStartedAt),
-  asked_at = tonumber(state.askedAt), duration_ms = duration }
+  action = state.action, outcome = outcome, startedAt = tonumber(state.cycleStartedAt),
+  askedAt = tonumber(state.askedAt), durationMs = duration }
 if A.error ~= '' then record.error = A.error elseif unasked then record.error = 'stopped without having been asked to' end
 -- What is JSON already is put in as it is.
 local instance = A.instance ~= '' and A.instance or nil
@@ -83,14 +83,14 @@ clearFields(state, { 'steps', 'lostSteps' })
 
 local function recordJson(covers)
   local json = withMember(cjson.encode(record), 'instance', instance)
-  json = withMember(json, 'instance_before', workspace.instance)
+  json = withMember(json, 'instanceBefore', workspace.instance)
   return withMember(withMember(json, 'steps', steps), 'covers', covers)
 end
 
 if outcome == 'failed' and not opens then
   clearFields(state, { 'owner', 'leaseEndsAt', 'stopAsked' })
   set(state, { retrying = 1 })
-  record.retry_at = retryAt
+  record.retryAt = retryAt
   redis.call('HSET', K.workspace, 'status', 'failed')
   local wake = schedule(A.id, state, workspace, cooldownEndsAt, now)
   emit(A.id, 'WORKSPACE_RESTART_FAILED', now, recordJson())
@@ -98,10 +98,10 @@ if outcome == 'failed' and not opens then
 end
 
 -- From here on the cycle is over.
-record.mid_writes = midWrites(state)
+record.midWrites = midWrites(state)
 -- Somebody canceled it, and it was past its last safe point.
 local tooLate = outcome == 'ok' and canceledTo and true or nil
-record.cancel_too_late = tooLate
+record.cancelTooLate = tooLate
 local dropped, dropFields = dropsOf(state)
 record.dropped = dropped
 if dropped then clearFields(state, dropFields) end
@@ -115,7 +115,7 @@ if action == 'restart' then
     redis.call('HDEL', K.spent, record.cycle)
   else
     set(state, { lastRestartEndsAt = math.max(tonumber(state.lastRestartEndsAt) or 0, now) })
-    if hasBudget() then spend(record.cycle, record.started_at, duration) end
+    if hasBudget() then spend(record.cycle, record.startedAt, duration) end
   end
   reckonBudget(state, now)
 end
@@ -144,7 +144,7 @@ elseif failed and not isStart then
 end
 
 redis.call('SET', K.lastCycle, withMember(cjson.encode({ id = record.cycle, generation = generation, action = action,
-  outcome = outcome, startedAt = record.started_at, endedAt = now, attempt = record.attempt,
+  outcome = outcome, startedAt = record.startedAt, endedAt = now, attempt = record.attempt,
   error = record.error, cancelTooLate = tooLate }), 'covers', covers), 'PX', A.activityTtlMs)
 clearCycle(state)
 
@@ -165,7 +165,7 @@ if outcome ~= 'ok' then redis.call('PEXPIRE', K.journal, A.activityTtlMs) end
 local wake = schedule(A.id, state, workspace, cooldownEndsAt, now)
 local events = { ok = isStart and 'WORKSPACE_ONLINE' or 'WORKSPACE_OFFLINE', failed = 'WORKSPACE_RESTART_FAILED',
   declined = 'WORKSPACE_RESTART_DECLINED', canceled = 'WORKSPACE_RESTART_CANCELED' }
-record.next_due_at = wake
+record.nextDueAt = wake
 if isStart and (outcome == 'ok' or canceledTo) then record.observed = tonumber(state.observed) end
 emit(A.id, events[outcome], now, recordJson(covers))
 tellBudget(A.id, state, now)

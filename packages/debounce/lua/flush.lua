@@ -26,6 +26,6 @@ end
 if retrying then set(state, { backoffEndsAt = now }) else clearFields(state, { 'backoffEndsAt' }) end
 clearFields(state, { 'loop' })
 local wake = schedule(A.id, state, workspace, tonumber(redis.call('GET', K.startedAt) or nil), now)
-emit(A.id, 'WORKSPACE_RESTART_FLUSHED', now, { actor = A.actor, due_at = wake, cycle = state.cycle })
+emit(A.id, 'WORKSPACE_RESTART_FLUSHED', now, { actor = A.actor, dueAt = wake, cycle = state.cycle })
 if isRunning(state) then return R.flushed { dueAt = now, now = now } end
 return R.flushed { dueAt = wake, hintId = 'f' .. digits(now), now = now }

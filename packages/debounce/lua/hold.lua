@@ -19,7 +19,7 @@ local heldUntil = now + tonumber(A.holdMs)
 set(state, { heldUntil = heldUntil, heldBy = A.actor })
 clearFields(state, { 'overrideHold' })
 local wake = schedule(A.id, state, workspace, cooldownEndsAt, now)
-emit(A.id, 'WORKSPACE_HELD', now, { actor = A.actor, reason = A.reason ~= '' and A.reason or nil, held_until = heldUntil })
+emit(A.id, 'WORKSPACE_HELD', now, { actor = A.actor, reason = A.reason ~= '' and A.reason or nil, heldUntil = heldUntil })
 local told = woken(before, wake, now)
 told.heldUntil = heldUntil
 return R.held(told)

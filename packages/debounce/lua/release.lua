@@ -16,6 +16,6 @@ local wasHeld = ahead(state.heldUntil, now)
 clearFields(state, { 'heldUntil', 'heldBy' })
 local wake = schedule(A.id, state, workspace, tonumber(redis.call('GET', K.startedAt) or nil), now)
 if not wasHeld then return R['not-held']() end
-emit(A.id, 'WORKSPACE_RELEASED', now, { actor = A.actor, due_at = wake })
+emit(A.id, 'WORKSPACE_RELEASED', now, { actor = A.actor, dueAt = wake })
 if not wake or isRunning(state) then return R.released { dueAt = wake, now = now } end
 return R.released { dueAt = wake, hintId = 'r' .. digits(now), now = now }

@@ -223,7 +223,7 @@ if isOwed then
   end
   if tell then
     emit(A.id, 'WORKSPACE_RESTART_COALESCED', now, { source = source, rule = decision == 'coalesced' and rule or restRule,
-      generation = tonumber(state.generation), due_at = due, cycle = state.cycle })
+      generation = tonumber(state.generation), dueAt = due, cycle = state.cycle })
   end
   if loopFound then
     emit(A.id, 'WORKSPACE_RESTART_LOOP', now, { rule = 'loop', source = source, reason = loopFound.reason,
@@ -239,7 +239,7 @@ if decision == 'dropped' or restDecision == 'dropped' then
     if ahead(windowEndsAt, now) then untilTime = windowEndsAt elseif cooling then untilTime = cooldownEndsAt end
     setField(state, field, untilTime)
     emit(A.id, 'WORKSPACE_RESTART_DROPPED', now, { source = source, rule = decision == 'dropped' and rule or restRule,
-      until_at = untilTime, cycle = state.cycle })
+      untilAt = untilTime, cycle = state.cycle })
   end
   save()
   if not state.generation and redis.call('PTTL', K.state) == -1 then redis.call('PEXPIRE', K.state, A.activityTtlMs) end

@@ -31,7 +31,7 @@ export {
   LeaseLostError,
   UnknownSourceError,
 } from "./errors.ts";
-export { isBefore, parseEventEntry, type RestartEvent } from "./event.ts";
+export { isBefore, parseEventEntry, type RestartEvent, type ToldEvent, toldEvent } from "./event.ts";
 export { Installation, type InstallationOptions } from "./installation/installation.ts";
 export { claimProvisioner, recordedProvisioner } from "./installation/provisioner.ts";
 export { claimShardCount } from "./installation/shard-count.ts";

@@ -10,7 +10,7 @@ const SENTENCES: Readonly<Partial<Record<EventName, (payload: Payload) => string
   WORKSPACE_RESTART_REFUSED: ({ source, rule }) => `${shown(source)} was refused (${shown(rule)})`,
   WORKSPACE_RESTARTING_MID_WRITE: () => "was written to while it restarted",
   WORKSPACE_PROVISIONING: ({ attempt, how }) => `is being restarted, attempt ${shown(attempt)} (${shown(how)})`,
-  WORKSPACE_ONLINE: ({ duration_ms: took }) =>
+  WORKSPACE_ONLINE: ({ durationMs: took }) =>
     `is online${typeof took === "number" ? ` after ${Math.round(took / 1_000)} s` : ""}`,
   WORKSPACE_OFFLINE: () => "was stopped",
   WORKSPACE_RESTART_FAILED: ({ error, attempt }) =>
@@ -27,8 +27,8 @@ const SENTENCES: Readonly<Partial<Record<EventName, (payload: Payload) => string
 
 const counts = ({ done, total, failed }: Payload): string =>
   `${shown(done)} of ${shown(total)} done${Number(failed) > 0 ? `, ${shown(failed)} failed` : ""}`;
-const stopped = ({ stopped_by, actor, reason }: Payload): string =>
-  `by ${shown(actor || stopped_by)}${reason ? `: ${shown(reason)}` : ""}`;
+const stopped = ({ stoppedBy, actor, reason }: Payload): string =>
+  `by ${shown(actor || stoppedBy)}${reason ? `: ${shown(reason)}` : ""}`;
 
 const OF_ROLLOUTS: Readonly<Record<string, (payload: Payload) => string>> = {
   ROLLOUT_STARTED: (payload) => `started: ${counts(payload)}`,

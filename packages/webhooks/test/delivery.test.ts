@@ -29,7 +29,11 @@ describe("what is delivered", () => {
       told.map((event) => ({
         type: "WORKSPACE_HELD",
         timestamp: new Date(event.timestamp).toISOString(),
-        data: { ...event, timestamp: new Date(event.timestamp).toISOString() },
+        data: {
+          ...event,
+          timestamp: new Date(event.timestamp).toISOString(),
+          payload: { ...event.payload, heldUntil: new Date(Number(event.payload.heldUntil)).toISOString() },
+        },
       })),
     );
     expect(() => verify(`whsec_${Buffer.alloc(32).toString("base64")}`, received[0] as never)).toThrow();

@@ -98,7 +98,7 @@ describe("events that were trimmed before they could be delivered", () => {
     situation.dispatcher();
     const [gap, ...rest] = await receiver.until(3);
     const left = (await situation.events("w")).slice(0, 2).reverse();
-    expect(gap?.json).toMatchObject({ type: "WEBHOOK_GAP", data: { resumes_at: left[0]?.id } });
+    expect(gap?.json).toMatchObject({ type: "WEBHOOK_GAP", data: { resumesAt: left[0]?.id } });
     expect(rest.map(({ json }) => json.data.id)).toEqual(left.map(({ id }) => id));
   });
 

@@ -49,14 +49,14 @@ export function describeActivity(newestFirst: readonly RestartEvent[]): string[]
 
 interface StepOfEvent {
   readonly name: string;
-  readonly started_at: number;
-  readonly duration_ms?: number;
+  readonly startedAt: number;
+  readonly durationMs?: number;
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 
-function describeStep({ name, started_at, duration_ms, detail = {} }: StepOfEvent): string {
-  const took = duration_ms === undefined ? "" : ` (${duration_ms} ms)`;
-  return line(started_at, `  ${name}${took}`, detail);
+function describeStep({ name, startedAt, durationMs, detail = {} }: StepOfEvent): string {
+  const took = durationMs === undefined ? "" : ` (${durationMs} ms)`;
+  return line(startedAt, `  ${name}${took}`, detail);
 }
 
 function line(at: number, what: string, detail: Readonly<Record<string, unknown>>): string {

@@ -1,12 +1,12 @@
 /** Workspaces: registered, listed, looked at and removed. */
-import { isBefore, PHASES, type WorkspaceState } from "@restart-coordinator/debounce";
+import { isBefore, PHASES, toldEvent, type WorkspaceState } from "@restart-coordinator/debounce";
 import { z } from "zod";
 import { event, time, workspace } from "../answers.ts";
 import { assertMay, type Caller, may } from "../authentication.ts";
 import { type ApiContext, actorOf, assertRegistered } from "../context.ts";
 import { ofWorkspace, oneLine, pageLimit, recordOf, text, workspaceId } from "../input.ts";
 import { badFields, conflict, unknownWorkspace } from "../problem.ts";
-import { showEvent, showRestarting, showWorkspace } from "../representation.ts";
+import { showRestarting, showWorkspace } from "../representation.ts";
 import { type Route, reply, route } from "../route.ts";
 
 const one = { tag: "Workspaces", path: "/workspaces/:id", params: ofWorkspace } as const;
@@ -176,7 +176,7 @@ const getActivity = route({
     const older = before === undefined ? all : all.filter((event) => isBefore(event.id, before));
     const page = older.slice(0, limit);
     const nextBefore = older.length > page.length ? (page.at(-1)?.id ?? null) : null;
-    return reply(200, { activity: page.map(showEvent), nextBefore });
+    return reply(200, { activity: page.map(toldEvent), nextBefore });
   },
 });
 

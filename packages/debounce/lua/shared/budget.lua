@@ -59,7 +59,7 @@ end
 local function tellBudget(id, state, now)
   if not state.owedAt or state.ignoreCooldown or state.budgetTold or not ahead(state.budgetUntil, now) then return end
   set(state, { budgetTold = 1 })
-  emit(id, 'WORKSPACE_RESTART_BUDGET_SPENT', now, { rule = 'budget', until_at = tonumber(state.budgetUntil),
-    cycles = tonumber(state.spentCycles), downtime_ms = tonumber(state.spentDowntimeMs),
+  emit(id, 'WORKSPACE_RESTART_BUDGET_SPENT', now, { rule = 'budget', untilAt = tonumber(state.budgetUntil),
+    cycles = tonumber(state.spentCycles), downtimeMs = tonumber(state.spentDowntimeMs),
     generation = tonumber(state.generation) })
 end

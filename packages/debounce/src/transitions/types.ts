@@ -78,9 +78,9 @@ export type LeaseReply =
 /** A step of an attempt. Times are ms, by the worker's reckoning of Redis' clock. */
 export interface Step {
   readonly name: string;
-  readonly started_at: number;
+  readonly startedAt: number;
   /** Not of the step under way. */
-  readonly duration_ms?: number;
+  readonly durationMs?: number;
   /** What its provisioner says of it, at most 3 KiB. */
   readonly detail?: Readonly<Record<string, unknown>> | undefined;
 }

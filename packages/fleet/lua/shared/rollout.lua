@@ -55,7 +55,7 @@ local function endIfDone(rollout, now)
   set(rollout, { state = rollout.state == 'aborting' and 'aborted' or 'finished', endedAt = now })
   redis.call('SREM', K.active, A.id)
   for _, key in ipairs({ K.rollout, K.order, K.members }) do redis.call('PEXPIRE', key, rollout.keepMs) end
-  tell(rollout, 'ROLLOUT_FINISHED', '', now, { stopped_by = rollout.stoppedBy })
+  tell(rollout, 'ROLLOUT_FINISHED', '', now, { stoppedBy = rollout.stoppedBy })
 end
 
 -- No further member starts, for now or for good; those under way end by themselves.
@@ -64,7 +64,7 @@ local function stop(rollout, state, by, now, actor, reason)
   redis.call('HDEL', K.rollout, 'stoppedActor', 'stoppedFor')
   set(rollout, { state = state, stoppedBy = by, stoppedAt = now, stoppedActor = actor, stoppedFor = reason })
   tell(rollout, state == 'paused' and 'ROLLOUT_PAUSED' or 'ROLLOUT_ABORTED', '', now,
-    { stopped_by = by, actor = actor, reason = reason })
+    { stoppedBy = by, actor = actor, reason = reason })
 end
 
 -- The list of members is whole: from here on they are restarted.
