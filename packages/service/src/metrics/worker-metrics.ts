@@ -60,6 +60,10 @@ export class WorkerMetrics extends ProcessMetrics {
     "restart_sweep_hints_total",
     "Due workspaces without a live worker that the sweep has found and hinted.",
   );
+  readonly #queueOpened = this.#counter(
+    "restart_queue_opened_total",
+    "Times that the queue of hints of a shard was paused or throttled from outside, and opened again.",
+  );
   readonly #ec2Waits = this.#histogram(
     "restart_ec2_wait_seconds",
     "How long calls to EC2 waited for their turn.",
@@ -137,6 +141,10 @@ export class WorkerMetrics extends ProcessMetrics {
 
   sweepHinted(): void {
     this.#sweepHints.inc();
+  }
+
+  queueOpened(): void {
+    this.#queueOpened.inc();
   }
 
   /** Takes note of the calls to EC2 that there are. */
