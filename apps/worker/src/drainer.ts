@@ -15,7 +15,7 @@ export interface DrainerParts {
   /** How long cycles under way may go on at the stop before they are handed over, ms. */
   readonly graceMs: number;
   /** Sees to it that somebody looks at a workspace again. */
-  readonly wake: (hint: Hint) => Promise<void>;
+  readonly wake: (hint: Hint) => Promise<unknown>;
   /** Takes away the files of a workspace that is removed. */
   readonly removeFiles: (workspaceId: string) => Promise<void>;
   /** Deletes the keys of a removed workspace that its last script cannot name. */

@@ -61,6 +61,10 @@ export class WorkerMetrics extends ProcessMetrics {
     "restart_sweep_hints_total",
     "Due workspaces without a live worker that the sweep has found and hinted.",
   );
+  readonly #queueOpened = this.#counter(
+    "restart_queue_opened_total",
+    "Times that the queue of hints of a shard was paused or throttled from outside, and opened again.",
+  );
   readonly #ec2Waits = this.#histogram(
     "restart_ec2_wait_seconds",
     "How long calls to EC2 waited for their turn.",
@@ -146,6 +150,10 @@ export class WorkerMetrics extends ProcessMetrics {
 
   observed(seen: (typeof SEEN)[number]): void {
     this.#observations.inc({ seen });
+  }
+
+  queueOpened(): void {
+    this.#queueOpened.inc();
   }
 
   /** Takes note of the calls to EC2 that there are. */
