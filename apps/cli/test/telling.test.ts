@@ -94,8 +94,12 @@ describe("the state", () => {
 
   test("says what it waits for", async () => {
     const id = await api.workspace();
-    await api.trigger(id, { source: "secret-change", reason: "rotated" });
-    expect((await restartctl("list")).stdout).toMatch(new RegExp(`${id}.* restarts in \\d+ s unless more comes`));
+    await restartctl("restart", id);
+    await api.cycle(id);
+    await api.trigger(id, { source: "file-write" });
+    expect((await restartctl("list")).stdout).toMatch(
+      new RegExp(`${id}.* restarts in \\d+ s, when the cooldown is over`),
+    );
   });
 });
 
