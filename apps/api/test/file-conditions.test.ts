@@ -82,11 +82,12 @@ describe("a reader who has it already", () => {
     const id = await api.workspace();
     await put(id, "hello");
     const { headers } = await get(id);
-    for (const condition of [
+    const conditions: Readonly<Record<string, string>>[] = [
       { "if-none-match": etagOf("hello") },
       { "if-none-match": `"other", W/${etagOf("hello")}` },
       { "if-modified-since": String(headers["last-modified"]) },
-    ]) {
+    ];
+    for (const condition of conditions) {
       const answer = await get(id, condition);
       expect(answer).toMatchObject({ status: 304, text: "", headers: { etag: etagOf("hello") } });
     }
