@@ -82,7 +82,7 @@ describe("a reader who has it already", () => {
     const id = await api.workspace();
     await put(id, "hello");
     const { headers } = await get(id);
-    const conditions: readonly Readonly<Record<string, string>>[] = [
+    const conditions: Readonly<Record<string, string>>[] = [
       { "if-none-match": etagOf("hello") },
       { "if-none-match": `"other", W/${etagOf("hello")}` },
       { "if-modified-since": String(headers["last-modified"]) },
