@@ -10,6 +10,8 @@ const NO_TURN = { RESTART_OBSERVE_MS: "600000" };
 const OFTEN = { RESTART_OBSERVE_MS: "200" };
 const SLEEPING = { PROCESS_COMMAND: '["sleep","600"]' };
 
+const eventually = (check: () => Promise<unknown>) => vi.waitFor(check, { timeout: 120_000, interval: 50 });
+
 const started = new Set<number>();
 afterEach(() => {
   for (const pid of started) kill(pid, "SIGKILL");
@@ -34,19 +36,16 @@ async function pidOf(id: string): Promise<number> {
 async function running(id: string, spec: Record<string, unknown> = {}): Promise<number> {
   await coordinator.registry.register(id, { spec: { readiness: { kind: "started", aliveForMs: 0 }, ...spec } });
   await coordinator.trigger(id, { source: "manual" });
-  await vi.waitFor(async () => expect((await state(id)).status).toBe("online"), { timeout: 30_000 });
+  await eventually(async () => expect((await state(id)).status).toBe("online"));
   return pidOf(id);
 }
 
 /** Resolves once it runs as another process. */
 async function back(id: string, pid: number): Promise<void> {
-  await vi.waitFor(
-    async () => {
-      const { status, instance } = await state(id);
-      expect({ status, isOther: instance?.pid !== pid }).toEqual({ status: "online", isOther: true });
-    },
-    { timeout: 30_000 },
-  );
+  await eventually(async () => {
+    const { status, instance } = await state(id);
+    expect({ status, isOther: instance?.pid !== pid }).toEqual({ status: "online", isOther: true });
+  });
   await pidOf(id);
 }
 
@@ -74,7 +73,7 @@ test("a process that another worker launched is watched from the first look at i
   await first.stop();
   await worker({ ...SLEEPING, ...OFTEN });
   const { seenAt = 0 } = await state("inherited");
-  await vi.waitFor(async () => expect((await state("inherited")).seenAt).toBeGreaterThan(seenAt));
+  await eventually(async () => expect((await state("inherited")).seenAt).toBeGreaterThan(seenAt));
   kill(pid, "SIGKILL");
   await back("inherited", pid);
   expect(await events("inherited", "WORKSPACE_DOWN")).toMatchObject([{ payload: { seen: "its process is gone" } }]);
@@ -92,7 +91,7 @@ test("a process that is frozen, and does not answer, is unhealthy, and is replac
   await worker(OFTEN);
   const pid = await running("frozen", spec);
   kill(pid, "SIGSTOP");
-  await vi.waitFor(async () => expect(await events("frozen", "WORKSPACE_DOWN")).toHaveLength(1), { timeout: 30_000 });
+  await eventually(async () => expect(await events("frozen", "WORKSPACE_DOWN")).toHaveLength(1));
   expect(await events("frozen", "WORKSPACE_DOWN")).toMatchObject([{ payload: { status: "unhealthy" } }]);
   await back("frozen", pid);
 });
@@ -109,11 +108,22 @@ test("with all workers gone and back, nothing is down that is not, and what went
   expect(await events("kept", "WORKSPACE_DOWN")).toEqual([]);
 });
 
-test("what is paused is not down once its process is stopped", async () => {
-  await worker({ ...SLEEPING, ...OFTEN });
-  const pid = await running("paused");
-  await coordinator.registry.desire("paused", "paused", { actor: "ann" });
-  await vi.waitFor(async () => expect((await events("paused", "WORKSPACE_OFFLINE")).length).toBe(1));
-  expect(await events("paused", "WORKSPACE_DOWN")).toEqual([]);
-  expect(pid).toBeGreaterThan(0);
+test("a changed spec, or a changed default of the workers, restarts what runs", async () => {
+  const first = await worker({ ...SLEEPING, ...OFTEN });
+  const pid = await running("drifting");
+  const spec = { readiness: { kind: "started", aliveForMs: 0 }, env: { TOKEN: "hunter2" } };
+  const { receipt } = await coordinator.register("drifting", { spec }, { actor: "ann" });
+  expect(receipt).toMatchObject({ source: "spec-change" });
+  await back("drifting", pid);
+  const again = await pidOf("drifting");
+  await first.stop();
+  await worker({ PROCESS_COMMAND: '["sleep","601"]', ...OFTEN });
+  await back("drifting", again);
+  const covers = (await events("drifting", "WORKSPACE_AUTO_RESTART_FIRED")).map(({ payload }) => payload.covers);
+  expect(covers).toMatchObject([
+    [{ source: "manual" }],
+    [{ source: "spec-change", reasons: ["changed: env.TOKEN"], actors: ["ann"] }],
+    [{ source: "spec-change", reasons: ["changed: command"] }],
+  ]);
+  expect((await state("drifting")).drift).toBeUndefined();
 });

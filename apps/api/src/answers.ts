@@ -84,6 +84,10 @@ export const workspace = z
       .nullable()
       .describe("It should run and was seen not to"),
     stray: z.string().nullable().describe("What runs of it that should not, or is not ours"),
+    drift: z
+      .object({ fields: z.array(z.string()).describe("Names, such as `env.TOKEN`"), since: time })
+      .nullable()
+      .describe("In what that which runs differs from its spec, laid over the worker's defaults"),
     restart: z.object({
       phase: z.enum(PHASES),
       generation,

@@ -93,6 +93,7 @@ export function showWorkspace(workspace: WorkspaceState, { withSpec }: { withSpe
     seenAt: iso(rest.seenAt),
     down: rest.down === undefined ? null : { ...rest.down, since: iso(rest.down.since) },
     stray: rest.stray ?? null,
+    drift: rest.drift === undefined ? null : { ...rest.drift, since: iso(rest.drift.since) },
     restart: {
       ...restart,
       dueAt: iso(restart.dueAt),

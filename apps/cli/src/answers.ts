@@ -17,6 +17,7 @@ export interface Workspace {
   readonly seenAt: string | null;
   readonly down: { readonly since: string; readonly seen: string; readonly crashes: number } | null;
   readonly stray: string | null;
+  readonly drift: { readonly fields: readonly string[]; readonly since: string } | null;
   readonly restart: {
     readonly phase: "idle" | "scheduled" | "running" | "backoff" | "held" | "failed";
     readonly generation: number;

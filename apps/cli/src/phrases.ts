@@ -60,13 +60,16 @@ export function seen({ seenAt, down }: Workspace, now: number): string {
 }
 
 /** What workers have seen of it, a line each. */
-export function sightings({ status, seenAt, down, stray }: Workspace, now: number): string[] {
+export function sightings({ status, seenAt, down, stray, drift }: Workspace, now: number): string[] {
   const lines = [];
   if (down !== null) lines.push(`down  for ${sinceOf(down.since, now)}: ${oneLine(down.seen)}`);
   else if (status === "unknown") {
     lines.push(`seen  ${seenAt === null ? "never" : `last ${sinceOf(seenAt, now)} ago`}: no worker looks at it`);
   } else if (seenAt !== null) lines.push(`seen  alive ${sinceOf(seenAt, now)} ago`);
   if (stray !== null) lines.push(`stray ${oneLine(stray)}`);
+  if (drift !== null) {
+    lines.push(oneLine(`drift for ${sinceOf(drift.since, now)}: runs with another ${drift.fields.join(", ")}`));
+  }
   return lines;
 }
 

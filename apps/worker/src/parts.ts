@@ -1,6 +1,6 @@
 /** Makes the parts of a worker. Nothing of it runs yet, but connections open themselves when they are made. */
 import { hostname } from "node:os";
-import { Cycles, type Hint, Observations, RestartCoordinator } from "@restart-coordinator/debounce";
+import { Cycles, type EffectiveSpec, type Hint, Observations, RestartCoordinator } from "@restart-coordinator/debounce";
 import { createFleetKeys, eventStreams, RolloutDriver, Rollouts, Turns, TurnsCensus } from "@restart-coordinator/fleet";
 import {
   ConfigurationError,
@@ -48,7 +48,9 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
   const observer = { ...metrics.observer, stateVanished };
   const installation = installationOf(config, { redis, policy: policies, observer });
   const { keys } = installation;
-  const cycles = new Cycles(installation, { worker: name });
+  const { provisioner, looksAtOnce } = created;
+  const effectiveSpec: EffectiveSpec = (spec) => provisioner.effectiveSpec?.(spec);
+  const cycles = new Cycles(installation, { worker: name, effectiveSpec });
   const hints = new HintQueues(redis, keys, tracing?.hints);
   const wake = (hint: Hint): Promise<boolean> => hints.enqueue(hint);
   const coordinator = new RestartCoordinator(installation, { onDue: wake });
@@ -96,8 +98,7 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
     redisUsable: startCheck.passed,
     logger,
   });
-  const observations = new Observations(coordinator, { actor: `worker ${name}`, onDue: wake });
-  const { provisioner, looksAtOnce } = created;
+  const observations = new Observations(coordinator, { actor: `worker ${name}`, onDue: wake, effectiveSpec });
   const lookout = new Lookout({ observations, provisioner, atOnce: looksAtOnce, metrics, logger });
   const rollouts = new Rollouts(installation);
   const rolloutDriver = new RolloutDriver({ rollouts, coordinator, owner: name, observer: rolloutLog(logger) });

@@ -21,9 +21,16 @@ export {
   remedyOf,
 } from "@restart-coordinator/redis-scripts";
 export { InvalidArgumentError } from "./checks.ts";
-export { type CoordinatorOptions, RestartCoordinator, type Restarting } from "./coordinator.ts";
+export {
+  type CoordinatorOptions,
+  type RegisterAsking,
+  type Registered,
+  RestartCoordinator,
+  type Restarting,
+} from "./coordinator.ts";
 export { type AttemptResult, CycleLease } from "./cycles/cycle-lease.ts";
 export { type Begun, Cycles, type CyclesOptions } from "./cycles/cycles.ts";
+export type { EffectiveSpec, Spec } from "./drift/spec-fields.ts";
 export {
   CycleStopAskedError,
   IdempotencyConflictError,
@@ -91,6 +98,7 @@ export type {
   CascadeResult,
   DesireRequest,
   DesireResult,
+  RegisterOptions,
   RegisterResult,
   WorkspaceEntry,
   WorkspacePage,
@@ -100,6 +108,7 @@ export { vanishedStates } from "./workspace/vanished.ts";
 export type { CancelResult, FlushResult, HoldResult, ReleaseResult } from "./workspace/verbs.ts";
 export type {
   Down,
+  Drift,
   LastCycle,
   RestartLoop,
   RestartState,

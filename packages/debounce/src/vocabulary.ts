@@ -111,5 +111,6 @@ export const EVENTS = [
   "WORKSPACE_UP",
   "WORKSPACE_ADOPTED",
   "WORKSPACE_STRAY",
+  "WORKSPACE_DRIFTED",
 ] as const;
 export type EventName = (typeof EVENTS)[number];

@@ -42,6 +42,7 @@ export class Lookout {
         }
         const sighting = await this.#see(look, stopping);
         if (sighting === undefined) return;
+        if (sighting.seen === "online") await observations.compare(look);
         if (observations.isAsKnown(look, sighting)) alive.push(look);
         else this.#settle(look, sighting, stopping);
       });

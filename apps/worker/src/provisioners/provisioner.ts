@@ -29,6 +29,9 @@ export interface Provisioner {
    */
   status(workspace: Workspace): Promise<Sighting>;
 
+  /** Lays a spec over the defaults for all; undefined where it does not hold. What it says differently owes a restart. */
+  effectiveSpec?(spec: Workspace["spec"]): Readonly<Record<string, unknown>> | undefined;
+
   /** Tells at once of workspaces that may have gone down, where it gets to know; call it once at most. */
   watch?(told: (workspaceId: string) => void): void;
 

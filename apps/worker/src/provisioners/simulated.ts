@@ -104,6 +104,11 @@ export class SimulatedProvisioner implements Provisioner {
     return { seen: "offline", detail: `the last effect on it is "${last ?? "none"}"` };
   }
 
+  effectiveSpec(spec: Workspace["spec"]): Readonly<Record<string, unknown>> | undefined {
+    const checked = checkSimulatedSpec(spec, this.#defaults);
+    return checked.ok ? checked.spec : undefined;
+  }
+
   async preflight({ workspace }: PlannedCycle): Promise<Preflight> {
     const settings = this.#settings(workspace);
     if (this.#draw(settings, workspace) >= settings.declineRate) return { ok: true };

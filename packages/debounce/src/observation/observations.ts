@@ -4,6 +4,8 @@
  */
 import { needFields, needKind, needMs, needOneOf, needText, needWhole } from "../checks.ts";
 import type { RestartCoordinator } from "../coordinator.ts";
+import { driftReason } from "../drift/drift-reason.ts";
+import { driftOf, type EffectiveSpec, type Spec, targetOf, type UsedSpec, usedSpecOf } from "../drift/spec-fields.ts";
 import type { Installation } from "../installation/installation.ts";
 import { OBSERVE, type ObservePolicy, type Policy } from "../policy/policy.ts";
 import { factsOf, policyFor } from "../policy/policy-set.ts";
@@ -42,6 +44,8 @@ export interface ObservationsOptions {
   readonly actor: string;
   /** Told when a worker should look, as a coordinator's `onDue` is: what should not run is to be stopped. */
   readonly onDue?: ((hint: Hint) => unknown) | undefined;
+  /** Lays a spec over this worker's defaults, as for `Cycles`. */
+  readonly effectiveSpec?: EffectiveSpec | undefined;
 }
 
 export type Recorded = ObserveReply | { readonly kind: "nothing" };
@@ -56,9 +60,10 @@ export class Observations {
 
   /** @throws InvalidArgumentError for an option that is unknown or of another kind */
   constructor(coordinator: RestartCoordinator, options: ObservationsOptions) {
-    needFields("the options of observations", options, ["actor", "onDue"]);
+    needFields("the options of observations", options, ["actor", "onDue", "effectiveSpec"]);
     needText("actor", options.actor, 200);
     needKind("onDue", options.onDue, "function");
+    needKind("effectiveSpec", options.effectiveSpec, "function");
     this.#installation = coordinator.installation;
     this.#coordinator = coordinator;
     this.#options = options;
@@ -145,6 +150,27 @@ export class Observations {
       await this.#coordinator.trigger(id, { source: "liveness-offline", reason: detail, actor: this.#options.actor });
     }
     return reply;
+  }
+
+  /**
+   * Compares what runs with its spec, laid over this worker's defaults; records in which fields they differ, and asks for the
+   * restart that is due to it. Resolves to the fields.
+   *
+   * @throws CoordinatorUnavailableError
+   */
+  async compare({ workspaceId: id, facts }: Look): Promise<readonly string[]> {
+    if (facts.desired !== "running" || facts.specUsed === undefined) return [];
+    const spec = facts.spec === undefined ? {} : (JSON.parse(facts.spec) as Spec);
+    const now = usedSpecOf(id, spec, this.#options.effectiveSpec);
+    const fields = driftOf(JSON.parse(facts.specUsed) as UsedSpec, now);
+    if (fields.length === 0 && facts.drift === undefined && !facts.specAsk) return fields;
+    const call = { id, fence: facts.fence, fields, target: targetOf(now) };
+    const recorded = await this.#installation.transitions.observing.drift(call);
+    if (recorded !== "stale" && recorded.ask) {
+      const request = { source: "spec-change", reason: driftReason(fields), actor: this.#options.actor };
+      await this.#coordinator.trigger(id, request);
+    }
+    return fields;
   }
 
   async #look(id: string): Promise<Look> {

@@ -50,6 +50,9 @@ export class Observing {
       seenAt: reply.optionalNumber("seenAt"),
       downAt: reply.optionalNumber("downAt"),
       stray: reply.optionalText("stray"),
+      specUsed: reply.optionalText("specUsed"),
+      drift: reply.optionalText("drift"),
+      specAsk: reply.flag("specAsk"),
     };
   }
 
@@ -75,6 +78,21 @@ export class Observing {
     if (reply.kind === "stopping") return { kind: "stopping", ...wokenOf(reply) };
     const change = reply.optionalText("change") as Extract<ObserveReply, { kind: "recorded" }>["change"];
     return { kind: "recorded", change, ask: reply.flag("ask") };
+  }
+
+  /** Records in which fields what runs differs from its spec; tells whether a restart is to be asked for. */
+  async drift(call: {
+    id: string;
+    fence: string;
+    fields: readonly string[];
+    target: string;
+    now?: number;
+  }): Promise<"stale" | { readonly ask: boolean }> {
+    const { id, fence, target, now = "" } = call;
+    const { activityTtlMs } = this.#settings;
+    const args = { id, fence, fields: JSON.stringify(call.fields), target, activityTtlMs, now };
+    const reply = await this.#scripts.run("drift", this.#keys.keysOf(id) as (role: KeyRole) => string, args);
+    return reply.kind === "stale" ? "stale" : { ask: reply.flag("ask") };
   }
 
   #ofShard(shard: number): (role: KeyRole) => string {

@@ -10,6 +10,7 @@ export const SCRIPT_NAMES = [
   "facts",
   "seen",
   "observe",
+  "drift",
   "reschedule",
   "rescheduling-ask",
   "rescheduling-take",

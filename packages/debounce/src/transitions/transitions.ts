@@ -112,10 +112,16 @@ export class Transitions {
   async register(call: {
     id: string;
     fields: Readonly<Record<string, string>>;
+    /** The fields in which what runs differs from its new spec, where that is known. */
+    drift?: readonly string[] | undefined;
+    /** That owes a restart. */
+    restart?: boolean;
     now?: number;
   }): Promise<({ readonly kind: "updated" } & Woken) | { readonly kind: "created" | "removing" }> {
     const reply = await this.#run("register", call.id, {
       fields: JSON.stringify(call.fields),
+      drift: call.drift === undefined ? "" : JSON.stringify(call.drift),
+      restart: flag(call.restart ?? true),
       activityTtlMs: this.#settings.activityTtlMs,
       now: call.now ?? "",
     });

@@ -92,6 +92,9 @@ export interface EndCall {
   readonly retryable?: boolean;
   readonly error?: string;
   readonly instance?: Readonly<Record<string, unknown>>;
+  /** What it was started with: field by field, as JSON, and the SHA-1 of the registered spec as it was. */
+  readonly specUsed?: string | undefined;
+  readonly specSha?: string | undefined;
   readonly retry: RetryPolicy;
   readonly budget?: BudgetPolicy | undefined;
   /** What the attempt did, in order. */
@@ -157,6 +160,11 @@ export interface Facts {
   readonly seenAt: number | undefined;
   readonly downAt: number | undefined;
   readonly stray: string | undefined;
+  /** What the last good cycle has started it with, if one did. */
+  readonly specUsed: string | undefined;
+  readonly drift: string | undefined;
+  /** A restart is still to be asked for, because of a changed spec. */
+  readonly specAsk: boolean;
 }
 
 export interface ObserveCall {

@@ -26,6 +26,16 @@ export interface WorkspaceState {
   readonly down: Down | undefined;
   /** What runs of it that should not, or is not ours. */
   readonly stray: string | undefined;
+  /** What runs differs from its spec. */
+  readonly drift: Drift | undefined;
+}
+
+/** In what a running workspace differs from how its spec, laid over the worker's defaults, would have it. */
+export interface Drift {
+  /** Names, such as `command` or `env.TOKEN`. */
+  readonly fields: readonly string[];
+  /** ms. */
+  readonly since: number;
 }
 
 /** What a workspace is like that should run and does not. */
@@ -121,6 +131,7 @@ export function describeWorkspace(id: string, snapshot: Snapshot, quietHours?: Q
     seenAt: snapshot.seenAt,
     down: downOf(snapshot),
     stray: workspace.stray,
+    drift: workspace.drift === undefined ? undefined : (JSON.parse(workspace.drift) as Drift),
     restart: {
       phase: phaseOf(standing, now),
       generation: numberOf(state.generation) ?? 0,

@@ -100,6 +100,11 @@ export class CommandProvisioner implements Provisioner {
     return { seen: end.exitCode === 0 ? "online" : "offline", detail };
   }
 
+  effectiveSpec(spec: Workspace["spec"]): Readonly<Record<string, unknown>> | undefined {
+    const checked = checkCommandSpec(spec, this.#defaults);
+    return checked.ok ? checked.spec : undefined;
+  }
+
   /** Says no to a spec that does not hold, an executable that is not there, a `preflight` that does not exit with 0. */
   async preflight(cycle: PlannedCycle): Promise<Preflight> {
     const { workspace } = cycle;

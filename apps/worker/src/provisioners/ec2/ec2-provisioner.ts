@@ -122,6 +122,11 @@ export class Ec2Provisioner implements Provisioner {
     }
   }
 
+  effectiveSpec(spec: Workspace["spec"]): Readonly<Record<string, unknown>> | undefined {
+    const checked = checkEc2Spec(spec, this.#defaults);
+    return checked.ok ? checked.spec : undefined;
+  }
+
   /** No: a spec that does not hold, something that does not exist, a protected instance, a missing permission. */
   async preflight(cycle: PlannedCycle): Promise<Preflight> {
     const checked = checkEc2Spec(cycle.workspace.spec, this.#defaults);

@@ -114,6 +114,11 @@ export class ProcessProvisioner implements Provisioner {
     this.#watch?.close();
   }
 
+  effectiveSpec(spec: Workspace["spec"]): Readonly<Record<string, unknown>> | undefined {
+    const checked = checkProcessSpec(spec, this.#defaults);
+    return checked.ok ? checked.spec : undefined;
+  }
+
   /** Says no to a spec that does not hold, an executable that is not there, no flock. */
   async preflight({ workspace }: PlannedCycle): Promise<Preflight> {
     try {
