@@ -31,6 +31,7 @@ export interface Workspace {
       readonly covers: readonly Covered[];
     } | null;
     readonly failures: number;
+    readonly declines: number;
   };
 }
 

@@ -4,7 +4,7 @@ import { oneLine } from "./output.ts";
 
 /** One line: what will happen, when, and why. */
 export function outlook({ status, restart }: Workspace, now: number, policy?: Policy): string {
-  const { phase, dueAt, why, cycle, heldUntil, lastCycle, failures } = restart;
+  const { phase, dueAt, why, cycle, heldUntil, lastCycle, failures, declines } = restart;
   const because = why.length === 0 ? "" : `, because of ${causes(why)}`;
   if (phase === "running") {
     const verb = cycle?.action === "restart" ? "restarting" : "stopping";
@@ -17,7 +17,8 @@ export function outlook({ status, restart }: Workspace, now: number, policy?: Po
     return `held until ${clock(heldUntil)}${why.length === 0 ? "" : `; owed${because}`}`;
   }
   if (phase === "backoff") {
-    return `failed ${times(failures)}${errorOf(lastCycle)}; tries again ${inTime(dueAt, now)}`;
+    const what = declines > 0 ? `declined ${times(declines)}` : `failed ${times(failures)}`;
+    return `${what}${errorOf(lastCycle)}; tries again ${inTime(dueAt, now)}`;
   }
   if (phase === "failed") {
     return `failed ${times(failures)}${errorOf(lastCycle)}; waits for a person or a change`;

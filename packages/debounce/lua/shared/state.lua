@@ -19,6 +19,7 @@
 --   canceledTo                  an operator canceled what is owed up to that generation; the cycle too, if it stops
 --   retrying                    the cycle's last attempt failed; it waits for backoffEndsAt
 --   failures backoffEndsAt breaker      of restarts
+--   declines declinedAt         how often in a row a restart was declined, since when
 --   stopFailures stopRetryAt            of the stop under way
 --   heldUntil heldBy            an operator holds restarts back
 --   lastRestart lastRestartEndsAt echoes     the last restart, the end of it and its cooldown; which automatic triggers
