@@ -106,6 +106,7 @@ export const workspace = z
       cycle: cycle.nullable(),
       lastCycle: lastCycle.nullable(),
       failures: count,
+      declines: count.describe("How often in a row a restart was declined; nothing was touched"),
       breakerOpen: z.boolean(),
     }),
   })

@@ -44,6 +44,7 @@ export interface Workspace {
       readonly covers: readonly Covered[];
     } | null;
     readonly failures: number;
+    readonly declines: number;
   };
 }
 

@@ -4,7 +4,7 @@ import { oneLine } from "./output.ts";
 
 /** One line: what will happen, when, and why. */
 export function outlook({ status, restart, down }: Workspace, now: number, policy?: Policy): string {
-  const { phase, dueAt, why, cycle, heldUntil, lastCycle, failures } = restart;
+  const { phase, dueAt, why, cycle, heldUntil, lastCycle, failures, declines } = restart;
   const because = why.length === 0 ? "" : `, because of ${causes(why)}`;
   if (phase === "running") {
     const verb = cycle?.action === "restart" ? "restarting" : "stopping";
@@ -20,11 +20,12 @@ export function outlook({ status, restart, down }: Workspace, now: number, polic
     const until = restart.budgetUntil === null ? "" : ` until ${clock(restart.budgetUntil)}`;
     return `the day's budget is spent: waits${until}, or for a person${owed}`;
   }
-  if (phase === "backoff" && failures === 0 && down !== null) {
+  if (phase === "backoff" && failures === 0 && declines === 0 && down !== null) {
     return `went down ${times(down.crashes)} soon after a restart; restarts ${inTime(dueAt, now)}`;
   }
   if (phase === "backoff") {
-    return `failed ${times(failures)}${errorOf(lastCycle)}; tries again ${inTime(dueAt, now)}`;
+    const what = declines > 0 ? `declined ${times(declines)}` : `failed ${times(failures)}`;
+    return `${what}${errorOf(lastCycle)}; tries again ${inTime(dueAt, now)}`;
   }
   if (phase === "failed" && restart.loop !== null) {
     const { source, reason } = restart.loop;

@@ -150,6 +150,8 @@ export class Drainer extends BackgroundService {
       { outcome: what, durationMs, dueAt, error },
       `cycle ${cycleId} ended: ${what}`,
     );
+    if (ended.stillDeclined)
+      logger.error({ error, dueAt }, `the restart of workspace ${workspaceId} is still declined: ${error}`);
     // With nothing to look for there is no need to look: what makes it due from here on gives a hint. After a handover the
     // loop ends with a hint, for the worker is closing: another takes the cycle over at once.
     return dueAt !== undefined;

@@ -72,6 +72,8 @@ export interface RestartState {
   readonly loop: RestartLoop | undefined;
   /** Failures in a row of the last cycles. */
   readonly failures: number;
+  /** How often in a row the pre-flight said no; nothing was touched. */
+  readonly declines: number;
   /** Failed so often, or restarted in a loop, that only a person or a new change brings it back. */
   readonly breakerOpen: boolean;
 }
@@ -158,6 +160,7 @@ export function describeWorkspace(id: string, snapshot: Snapshot, quietHours?: Q
       budgetUntil: isAhead(budgetUntil, now) ? budgetUntil : undefined,
       loop: state.loop === undefined ? undefined : (JSON.parse(state.loop) as RestartLoop),
       failures: numberOf(state.stopFailures) ?? numberOf(state.failures) ?? 0,
+      declines: numberOf(state.declines) ?? 0,
       breakerOpen: state.breaker !== undefined || state.loop !== undefined,
     },
   };

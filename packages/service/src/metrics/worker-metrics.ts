@@ -48,6 +48,10 @@ export class WorkerMetrics extends ProcessMetrics {
     "restart_fencing_rejections_total",
     "Writes that Redis refused because their fencing token was not the newest.",
   );
+  readonly #stillDeclined = this.#counter(
+    "restart_still_declined_total",
+    "Workspaces whose restart was declined as often in a row as failures open the breaker.",
+  );
   readonly #vanished = this.#counter(
     "restart_states_vanished_total",
     "Workspaces that were due or in a phase, and of which Redis knew nothing any more: what they were owed is lost.",
@@ -118,7 +122,9 @@ export class WorkerMetrics extends ProcessMetrics {
   }
 
   /** Counts an attempt whose end Redis has taken. */
-  attemptEnded({ action }: Pick<Begun, "action">, { what, durationMs }: EndReply & { readonly kind: "ended" }): void {
+  attemptEnded({ action }: Pick<Begun, "action">, ended: EndReply & { readonly kind: "ended" }): void {
+    const { what, durationMs, stillDeclined } = ended;
+    if (stillDeclined) this.#stillDeclined.inc();
     const outcome = what === "retry" ? "failed" : what === "removed" ? "ok" : what;
     if (action !== "restart") {
       this.#stops.inc({ result: outcome });
