@@ -1,8 +1,8 @@
 -- Judges `count` triggers of one source that arrived together, and records what they are owed.
--- Uses: clock hash state policy-choice refusal due schedule why drops events budget recall digits
--- KEYS: workspace state startedAt window due phases why covers lastCycle events activity recent idempotency
+-- Uses: clock state policy-choice refusal due schedule why drops events budget recall receipts digits
+-- KEYS: workspace state startedAt window due phases why covers lastCycle events activity recent idempotency idempotencyOrder
 -- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic loopCycles loopWithinMs
--- ARGV: quietHours ignoresQuietHours alternatives count texts firstTexts write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
+-- ARGV: quietHours ignoresQuietHours alternatives count texts firstTexts write onHold nonce idempotencyCaller idempotencyKey idempotencyBody activityTtlMs now
 -- Whole: windowMs maxWaitMs loopCycles loopWithinMs count activityTtlMs now?
 -- Reply: judged decision rule restDecision restRule generation dueAt hintId running now nonce superseded claimedAt windowMs suppressed claimed
 -- Reply: replayed decision rule restDecision restRule generation dueAt hintId running now nonce superseded claimedAt windowMs suppressed claimed
@@ -18,10 +18,8 @@
 -- Events: WORKSPACE_RESTART_REFUSED (now and then), WORKSPACE_RESTARTING_MID_WRITE, WORKSPACE_RESTART_CANCELED (a waiting retry is superseded)
 -- Batch: remembered
 -- Shared: due phases events recent source windowMs leading trailing maxWaitMs cooldown running automatic loopCycles
--- Shared: loopWithinMs quietHours ignoresQuietHours alternatives write onHold idempotencyKey idempotencyBody activityTtlMs now
+-- Shared: loopWithinMs quietHours ignoresQuietHours alternatives write onHold idempotencyCaller idempotencyKey idempotencyBody activityTtlMs now
 
-local IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
-local IDEMPOTENCY_KEPT = 1000
 local ECHOES_KEPT = 32
 
 local now = clock()
@@ -29,9 +27,8 @@ local now = clock()
 -- A resent command, or a repeated request, finds its first receipt.
 local recalled = recallAnswer(A.nonce, now)
 if not recalled and A.idempotencyKey ~= '' then
-  local kept = redis.call('HGET', K.idempotency, A.idempotencyKey)
-  local record = kept and cjson.decode(kept)
-  if record and record.at + IDEMPOTENCY_MS > now then
+  local record = receiptUnder(A.idempotencyCaller, A.idempotencyKey, now)
+  if record then
     if record.body ~= A.idempotencyBody then return R.conflict() end
     recalled = record.receipt
   end
@@ -281,19 +278,9 @@ local told = { decision = decision, rule = rule, restDecision = restDecision, re
 if A.nonce ~= '' or A.idempotencyKey ~= '' then
   local receipt = cjson.encode(R.replayed(told))
   keepAnswer(A.nonce, receipt, now)
-  -- What nobody registered gets no key.
-  if A.idempotencyKey ~= '' and workspace.desired then
-    if redis.call('HLEN', K.idempotency) >= IDEMPOTENCY_KEPT then
-      local oldest, oldestAt = nil, math.huge
-      for key, record in pairs(readHash(K.idempotency)) do
-        local at = cjson.decode(record).at
-        if at < oldestAt then oldest, oldestAt = key, at end
-      end
-      redis.call('HDEL', K.idempotency, oldest)
-    end
-    redis.call('HSET', K.idempotency, A.idempotencyKey,
-      cjson.encode({ at = now, body = A.idempotencyBody, receipt = receipt }))
-    redis.call('PEXPIRE', K.idempotency, IDEMPOTENCY_MS)
+  -- A refusal is no promise: what refuses it may be over when it is asked for again.
+  if A.idempotencyKey ~= '' and decision ~= 'refused' then
+    keepReceipt(A.idempotencyCaller, A.idempotencyKey, { body = A.idempotencyBody, receipt = receipt }, now)
   end
 end
 told.hintId = hintId
