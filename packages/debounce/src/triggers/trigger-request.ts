@@ -13,6 +13,11 @@ export interface TriggerRequest {
   readonly write?: boolean;
   /** What a hold does to it: let it pile up (default), refuse it, or be overridden by it. */
   readonly onHold?: "queue" | "refuse" | "override";
+  /**
+   * The last fencing token when what is complained of was seen: dropped (rule `running`) if a cycle has begun since, for that
+   * is what was asked for.
+   */
+  readonly seenFence?: string;
   /** The same key with the same body within 24 hours gets the first receipt again. Choose it per caller. */
   readonly idempotency?: { readonly key: string; readonly body: string };
 }
@@ -24,6 +29,7 @@ const FIELDS: readonly (keyof TriggerRequest)[] = [
   "files",
   "write",
   "onHold",
+  "seenFence",
   "idempotency",
 ];
 const KEY_CHARACTERS = 255;
@@ -31,10 +37,11 @@ const KEY_CHARACTERS = 255;
 /** @throws InvalidArgumentError for a field that is unknown or of another kind */
 export function checkTriggerRequest(request: TriggerRequest): void {
   needFields("a trigger", request, FIELDS);
-  const { source, reason, actor, files, write, onHold, idempotency } = request;
+  const { source, reason, actor, files, write, onHold, seenFence, idempotency } = request;
   needKind("source", source ?? null, "string");
   needKind("reason", reason, "string");
   needKind("actor", actor, "string");
+  needKind("seenFence", seenFence, "string");
   needKind("write", write, "boolean");
   if (onHold !== undefined) needOneOf("onHold", onHold, ["queue", "refuse", "override"]);
   if (files !== undefined && !(Array.isArray(files) && files.every((file) => typeof file === "string"))) {
