@@ -42,6 +42,7 @@ const cycle = z.object({
   generation,
   action: z.enum(CYCLE_ACTIONS),
   attempt: count,
+  stopAsked: z.boolean().describe("Somebody asked it to stop, which it does at its next safe point"),
   startedAt: time,
   covers: z.array(covered),
 });
@@ -105,6 +106,7 @@ export const workspace = z
       cycle: cycle.nullable(),
       lastCycle: lastCycle.nullable(),
       failures: count,
+      declines: count.describe("How often in a row a restart was declined; nothing was touched"),
       breakerOpen: z.boolean(),
     }),
   })

@@ -20,6 +20,7 @@ const IDLE = {
   cycle: null,
   lastCycle: null,
   failures: 0,
+  declines: 0,
   breakerOpen: false,
 };
 

@@ -52,7 +52,7 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
   const effectiveSpec: EffectiveSpec = (spec) => provisioner.effectiveSpec?.(spec);
   const cycles = new Cycles(installation, { worker: name, effectiveSpec });
   const hints = new HintQueues(redis, keys, tracing?.hints);
-  const wake = (hint: Hint): Promise<void> => hints.enqueue(hint);
+  const wake = (hint: Hint): Promise<boolean> => hints.enqueue(hint);
   const coordinator = new RestartCoordinator(installation, { onDue: wake });
   const redisWatch = new RedisWatch({ redis, keys, logger });
   const startCheck = new StartCheck({ redis, keys, settings: config, isWorker: true, logger });

@@ -83,6 +83,8 @@ export function workerServices(parts: WorkerParts): readonly Listed[] {
         wake: turnTaker === undefined ? parts.wake : ({ workspaceId }) => turnTaker.enter(workspaceId),
         moved: parts.wake,
         onPass: () => turnTaker?.look(),
+        openQueue: (shard) => parts.hints.open(shard),
+        onClosed: () => metrics.queueOpened(),
         onHinted: () => metrics.sweepHinted(),
         logger,
       }),

@@ -142,7 +142,7 @@ local function judge()
   local stuck = A.automatic == '1' and (state.loop or (state.breaker and not running))
   if byPerson and not running then
     if state.retrying then supersede() end
-    clearFields(state, { 'failures', 'backoffEndsAt', 'breaker', 'crashes' })
+    clearFields(state, { 'failures', 'declines', 'declinedAt', 'backoffEndsAt', 'breaker', 'crashes' })
     stuck = false
   end
   if not stuck then

@@ -72,6 +72,8 @@ export interface RestartState {
   readonly loop: RestartLoop | undefined;
   /** Failures in a row of the last cycles. */
   readonly failures: number;
+  /** How often in a row the pre-flight said no; nothing was touched. */
+  readonly declines: number;
   /** Failed so often, or restarted in a loop, that only a person or a new change brings it back. */
   readonly breakerOpen: boolean;
 }
@@ -88,6 +90,8 @@ export interface RunningCycle {
   readonly generation: number;
   readonly action: CycleAction;
   readonly attempt: number;
+  /** Somebody asked it to stop: it does so at its next safe point. */
+  readonly stopAsked: boolean;
   readonly startedAt: number;
   readonly covers: readonly CoveredSource[];
 }
@@ -147,6 +151,7 @@ export function describeWorkspace(id: string, snapshot: Snapshot, quietHours?: Q
               generation: numberOf(state.cycleGeneration) ?? 0,
               action: state.action as RunningCycle["action"],
               attempt: numberOf(state.attempt) ?? 1,
+              stopAsked: state.stopAsked !== undefined,
               startedAt: numberOf(state.cycleStartedAt) ?? 0,
               covers,
             },
@@ -155,6 +160,7 @@ export function describeWorkspace(id: string, snapshot: Snapshot, quietHours?: Q
       budgetUntil: isAhead(budgetUntil, now) ? budgetUntil : undefined,
       loop: state.loop === undefined ? undefined : (JSON.parse(state.loop) as RestartLoop),
       failures: numberOf(state.stopFailures) ?? numberOf(state.failures) ?? 0,
+      declines: numberOf(state.declines) ?? 0,
       breakerOpen: state.breaker !== undefined || state.loop !== undefined,
     },
   };

@@ -48,6 +48,10 @@ export class WorkerMetrics extends ProcessMetrics {
     "restart_fencing_rejections_total",
     "Writes that Redis refused because their fencing token was not the newest.",
   );
+  readonly #stillDeclined = this.#counter(
+    "restart_still_declined_total",
+    "Workspaces whose restart was declined as often in a row as failures open the breaker.",
+  );
   readonly #vanished = this.#counter(
     "restart_states_vanished_total",
     "Workspaces that were due or in a phase, and of which Redis knew nothing any more: what they were owed is lost.",
@@ -60,6 +64,10 @@ export class WorkerMetrics extends ProcessMetrics {
   readonly #sweepHints = this.#counter(
     "restart_sweep_hints_total",
     "Due workspaces without a live worker that the sweep has found and hinted.",
+  );
+  readonly #queueOpened = this.#counter(
+    "restart_queue_opened_total",
+    "Times that the queue of hints of a shard was paused or throttled from outside, and opened again.",
   );
   readonly #ec2Waits = this.#histogram(
     "restart_ec2_wait_seconds",
@@ -114,7 +122,9 @@ export class WorkerMetrics extends ProcessMetrics {
   }
 
   /** Counts an attempt whose end Redis has taken. */
-  attemptEnded({ action }: Pick<Begun, "action">, { what, durationMs }: EndReply & { readonly kind: "ended" }): void {
+  attemptEnded({ action }: Pick<Begun, "action">, ended: EndReply & { readonly kind: "ended" }): void {
+    const { what, durationMs, stillDeclined } = ended;
+    if (stillDeclined) this.#stillDeclined.inc();
     const outcome = what === "retry" ? "failed" : what === "removed" ? "ok" : what;
     if (action !== "restart") {
       this.#stops.inc({ result: outcome });
@@ -146,6 +156,10 @@ export class WorkerMetrics extends ProcessMetrics {
 
   observed(seen: (typeof SEEN)[number]): void {
     this.#observations.inc({ seen });
+  }
+
+  queueOpened(): void {
+    this.#queueOpened.inc();
   }
 
   /** Takes note of the calls to EC2 that there are. */
