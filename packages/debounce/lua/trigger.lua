@@ -2,7 +2,7 @@
 -- Uses: clock state policy-choice refusal due schedule why drops events budget recall receipts digits
 -- KEYS: workspace state startedAt window due phases why covers lastCycle events activity recent idempotency idempotencyOrder
 -- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic loopCycles loopWithinMs
--- ARGV: quietHours ignoresQuietHours alternatives count texts firstTexts write onHold nonce idempotencyCaller idempotencyKey idempotencyBody activityTtlMs now
+-- ARGV: quietHours ignoresQuietHours alternatives count texts firstTexts write onHold seenFence nonce idempotencyCaller idempotencyKey idempotencyBody activityTtlMs now
 -- Whole: windowMs maxWaitMs loopCycles loopWithinMs count activityTtlMs now?
 -- Reply: judged decision rule restDecision restRule generation dueAt hintId running now nonce superseded claimedAt windowMs suppressed claimed
 -- Reply: replayed decision rule restDecision restRule generation dueAt hintId running now nonce superseded claimedAt windowMs suppressed claimed
@@ -13,12 +13,13 @@
 -- `texts`: JSON of the reasons, actors and files of all, see addWhy, and of their trace, if they are traced;
 -- `firstTexts`: of the first of several, which may be the only one that is owed.
 -- `alternatives`: what to put in place of those from `windowMs` on, see chooseArguments.
+-- `seenFence`: the last fencing token when what is complained of was seen; '' = now
 -- Events: WORKSPACE_RESTART_COALESCED (first of an owed cycle), WORKSPACE_RESTART_DROPPED (first per window),
 -- Events: WORKSPACE_RESTART_LOOP, WORKSPACE_RESTART_BUDGET_SPENT (once for what is owed),
 -- Events: WORKSPACE_RESTART_REFUSED (now and then), WORKSPACE_RESTARTING_MID_WRITE, WORKSPACE_RESTART_CANCELED (a waiting retry is superseded)
 -- Batch: remembered
 -- Shared: due phases events recent source windowMs leading trailing maxWaitMs cooldown running automatic loopCycles
--- Shared: loopWithinMs quietHours ignoresQuietHours alternatives write onHold idempotencyCaller idempotencyKey idempotencyBody activityTtlMs now
+-- Shared: loopWithinMs quietHours ignoresQuietHours alternatives write onHold seenFence idempotencyCaller idempotencyKey idempotencyBody activityTtlMs now
 
 local ECHOES_KEPT = 32
 
@@ -103,6 +104,8 @@ end
 local function judge()
   -- 1. Refused: nothing is claimed.
   if refusal then return 'refused', refusal end
+  -- A cycle that has begun since is what such a trigger asks for.
+  if A.seenFence ~= '' and A.seenFence ~= state.fence then return 'dropped', 'running' end
   -- 2. A free window is claimed, whatever follows. A source without a window has nothing to lose.
   local wonWindow = windowMs == 0
   if windowMs > 0 and not ahead(windowEndsAt, now) then

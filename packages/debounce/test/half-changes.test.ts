@@ -25,7 +25,15 @@ const CHOICE = { quietHours: "[[1,2]]", alternatives: "" };
 const GIVEN: Readonly<Record<ScriptName, Record<string, string | number>>> = {
   trigger: {
     ...{ source: "file-write", ...WINDOW, automatic: 0, loopCycles: 3, loopWithinMs: 60_000, ...CHOICE },
-    ...{ ignoresQuietHours: 0, count: 2, texts: JSON_TEXTS, firstTexts: JSON_TEXTS, write: 1, onHold: "queue" },
+    ...{
+      ignoresQuietHours: 0,
+      count: 2,
+      texts: JSON_TEXTS,
+      firstTexts: JSON_TEXTS,
+      write: 1,
+      onHold: "queue",
+      seenFence: "",
+    },
     ...{ nonce: "n", idempotencyCaller: "c", idempotencyKey: "k", idempotencyBody: "b" },
   },
   begin: { owner: "w", leaseMs: 15_000, cooldownMs: 60_000, budgetCycles: 3, budgetDowntimeMs: 60_000, ...CHOICE },

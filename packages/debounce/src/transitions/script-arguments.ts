@@ -62,7 +62,7 @@ function quietHoursArgument({ quietHours }: Policy): string {
 
 /** What triggers of a source have in common. */
 export function triggerArguments(call: TriggerCall, { activityTtlMs }: TransitionSettings): ScriptArguments {
-  const { choice, source, write, onHold } = call;
+  const { choice, source, write, onHold, seenFence = "" } = call;
   const { idempotencyCaller = "library", idempotencyKey = "", idempotencyBody = "" } = call;
   const chosen = chosenFrom(choice, (policy) => sourceArguments(policy, source));
   return {
@@ -71,6 +71,7 @@ export function triggerArguments(call: TriggerCall, { activityTtlMs }: Transitio
     write: flag(write),
     onHold,
     idempotencyCaller,
+    seenFence,
     idempotencyKey,
     idempotencyBody,
     activityTtlMs,

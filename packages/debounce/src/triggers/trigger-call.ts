@@ -26,6 +26,7 @@ export interface TriggerCall {
   /** The triggers are writes, reported as such when a cycle runs. */
   readonly write: boolean;
   readonly onHold: "queue" | "refuse" | "override";
+  readonly seenFence?: string | undefined;
   /** The first one's trace. */
   readonly trace?: string | undefined;
   readonly nonce: string;
@@ -62,7 +63,10 @@ export type TriggerReply =
       readonly window: WindowFacts | undefined;
     };
 
-/** Makes one call of requests that are alike in source, `write` and `onHold`; one with an idempotency key comes alone. */
+/**
+ * Makes one call of requests that are alike in source, `write` and `onHold`; one with an idempotency key or a fencing token
+ * comes alone.
+ */
 export function triggerCall(
   id: string,
   requests: readonly TriggerRequest[],
@@ -81,6 +85,7 @@ export function triggerCall(
     write: first.write === true,
     onHold: first.onHold ?? "queue",
     idempotencyCaller: first.idempotency?.caller,
+    seenFence: first.seenFence,
     idempotencyKey: first.idempotency?.key,
     idempotencyBody: first.idempotency?.body,
     reasons: reasons.kept,

@@ -18,6 +18,11 @@ export interface TriggerRequest {
    * Of each caller and workspace the newest 1,000 are kept. `caller`: 1 to 64 of A-Za-z0-9_-; "library" without it.
    */
   readonly idempotency?: { readonly key: string; readonly body: string; readonly caller?: string };
+  /**
+   * The last fencing token when what is complained of was seen: dropped (rule `running`) if a cycle has begun since, for that
+   * is what was asked for.
+   */
+  readonly seenFence?: string;
 }
 
 const FIELDS: readonly (keyof TriggerRequest)[] = [
@@ -27,6 +32,7 @@ const FIELDS: readonly (keyof TriggerRequest)[] = [
   "files",
   "write",
   "onHold",
+  "seenFence",
   "idempotency",
 ];
 const KEY_CHARACTERS = 255;
@@ -34,10 +40,11 @@ const KEY_CHARACTERS = 255;
 /** @throws InvalidArgumentError for a field that is unknown or of another kind */
 export function checkTriggerRequest(request: TriggerRequest): void {
   needFields("a trigger", request, FIELDS);
-  const { source, reason, actor, files, write, onHold, idempotency } = request;
+  const { source, reason, actor, files, write, onHold, seenFence, idempotency } = request;
   needKind("source", source ?? null, "string");
   needKind("reason", reason, "string");
   needKind("actor", actor, "string");
+  needKind("seenFence", seenFence, "string");
   needKind("write", write, "boolean");
   if (onHold !== undefined) needOneOf("onHold", onHold, ["queue", "refuse", "override"]);
   if (files !== undefined && !(Array.isArray(files) && files.every((file) => typeof file === "string"))) {
