@@ -1,6 +1,6 @@
 /** Makes the parts of a worker. Nothing of it runs yet, but connections open themselves when they are made. */
 import { hostname } from "node:os";
-import { Cycles, type Hint, RestartCoordinator } from "@restart-coordinator/debounce";
+import { type ClockSeen, Cycles, type Hint, RestartCoordinator } from "@restart-coordinator/debounce";
 import { createFleetKeys, eventStreams, RolloutDriver, Rollouts, Turns, TurnsCensus } from "@restart-coordinator/fleet";
 import {
   ConfigurationError,
@@ -18,6 +18,7 @@ import {
 } from "@restart-coordinator/service";
 import { WebhookDispatcher } from "@restart-coordinator/webhooks";
 import type { Logger } from "pino";
+import { ClockWatch } from "./clock-watch.ts";
 import { Drainer } from "./drainer.ts";
 import { tellVanished } from "./eviction-watch.ts";
 import { HintTaker } from "./hint-taker.ts";
@@ -44,7 +45,8 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
   const created = createProvisioner(config, metrics, logger);
   const redis = connectRedis(config, "wait", logger);
   const stateVanished = (id: string): void => tellVanished(id, metrics, logger);
-  const observer = { ...metrics.observer, stateVanished };
+  const clock = new ClockWatch({ metrics, logger });
+  const observer = { ...metrics.observer, stateVanished, clockSeen: (seen: ClockSeen) => clock.seen(seen) };
   const installation = installationOf(config, { redis, policy: policies, observer });
   const { keys } = installation;
   const cycles = new Cycles(installation, { worker: name });
@@ -63,6 +65,7 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
     wake,
     removeFiles: (id) => removeWorkspaceFiles(config.WORKSPACES_DIR, id),
     deleteTraces: (id) => coordinator.registry.deleteTraces(id),
+    passed: (id, from, to) => clock.passed(keys.shardOf(id), from, to),
     metrics,
     logger,
   });

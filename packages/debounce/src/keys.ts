@@ -24,6 +24,7 @@ export type KeyRole =
   | "events"
   | "recent"
   | "rescheduling"
+  | "clock"
   | "workspaces"
   | "zoneRules";
 
@@ -67,7 +68,7 @@ export interface KeySpace {
   window(source: string, workspaceId: string): string;
   /** A key that all workspaces of a shard share. */
   forShard(
-    role: "due" | "hinted" | "phases" | "events" | "recent" | "rescheduling" | "workspaces",
+    role: "due" | "hinted" | "phases" | "events" | "recent" | "rescheduling" | "clock" | "workspaces",
     shard: number,
   ): string;
 }

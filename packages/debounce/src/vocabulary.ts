@@ -104,5 +104,6 @@ export const EVENTS = [
   "WORKSPACE_RESTART_LOOP",
   "WORKSPACE_RESTART_BUDGET_SPENT",
   "WORKSPACE_REMOVED",
+  "CLOCK_SET_BACK",
 ] as const;
 export type EventName = (typeof EVENTS)[number];

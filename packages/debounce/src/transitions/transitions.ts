@@ -76,10 +76,11 @@ export class Transitions {
     now?: number;
   }): Promise<{ due: DueWorkspace[]; looked: number }> {
     const { shard, now = "", ...args } = call;
-    const reply = await this.#scripts.run("sweep", (role) => this.keys.forShard(role as "due", shard), {
-      ...args,
-      now,
-    });
+    const sentAt = performance.now();
+    const keyOf = (role: KeyRole) => this.keys.forShard(role as "due", shard);
+    const reply = await this.#scripts.run("sweep", keyOf, { ...args, now });
+    const { observer } = this.#settings;
+    observer?.clockSeen?.({ shard, now: reply.number("now"), sentAt, setBackMs: reply.number("setBackMs") });
     const found = reply.list("due");
     const due: DueWorkspace[] = [];
     for (let i = 0; i < found.length; i += 3) {
