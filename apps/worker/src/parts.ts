@@ -13,8 +13,10 @@ import {
   RedisWatch,
   StartCheck,
   type Tracing,
+  tellEmptied,
   type WorkerEnvironment,
   WorkerMetrics,
+  zoneRulesWatch,
 } from "@restart-coordinator/service";
 import { WebhookDispatcher } from "@restart-coordinator/webhooks";
 import type { Logger } from "pino";
@@ -53,8 +55,16 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
   const hints = new HintQueues(redis, keys, tracing?.hints);
   const wake = (hint: Hint): Promise<boolean> => hints.enqueue(hint);
   const coordinator = new RestartCoordinator(installation, { onDue: wake });
+  const zoneRules = zoneRulesWatch({
+    note: (call) => installation.transitions.noteZoneRules(call),
+    matters: () => policies.hasQuietHours,
+    logger,
+  });
   const redisWatch = new RedisWatch({ redis, keys, logger });
-  const startCheck = new StartCheck({ redis, keys, settings: config, isWorker: true, logger });
+  const startCheck = new StartCheck({
+    ...{ redis, keys, settings: config, isWorker: true, logger },
+    onEmptied: () => void tellEmptied(installation, zoneRules, logger),
+  });
   metrics.watch({ redisWatch, coordinator, hints, turns: new TurnsCensus(installation) });
 
   const drainer = new Drainer({
@@ -116,7 +126,7 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
   });
   return {
     ...{ config, name, logger, tracing, metrics, policies, shards, redis, keys, cycles, coordinator, hints, wake },
-    ...{ redisWatch, startCheck, created, drainer, turnTaker, hintTaker, rolloutDriver, webhooks },
+    ...{ redisWatch, startCheck, zoneRules, created, drainer, turnTaker, hintTaker, rolloutDriver, webhooks },
   };
 }
 

@@ -105,5 +105,6 @@ export const EVENTS = [
   "WORKSPACE_RESTART_BUDGET_SPENT",
   "WORKSPACE_REMOVED",
   "CLOCK_SET_BACK",
+  "REDIS_CAME_BACK_EMPTY",
 ] as const;
 export type EventName = (typeof EVENTS)[number];

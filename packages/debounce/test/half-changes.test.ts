@@ -44,7 +44,7 @@ const GIVEN: Readonly<Record<ScriptName, Record<string, string | number>>> = {
     },
   },
   sweep: { offset: 0, count: 10, rehintMs: 1_000 },
-  reschedule: { budgetCycles: 3, budgetDowntimeMs: 60_000, ...CHOICE },
+  reschedule: { leaseMs: 15_000, budgetCycles: 3, budgetDowntimeMs: 60_000, ...CHOICE },
   "rescheduling-ask": {},
   "rescheduling-take": { owner: "w", leaseMs: 15_000, settleMs: 0 },
   "rescheduling-end": { owner: "w", askedAt: at(0) },
@@ -59,6 +59,7 @@ const GIVEN: Readonly<Record<ScriptName, Record<string, string | number>>> = {
   view: {},
   parent: { paused: 1, orphanOf: "" },
   census: {},
+  emptied: {},
   shadow: { version: 0, next: "{}", since: at(0), ttlMs: 1_000 },
 };
 

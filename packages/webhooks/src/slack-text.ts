@@ -25,6 +25,7 @@ const SENTENCES: Readonly<Partial<Record<EventName, (payload: Payload) => string
   WORKSPACE_HELD: ({ actor, reason }) => `is held${by(actor)}${reason ? `: ${shown(reason)}` : ""}`,
   WORKSPACE_RELEASED: ({ actor }) => `is released${by(actor)}`,
   WORKSPACE_REMOVED: () => "was removed",
+  REDIS_CAME_BACK_EMPTY: () => ":x: are forgotten: Redis came back empty. They must be registered again",
   CLOCK_SET_BACK: ({ byMs }) => `:warning: wait as long as before: Redis' clock was set back by ${shown(byMs)} ms`,
 };
 

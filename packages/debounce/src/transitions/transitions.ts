@@ -106,6 +106,14 @@ export class Transitions {
     return reply.list("rules").map(String);
   }
 
+  /** Tells on all shards that nothing is there any more. */
+  async tellEmptied(call: { now?: number } = {}): Promise<void> {
+    const shards = Array.from({ length: this.keys.shards }, (_, shard) => shard);
+    const tell = (shard: number) =>
+      this.#scripts.run("emptied", (role) => this.keys.forShard(role as "events", shard), { now: call.now ?? "" });
+    await Promise.all(shards.map(tell));
+  }
+
   async register(call: {
     id: string;
     fields: Readonly<Record<string, string>>;
