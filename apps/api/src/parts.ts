@@ -17,6 +17,8 @@ import {
   RedisWatch,
   StartCheck,
   type Tracing,
+  tellEmptied,
+  zoneRulesWatch,
 } from "@restart-coordinator/service";
 import { WebhookRegistry } from "@restart-coordinator/webhooks";
 import type { Logger } from "pino";
@@ -66,8 +68,16 @@ export async function makeParts(config: ApiEnvironment, logger: Logger, tracing:
     traceparent: tracing && (() => tracing.traceparent()),
   });
   const shadow = shadowPolicies && new Shadow(installation, { policies: shadowPolicies, ...metrics.shadow });
+  const zoneRules = zoneRulesWatch({
+    note: (call) => installation.transitions.noteZoneRules(call),
+    matters: () => policies.hasQuietHours || shadowPolicies?.hasQuietHours === true,
+    logger,
+  });
   const redisWatch = new RedisWatch({ redis, keys, logger });
-  const startCheck = new StartCheck({ redis, keys, settings: config, isWorker: false, logger });
+  const startCheck = new StartCheck({
+    ...{ redis, keys, settings: config, isWorker: false, logger },
+    onEmptied: () => void tellEmptied(installation, zoneRules, logger),
+  });
   const rollouts = new Rollouts(installation);
   const rolloutDriver = new RolloutDriver({ rollouts, coordinator, owner: `api ${hostname()}:${process.pid}` });
   const streams = eventStreams(keys, rollouts.keys);
@@ -82,7 +92,7 @@ export async function makeParts(config: ApiEnvironment, logger: Logger, tracing:
   metrics.knowSources(coordinator.sources);
   return {
     ...{ coordinator, policies, shadow, shadowPolicies, rollouts, rolloutDriver, files, templates, checkSpec, redis },
-    ...{ redisWatch, startCheck, hints, tokens, secret, feed, webhooks, metrics, logger, tracing },
+    ...{ redisWatch, startCheck, zoneRules, hints, tokens, secret, feed, webhooks, metrics, logger, tracing },
   };
 }
 

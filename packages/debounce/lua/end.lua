@@ -21,11 +21,11 @@
 
 local now = clock()
 local at = digits(now)
-local state = readState()
+local state = readState(now)
 if state.fence ~= A.fence or not state.owner then return R.lost() end
 local workspace = readHash(K.workspace)
 local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
-local duration = now - state.cycleStartedAt
+local duration = math.max(0, now - state.cycleStartedAt)
 
 local function answer(what, dueAt, told)
   return R.ended { what = what, dueAt = dueAt and digits(dueAt), durationMs = digits(duration),

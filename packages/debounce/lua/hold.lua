@@ -12,7 +12,7 @@
 local now = clock()
 local workspace = readHash(K.workspace)
 if not workspace.desired then return R.unknown() end
-local state = readState()
+local state = readState(now)
 local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
 local before = wakeOf(state, workspace, cooldownEndsAt, now)
 local heldUntil = now + tonumber(A.holdMs)

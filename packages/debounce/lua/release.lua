@@ -11,7 +11,7 @@
 local now = clock()
 local workspace = readHash(K.workspace)
 if not workspace.desired then return R.unknown() end
-local state = readState()
+local state = readState(now)
 local wasHeld = ahead(state.heldUntil, now)
 clearFields(state, { 'heldUntil', 'heldBy' })
 local wake = schedule(A.id, state, workspace, tonumber(redis.call('GET', K.startedAt) or nil), now)

@@ -43,11 +43,17 @@ end
 local fields = redis.call('HMGET', K.workspace, 'desired', 'runtime', 'parentPaused', 'tags')
 local workspace = { desired = fields[1] or nil, runtime = fields[2] or nil, parentPaused = fields[3] or nil,
   tags = fields[4] or nil }
-local state = readState()
+local state = readState(now)
 chooseArguments(workspace)
 
 local ends = redis.call('MGET', K.window, K.startedAt)
 local windowEndsAt, cooldownEndsAt = tonumber(ends[1] or nil), tonumber(ends[2] or nil)
+-- The clock was set back since it was claimed.
+if windowEndsAt and windowEndsAt > now + tonumber(A.windowMs) then
+  windowEndsAt = now + tonumber(A.windowMs)
+  redis.call('DEL', K.window)
+  if A.windowMs ~= '0' then redis.call('SET', K.window, digits(windowEndsAt), 'NX', 'PX', A.windowMs) end
+end
 local running = isRunning(state)
 local refusal = refusalOf(workspace)
 

@@ -86,7 +86,7 @@ export { type Replayed, type ReplayedTrigger, replay } from "./simulation/replay
 export { VirtualTime } from "./simulation/virtual-time.ts";
 export { type VirtualState, VirtualWorkspace } from "./simulation/virtual-workspace.ts";
 export type { Hint } from "./transitions/hint.ts";
-export type { JudgedTriggers, Observer } from "./transitions/observer.ts";
+export type { ClockSeen, JudgedTriggers, Observer } from "./transitions/observer.ts";
 export type { ScriptName } from "./transitions/script-names.ts";
 export type { BegunReply, Census, CycleAction, DueWorkspace, EndReply } from "./transitions/types.ts";
 export type { Receipt } from "./triggers/receipt.ts";

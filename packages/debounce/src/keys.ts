@@ -28,6 +28,7 @@ export type KeyRole =
   | "events"
   | "recent"
   | "rescheduling"
+  | "clock"
   | "workspaces"
   | "zoneRules";
 

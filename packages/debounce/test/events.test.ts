@@ -313,6 +313,6 @@ describe("the activity", () => {
 
 test("every event is described, and nothing else", () => {
   const page = readFileSync(new URL("../../../docs/events.md", import.meta.url), "utf8");
-  const described = [...page.matchAll(/^\| `(WORKSPACE_[A-Z_]+)`/gm)].map(([, name]) => name);
+  const described = [...page.matchAll(/^\| `((?:WORKSPACE|CLOCK|REDIS)_[A-Z_]+)`/gm)].map(([, name]) => name);
   expect(described.sort()).toEqual([...EVENTS].sort());
 });

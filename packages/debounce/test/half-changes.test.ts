@@ -62,7 +62,7 @@ const GIVEN: Readonly<Record<ScriptName, Record<string, string | number>>> = {
     ...{ stray: "another", action: "restart", backoffMs: 5_000, maxBackoffMs: 60_000 },
   },
   drift: { fence: "", fields: '["command"]', target: "t" },
-  reschedule: { budgetCycles: 3, budgetDowntimeMs: 60_000, ...CHOICE },
+  reschedule: { leaseMs: 15_000, budgetCycles: 3, budgetDowntimeMs: 60_000, ...CHOICE },
   "rescheduling-ask": {},
   "rescheduling-take": { owner: "w", leaseMs: 15_000, settleMs: 0 },
   "rescheduling-end": { owner: "w", askedAt: at(0) },
@@ -77,6 +77,7 @@ const GIVEN: Readonly<Record<ScriptName, Record<string, string | number>>> = {
   view: {},
   parent: { paused: 1, orphanOf: "" },
   census: {},
+  emptied: {},
   shadow: { version: 0, next: "{}", since: at(0), ttlMs: 1_000 },
 };
 

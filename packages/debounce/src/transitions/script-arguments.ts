@@ -85,8 +85,9 @@ export function beginArguments({ choice, now }: BeginCall, settings: TransitionS
   return { leaseMs, ...chosenFrom(choice, policyArguments), activityTtlMs, now: now ?? "" };
 }
 
-export function rescheduleArguments(call: RescheduleCall, { activityTtlMs }: TransitionSettings): ScriptArguments {
-  return { ...chosenFrom(call.choice, policyArguments), activityTtlMs, now: call.now ?? "" };
+export function rescheduleArguments(call: RescheduleCall, settings: TransitionSettings): ScriptArguments {
+  const { leaseMs, activityTtlMs } = settings;
+  return { leaseMs, ...chosenFrom(call.choice, policyArguments), activityTtlMs, now: call.now ?? "" };
 }
 
 /** What ends have in common. */

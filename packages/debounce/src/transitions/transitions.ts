@@ -79,10 +79,11 @@ export class Transitions {
     now?: number;
   }): Promise<{ due: DueWorkspace[]; looked: number }> {
     const { shard, now = "", ...args } = call;
-    const reply = await this.#scripts.run("sweep", (role) => this.keys.forShard(role as "due", shard), {
-      ...args,
-      now,
-    });
+    const sentAt = performance.now();
+    const keyOf = (role: KeyRole) => this.keys.forShard(role as "due", shard);
+    const reply = await this.#scripts.run("sweep", keyOf, { ...args, now });
+    const { observer } = this.#settings;
+    observer?.clockSeen?.({ shard, now: reply.number("now"), sentAt, setBackMs: reply.number("setBackMs") });
     const found = reply.list("due");
     const due: DueWorkspace[] = [];
     for (let i = 0; i < found.length; i += 3) {
@@ -107,6 +108,14 @@ export class Transitions {
     const args = { ...call, now: call.now ?? "" };
     const reply = await this.#scripts.run("zone-rules", () => this.keys.zoneRules, args);
     return reply.list("rules").map(String);
+  }
+
+  /** Tells on all shards that nothing is there any more. */
+  async tellEmptied(call: { now?: number } = {}): Promise<void> {
+    const shards = Array.from({ length: this.keys.shards }, (_, shard) => shard);
+    const tell = (shard: number) =>
+      this.#scripts.run("emptied", (role) => this.keys.forShard(role as "events", shard), { now: call.now ?? "" });
+    await Promise.all(shards.map(tell));
   }
 
   async register(call: {
