@@ -27,7 +27,7 @@ export function describeJob(id: string, workspace: WorkspaceState | undefined): 
       cycle,
       ...(heldUntil !== null && { heldUntil }),
       ...(failures > 0 && { failures, breakerOpen }),
-      more: `/workspaces/${id}/activity`,
+      more: `/#/workspaces/${id}`,
     },
   };
 }

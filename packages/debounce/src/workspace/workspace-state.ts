@@ -1,7 +1,7 @@
 /** A workspace as people see it, read from one snapshot. Pure. */
 import { type Because, isAhead, type Owed, phaseOf, type Standing, wakeOf } from "../policy/due.ts";
 import type { QuietHours } from "../policy/policy.ts";
-import type { CycleAction, Snapshot } from "../transitions/types.ts";
+import type { CycleAction, Snapshot, Step } from "../transitions/types.ts";
 import { type CoveredSource, parseCovers, parseWhy } from "../triggers/why.ts";
 import type { Outcome, Phase, Refusal, Status } from "../vocabulary.ts";
 
@@ -31,6 +31,8 @@ export interface RestartState {
   readonly dueAt: number | undefined;
   /** What it waits for last, or why it is due when it is; undefined where `dueAt` is. */
   readonly because: Because | undefined;
+  /** The longest that triggers which wait for quiet may keep waiting: no later than then are they due. */
+  readonly deadlineAt: number | undefined;
   /** Start of the running cycle. */
   readonly startedAt: number | undefined;
   readonly cooldownEndsAt: number | undefined;
@@ -64,6 +66,8 @@ export interface RunningCycle {
   readonly attempt: number;
   readonly startedAt: number;
   readonly covers: readonly CoveredSource[];
+  /** What the attempt under way did so far, as its worker last said. */
+  readonly steps: readonly Step[];
 }
 
 export interface LastCycle {
@@ -106,6 +110,7 @@ export function describeWorkspace(id: string, snapshot: Snapshot, quietHours?: Q
       observedGeneration: numberOf(state.observed) ?? 0,
       dueAt: due?.at,
       because: due?.because,
+      deadlineAt: numberOf(state.deadlineAt),
       startedAt: running ? numberOf(state.cycleStartedAt) : undefined,
       cooldownEndsAt: isAhead(cooldownEndsAt, now) ? cooldownEndsAt : undefined,
       why,
@@ -119,6 +124,7 @@ export function describeWorkspace(id: string, snapshot: Snapshot, quietHours?: Q
               attempt: numberOf(state.attempt) ?? 1,
               startedAt: numberOf(state.cycleStartedAt) ?? 0,
               covers,
+              steps: state.steps === undefined ? [] : (JSON.parse(state.steps) as Step[]),
             },
       lastCycle: snapshot.lastCycle === undefined ? undefined : (JSON.parse(snapshot.lastCycle) as LastCycle),
       heldUntil: isAhead(heldUntil, now) ? heldUntil : undefined,
