@@ -13,7 +13,8 @@ export type MediaType = `${string}/${string}`;
 /** A good answer: what is sent, and what it means. */
 export interface Answer {
   readonly description: string;
-  readonly content: z.ZodType | MediaType;
+  /** Undefined = none is sent. */
+  readonly content: z.ZodType | MediaType | undefined;
 }
 type Answers = Readonly<Record<number, Answer>>;
 
