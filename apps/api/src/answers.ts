@@ -45,6 +45,16 @@ const cycle = z.object({
   stopAsked: z.boolean().describe("Somebody asked it to stop, which it does at its next safe point"),
   startedAt: time,
   covers: z.array(covered),
+  steps: z
+    .array(
+      z.object({
+        name: z.string(),
+        startedAt: time,
+        durationMs: count.optional(),
+        detail: z.looseObject({}).optional(),
+      }),
+    )
+    .describe("What the attempt under way did so far, as its worker last said"),
 });
 
 const lastCycle = z.object({
@@ -94,6 +104,7 @@ export const workspace = z
       observedGeneration: generation,
       dueAt: time.nullable(),
       because: z.enum(BECAUSE).nullable().describe("What it waits for last, or why it is due when it is"),
+      deadlineAt: time.nullable().describe("Triggers that wait for quiet are due no later than then"),
       startedAt: time.nullable(),
       cooldownEndsAt: time.nullable(),
       heldUntil: time.nullable(),

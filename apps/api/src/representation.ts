@@ -98,6 +98,7 @@ export function showWorkspace(workspace: WorkspaceState, { withSpec }: { withSpe
       ...restart,
       dueAt: iso(restart.dueAt),
       because: restart.because ?? null,
+      deadlineAt: iso(restart.deadlineAt),
       startedAt: iso(restart.startedAt),
       cooldownEndsAt: iso(restart.cooldownEndsAt),
       heldUntil: iso(restart.heldUntil),
@@ -107,7 +108,12 @@ export function showWorkspace(workspace: WorkspaceState, { withSpec }: { withSpe
       cycle:
         cycle === undefined
           ? null
-          : { ...cycle, startedAt: iso(cycle.startedAt), covers: cycle.covers.map(showCovered) },
+          : {
+              ...cycle,
+              startedAt: iso(cycle.startedAt),
+              covers: cycle.covers.map(showCovered),
+              steps: cycle.steps.map((step) => ({ ...step, startedAt: iso(step.startedAt) })),
+            },
       lastCycle:
         lastCycle === undefined
           ? null

@@ -11,6 +11,7 @@ const IDLE = {
   observedGeneration: 0,
   dueAt: null,
   because: null,
+  deadlineAt: null,
   startedAt: null,
   cooldownEndsAt: null,
   heldUntil: null,
