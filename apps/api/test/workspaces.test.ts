@@ -14,6 +14,7 @@ const IDLE = {
   startedAt: null,
   cooldownEndsAt: null,
   heldUntil: null,
+  holds: [],
   budgetUntil: null,
   loop: null,
   why: [],

@@ -9,6 +9,14 @@ export interface Covered {
   readonly actors: readonly string[];
 }
 
+export interface Hold {
+  readonly id: string;
+  readonly owner: string;
+  readonly reason: string | null;
+  readonly since: string;
+  readonly endsAt: string;
+}
+
 export interface Workspace {
   readonly id: string;
   readonly name: string | null;
@@ -21,6 +29,7 @@ export interface Workspace {
     readonly startedAt: string | null;
     readonly cooldownEndsAt: string | null;
     readonly heldUntil: string | null;
+    readonly holds: readonly Hold[];
     readonly why: readonly Covered[];
     readonly cycle: { readonly attempt: number; readonly action: string; readonly covers: readonly Covered[] } | null;
     readonly lastCycle: {

@@ -1,5 +1,5 @@
 /** How a workspace stands, in words. Pure: `now` is given. */
-import type { Covered, Event, Policy, Workspace } from "./answers.ts";
+import type { Covered, Event, Hold, Policy, Workspace } from "./answers.ts";
 import { oneLine } from "./output.ts";
 
 /** One line: what will happen, when, and why. */
@@ -14,7 +14,7 @@ export function outlook({ status, restart }: Workspace, now: number, policy?: Po
     return `${verb} for ${sinceOf(restart.startedAt, now)}${attempt}${covered}${next}`;
   }
   if (phase === "held") {
-    return `held until ${clock(heldUntil)}${why.length === 0 ? "" : `; owed${because}`}`;
+    return `held until ${clock(heldUntil)}${heldBy(restart.holds)}${why.length === 0 ? "" : `; owed${because}`}`;
   }
   if (phase === "backoff") {
     return `failed ${times(failures)}${errorOf(lastCycle)}; tries again ${inTime(dueAt, now)}`;
@@ -27,6 +27,13 @@ export function outlook({ status, restart }: Workspace, now: number, policy?: Po
     return `${what} ${inTime(dueAt, now)}${latest(why, dueAt, policy)}${because}`;
   }
   return why.length === 0 ? "nothing is owed" : `owed, and not by itself${because}`;
+}
+
+/** " by ann (deploying), bob". */
+function heldBy(holds: readonly Hold[]): string {
+  if (holds.length === 0) return "";
+  const named = holds.map(({ owner, reason }) => (reason === null ? owner : `${owner} (${oneLine(reason)})`));
+  return ` by ${[...new Set(named)].join(", ")}`;
 }
 
 /** "9 file writes, 1 manual". */

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { completionCommands } from "./commands/completion.ts";
+import { holdsCommand } from "./commands/holds.ts";
 import { rolloutsCommand } from "./commands/rollouts.ts";
 import { statusCommand } from "./commands/status.ts";
 import { triggerCommands } from "./commands/trigger.ts";
@@ -27,6 +28,7 @@ export async function createProgram(argv: readonly string[] = []): Promise<Comma
     watchCommand(),
     ...triggerCommands(),
     ...verbCommands(),
+    holdsCommand(),
     rolloutsCommand(),
     webhooksCommand(),
     await simulateCommand(argv),

@@ -20,7 +20,7 @@
 --   retrying                    the cycle's last attempt failed; it waits for backoffEndsAt
 --   failures backoffEndsAt breaker      of restarts
 --   stopFailures stopRetryAt            of the stop under way
---   heldUntil heldBy            an operator holds restarts back
+--   heldUntil holds             restarts are held back until then; who holds them, see holds.lua
 --   lastRestart lastRestartEndsAt echoes     the last restart, the end of it and its cooldown; which automatic triggers
 --                               followed each of the last ones, as JSON: source and reason → cycles
 --   budgetUntil spentCycles spentDowntimeMs  the budget of the day is spent until then; what was spent
