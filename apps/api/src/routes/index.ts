@@ -4,6 +4,7 @@ import type { Mount, Route } from "../route.ts";
 import { desiredStateRoutes } from "./desired-state.ts";
 import { eventRoutes } from "./events.ts";
 import { fileRoutes } from "./files.ts";
+import { hookRoutes } from "./hooks.ts";
 import { policyRoutes } from "./policies.ts";
 import { rolloutRoutes } from "./rollouts.ts";
 import { serviceRoutes } from "./service.ts";
@@ -25,6 +26,7 @@ export const ROUTES: readonly Route[] = [
   ...rolloutRoutes,
   ...eventRoutes,
   ...webhookRoutes,
+  ...hookRoutes,
   ...serviceRoutes(() => ROUTES),
 ];
 
