@@ -70,6 +70,10 @@ const lastCycle = z.object({
   covers: z.array(covered),
 });
 
+export const hold = z
+  .object({ id: z.string(), owner: z.string(), reason: z.string().nullable(), since: time, endsAt: time })
+  .meta({ id: "Hold" });
+
 export const workspace = z
   .object({
     id: z.string(),
@@ -107,7 +111,8 @@ export const workspace = z
       deadlineAt: time.nullable().describe("Triggers that wait for quiet are due no later than then"),
       startedAt: time.nullable(),
       cooldownEndsAt: time.nullable(),
-      heldUntil: time.nullable(),
+      heldUntil: time.nullable().describe("The end of the hold that lasts longest"),
+      holds: z.array(hold).describe("Each hold that stands, in the order in which they were put on"),
       budgetUntil: time.nullable().describe("The restart budget of the day is spent until then"),
       loop: z
         .object({ source: z.string(), reason: z.string(), cycles: z.array(z.string()) })

@@ -8,10 +8,15 @@ import { sessionOf } from "./session.ts";
 /** Each scope includes the ones before it. */
 export const SCOPES = ["read", "trigger", "operate", "admin"] as const;
 export type Scope = (typeof SCOPES)[number];
+/** Each may do one thing alone, and is included by none: a route says which it lets in. */
+export const LIMITED_SCOPES = ["alerts"] as const;
+export type LimitedScope = (typeof LIMITED_SCOPES)[number];
+
+export const ALL_SCOPES = [...SCOPES, ...LIMITED_SCOPES] as const;
 
 export interface Caller {
   readonly name: string;
-  readonly scope: Scope;
+  readonly scope: Scope | LimitedScope;
 }
 
 interface Token extends Caller {
@@ -42,7 +47,7 @@ export class Tokens {
       const isTaken = tokens.some((other) => other.digest.equals(digest));
       if (problem !== undefined) problems.push(`API_TOKENS, entry ${index + 1}: ${problem}`);
       else if (isTaken) problems.push(`API_TOKENS, entry ${index + 1}: another entry has the same token`);
-      else tokens.push({ name, scope: scope as Scope, digest });
+      else tokens.push({ name, scope: scope as Caller["scope"], digest });
     }
     if (problems.length > 0) throw new ConfigurationError(problems);
     return new Tokens(tokens);
@@ -72,7 +77,9 @@ export class Tokens {
 
 function problemOf(name: string, scope: string, secret: string): string | undefined {
   if (name === "" || scope === "" || secret === "") return "expected name:scope:token";
-  if (!SCOPES.includes(scope as Scope)) return `expected one of the scopes ${SCOPES.join(", ")} after the name`;
+  if (!(ALL_SCOPES as readonly string[]).includes(scope)) {
+    return `expected one of the scopes ${ALL_SCOPES.join(", ")} after the name`;
+  }
   if (!/^[\w.@-]{1,64}$/.test(name)) return "expected a name of 1 to 64 letters, digits or . _ @ -";
   if (secret.length < SHORTEST_TOKEN) return `the token has fewer than ${SHORTEST_TOKEN} characters`;
   if (!/^[\x21-\x7e]+$/.test(secret)) return "the token has characters no header can carry, such as a space";
@@ -125,7 +132,7 @@ export function allow(scope: Scope): RequestHandler {
 }
 
 export function may(caller: Caller, scope: Scope): boolean {
-  return SCOPES.indexOf(caller.scope) >= SCOPES.indexOf(scope);
+  return (SCOPES as readonly string[]).indexOf(caller.scope) >= SCOPES.indexOf(scope);
 }
 
 export function assertMay(caller: Caller, scope: Scope): void {

@@ -15,6 +15,7 @@ const IDLE = {
   startedAt: null,
   cooldownEndsAt: null,
   heldUntil: null,
+  holds: [],
   budgetUntil: null,
   loop: null,
   why: [],

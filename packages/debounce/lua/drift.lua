@@ -15,7 +15,7 @@ local ASKED_AGAIN_MS = 10 * 60 * 1000
 local now = clock()
 local fields = cjson.decode(A.fields)
 local workspace = readHash(K.workspace)
-local state = readState()
+local state = readState(now)
 if workspace.desired ~= 'running' or (state.fence or '') ~= A.fence or state.cycle or state.desireAt then return R.stale() end
 if #fields == 0 then
   redis.call('HDEL', K.workspace, 'drift', 'specAsk', 'specHeld')

@@ -105,10 +105,18 @@ export type {
 } from "./workspace/registry.ts";
 export { outcomeOf, type TriggerOutcome } from "./workspace/trigger-outcome.ts";
 export { vanishedStates } from "./workspace/vanished.ts";
-export type { CancelResult, FlushResult, HoldResult, ReleaseResult } from "./workspace/verbs.ts";
+export type {
+  CancelResult,
+  FlushResult,
+  HoldRequest,
+  HoldResult,
+  ReleaseResult,
+  WhichHolds,
+} from "./workspace/verbs.ts";
 export type {
   Down,
   Drift,
+  Hold,
   LastCycle,
   RestartLoop,
   RestartState,

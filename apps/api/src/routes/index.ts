@@ -5,6 +5,7 @@ import { desiredStateRoutes } from "./desired-state.ts";
 import { eventRoutes } from "./events.ts";
 import { fileRoutes } from "./files.ts";
 import { fleetRoutes } from "./fleet.ts";
+import { hookRoutes } from "./hooks.ts";
 import { policyRoutes } from "./policies.ts";
 import { rolloutRoutes } from "./rollouts.ts";
 import { serviceRoutes } from "./service.ts";
@@ -29,6 +30,7 @@ export const ROUTES: readonly Route[] = [
   ...eventRoutes,
   ...webhookRoutes,
   ...sessionRoutes,
+  ...hookRoutes,
   ...serviceRoutes(() => ROUTES),
 ];
 

@@ -1,14 +1,14 @@
 /** Signing in from a browser: a token once, then a cookie that only this server reads. */
 import { z } from "zod";
 import { time } from "../answers.ts";
-import { assertSameOrigin, SCOPES } from "../authentication.ts";
+import { ALL_SCOPES, assertSameOrigin } from "../authentication.ts";
 import { Problem } from "../problem.ts";
 import { type Route, reply, route } from "../route.ts";
 import { beginSession, endSession, sessionOf } from "../session.ts";
 
 const who = z.object({
   name: z.string().describe("The token's, which is the actor in every record"),
-  scope: z.enum(SCOPES),
+  scope: z.enum(ALL_SCOPES),
   expiresAt: time.describe("The session's end"),
 });
 

@@ -66,8 +66,10 @@ export interface RestartState {
   readonly why: readonly CoveredSource[];
   readonly cycle: RunningCycle | undefined;
   readonly lastCycle: LastCycle | undefined;
-  /** An operator holds restarts back until then, ms. */
+  /** Restarts are held back until then, by whichever hold ends last, ms. */
   readonly heldUntil: number | undefined;
+  /** Each hold that stands, in the order in which they were put on. */
+  readonly holds: readonly Hold[];
   /** The restart budget of the day is spent until then: automatic restarts wait, ms. */
   readonly budgetUntil: number | undefined;
   /** What is owed is in a loop with our own restarts. */
@@ -78,6 +80,16 @@ export interface RestartState {
   readonly declines: number;
   /** Failed so often, or restarted in a loop, that only a person or a new change brings it back. */
   readonly breakerOpen: boolean;
+}
+
+/** Somebody holds restarts back. Times are ms. */
+export interface Hold {
+  /** Its name, by which it is released. */
+  readonly id: string;
+  readonly owner: string;
+  readonly reason?: string;
+  readonly since: number;
+  readonly endsAt: number;
 }
 
 /** The source and reason that followed each of these restarts. */
@@ -163,6 +175,7 @@ export function describeWorkspace(id: string, snapshot: Snapshot, quietHours?: Q
             },
       lastCycle: snapshot.lastCycle === undefined ? undefined : (JSON.parse(snapshot.lastCycle) as LastCycle),
       heldUntil: isAhead(heldUntil, now) ? heldUntil : undefined,
+      holds: (JSON.parse(state.holds ?? "[]") as Hold[]).filter(({ endsAt }) => isAhead(endsAt, now)),
       budgetUntil: isAhead(budgetUntil, now) ? budgetUntil : undefined,
       loop: state.loop === undefined ? undefined : (JSON.parse(state.loop) as RestartLoop),
       failures: numberOf(state.stopFailures) ?? numberOf(state.failures) ?? 0,
