@@ -1,6 +1,6 @@
 -- Records in which fields what runs differs from its spec, unless a cycle has begun, or shall begin, since that was looked at.
 -- Uses: clock hash state refusal events digits
--- KEYS: workspace state why events activity
+-- KEYS: workspace state startedAt why events activity
 -- ARGV: id fence fields target activityTtlMs now
 -- Whole: activityTtlMs now?
 -- `fields`: JSON list of names, '[]' = in none; `target`: names how it would be started now
