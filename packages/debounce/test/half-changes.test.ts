@@ -49,6 +49,7 @@ const GIVEN: Readonly<Record<ScriptName, Record<string, string | number>>> = {
       steps: "[]",
       specUsed: '{"spec":{}}',
       specSha: "",
+      specKey: "k",
       budgetCycles: 3,
       budgetDowntimeMs: 9,
     },

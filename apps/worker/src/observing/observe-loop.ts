@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Observations } from "@restart-coordinator/debounce";
 import { BackgroundService, IntervalLoop } from "@restart-coordinator/service";
 import type { Logger } from "pino";
@@ -40,6 +41,8 @@ export function observeLoop(options: ObserveLoopOptions): BackgroundService {
     afterwards: () => lookout.idle(),
     logger,
   });
+  // Every look under way listens for the stop.
+  setMaxListeners(Number.POSITIVE_INFINITY, loop.stopping);
   provisioner.watch?.((workspaceId) => {
     const isMine = shards.includes(observations.shardOf(workspaceId));
     if (isMine && !loop.stopping.aborted) void lookout.lookNow(workspaceId, loop.stopping);

@@ -1,8 +1,7 @@
 /** The right to act for one workspace, as its worker holds it. */
-import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type CallNames, CoordinatorUnavailableError } from "@restart-coordinator/redis-scripts";
-import { type EffectiveSpec, usedSpecOf } from "../drift/spec-fields.ts";
+import { type EffectiveSpec, type SpecKeys, sha1, usedSpecOf } from "../drift/spec-fields.ts";
 import { CycleStopAskedError, LeaseLostError } from "../errors.ts";
 import type { Policy, RetryPolicy } from "../policy/policy.ts";
 import type { Transitions } from "../transitions/transitions.ts";
@@ -33,6 +32,7 @@ interface LeaseParts {
   readonly sentAt: number;
   readonly names: CallNames;
   readonly effectiveSpec?: EffectiveSpec | undefined;
+  readonly specKeys: SpecKeys;
 }
 
 /** How often a lease is renewed within its length: so a Redis that is away for five sixths of it costs no attempt. */
@@ -130,11 +130,11 @@ export class CycleLease {
   }
 
   /** What it was started with: the spec as it was when this attempt began. */
-  #specUsed(): Pick<EndCall, "specUsed" | "specSha"> {
+  #specUsed(): Pick<EndCall, "specUsed" | "specSha" | "specKey"> {
     if (this.cycle.action !== "restart") return {};
     const { spec = "" } = this.cycle.workspace;
     const used = usedSpecOf(this.workspaceId, spec === "" ? {} : JSON.parse(spec), this.#parts.effectiveSpec);
-    return { specUsed: JSON.stringify(used), specSha: createHash("sha1").update(spec).digest("hex") };
+    return { specUsed: JSON.stringify(used), specSha: sha1(spec), specKey: this.#parts.specKeys.keyOf(spec) };
   }
 
   /** Sends again what Redis did not take, as long as the lease lives. */

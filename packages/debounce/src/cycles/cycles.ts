@@ -4,7 +4,7 @@
  */
 import { asked, CallNames } from "@restart-coordinator/redis-scripts";
 import { needFields, needKind, needMs, needText, needWhole } from "../checks.ts";
-import type { EffectiveSpec } from "../drift/spec-fields.ts";
+import { type EffectiveSpec, SpecKeys } from "../drift/spec-fields.ts";
 import type { Installation } from "../installation/installation.ts";
 import type { Policy } from "../policy/policy.ts";
 import { choiceFor, factsOf, policyFor } from "../policy/policy-set.ts";
@@ -35,6 +35,7 @@ export class Cycles {
   readonly installation: Installation;
   readonly #worker: string;
   readonly #effectiveSpec: EffectiveSpec | undefined;
+  readonly #specKeys: SpecKeys;
   readonly #names = new CallNames();
 
   /** @throws InvalidArgumentError for an option that is unknown or of another kind */
@@ -43,6 +44,7 @@ export class Cycles {
     needText("worker", options.worker, 200);
     needKind("effectiveSpec", options.effectiveSpec, "function");
     this.#effectiveSpec = options.effectiveSpec;
+    this.#specKeys = new SpecKeys(options.effectiveSpec);
     this.installation = installation;
     this.#worker = options.worker;
   }
@@ -68,6 +70,7 @@ export class Cycles {
       sentAt,
       names: this.#names,
       effectiveSpec: this.#effectiveSpec,
+      specKeys: this.#specKeys,
     });
     return { kind: "begun", lease };
   }

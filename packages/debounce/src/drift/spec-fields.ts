@@ -46,6 +46,24 @@ export function usedSpecOf(id: string, spec: Spec, effectiveSpec: EffectiveSpec 
   return { spec: digestsOf(id, spec), ...(effective && { effective: digestsOf(id, effective) }) };
 }
 
+/** Names a spec as it is registered and the defaults it is laid over: where both are as they were, nothing has changed. */
+export class SpecKeys {
+  readonly #defaults: string;
+
+  constructor(effectiveSpec: EffectiveSpec | undefined) {
+    this.#defaults = sha1(canonical(effectiveSpec?.({}) ?? null)).slice(0, DIGEST_CHARACTERS);
+  }
+
+  /** `spec`: its JSON. */
+  keyOf(spec: string): string {
+    return `${sha1(spec)} ${this.#defaults}`;
+  }
+}
+
+export function sha1(text: string): string {
+  return createHash("sha1").update(text).digest("hex");
+}
+
 /** In which fields what runs differs from how it would be started now: as a worker would, where that is known. */
 export function driftOf(used: UsedSpec, now: UsedSpec): string[] {
   if (used.effective !== undefined && now.effective !== undefined) return changedFields(used.effective, now.effective);

@@ -2,10 +2,11 @@
  * The observed world: workers look at every workspace and record what they see. A workspace that should run and does not
  * is asked to be restarted by an ordinary trigger; nothing here restarts or stops anything.
  */
+import { asked } from "@restart-coordinator/redis-scripts";
 import { needFields, needKind, needMs, needOneOf, needText, needWhole } from "../checks.ts";
 import type { RestartCoordinator } from "../coordinator.ts";
 import { driftReason } from "../drift/drift-reason.ts";
-import { driftOf, type EffectiveSpec, type Spec, targetOf, type UsedSpec, usedSpecOf } from "../drift/spec-fields.ts";
+import { driftOf, type EffectiveSpec, SpecKeys, targetOf, type UsedSpec, usedSpecOf } from "../drift/spec-fields.ts";
 import type { Installation } from "../installation/installation.ts";
 import { type BuiltInSource, OBSERVE, type ObservePolicy, type Policy } from "../policy/policy.ts";
 import { factsOf, policyFor } from "../policy/policy-set.ts";
@@ -57,6 +58,7 @@ export class Observations {
   readonly #installation: Installation;
   readonly #coordinator: RestartCoordinator;
   readonly #options: ObservationsOptions;
+  readonly #specKeys: SpecKeys;
 
   /** @throws InvalidArgumentError for an option that is unknown or of another kind */
   constructor(coordinator: RestartCoordinator, options: ObservationsOptions) {
@@ -67,6 +69,7 @@ export class Observations {
     this.#installation = coordinator.installation;
     this.#coordinator = coordinator;
     this.#options = options;
+    this.#specKeys = new SpecKeys(options.effectiveSpec);
   }
 
   /** A turn may be as long: whoever gets one asks again. */
@@ -160,17 +163,26 @@ export class Observations {
    */
   async compare(look: Look): Promise<readonly string[]> {
     const { workspaceId: id, facts } = look;
-    if (facts.desired !== "running" || facts.specUsed === undefined) return [];
-    const spec = facts.spec === undefined ? {} : (JSON.parse(facts.spec) as Spec);
-    const now = usedSpecOf(id, spec, this.#options.effectiveSpec);
-    const fields = driftOf(JSON.parse(facts.specUsed) as UsedSpec, now);
-    if (fields.length === 0 && facts.drift === undefined && !facts.specAsk) return fields;
+    const { desired, spec = "", specKey, drift, specAsk } = facts;
+    if (desired !== "running" || specKey === undefined) return [];
+    if (!drift && !specAsk && specKey === this.#specKeys.keyOf(spec)) return [];
+    const used = await this.#usedSpec(id);
+    if (used === undefined) return [];
+    const now = usedSpecOf(id, spec === "" ? {} : JSON.parse(spec), this.#options.effectiveSpec);
+    const fields = driftOf(used, now);
+    if (fields.length === 0 && !drift && !specAsk) return fields;
     const call = { id, fence: facts.fence, fields, target: targetOf(now) };
     const recorded = await this.#installation.transitions.observing.drift(call);
     if (recorded !== "stale" && recorded.ask) {
       await this.#ask(look, "spec-change", driftReason(fields));
     }
     return fields;
+  }
+
+  async #usedSpec(id: string): Promise<UsedSpec | undefined> {
+    const { redis, keys } = this.#installation;
+    const json = await asked(() => redis.hget(keys.forWorkspace("workspace", id), "specUsed"));
+    return json === null ? undefined : (JSON.parse(json) as UsedSpec);
   }
 
   /** What a cycle did that began meanwhile needs not be asked for. */

@@ -76,6 +76,7 @@ export class Cycling {
       steps,
       specUsed = "",
       specSha = "",
+      specKey = "",
       nonce = "",
     } = call;
     const reply = await this.#scripts.together("end", {
@@ -92,6 +93,7 @@ export class Cycling {
         steps: stepsJson(steps),
         specUsed,
         specSha,
+        specKey,
       },
       nonce,
     });

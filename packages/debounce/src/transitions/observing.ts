@@ -50,8 +50,8 @@ export class Observing {
       seenAt: reply.optionalNumber("seenAt"),
       downAt: reply.optionalNumber("downAt"),
       stray: reply.optionalText("stray"),
-      specUsed: reply.optionalText("specUsed"),
-      drift: reply.optionalText("drift"),
+      specKey: reply.optionalText("specKey"),
+      drift: reply.flag("drift"),
       specAsk: reply.flag("specAsk"),
     };
   }

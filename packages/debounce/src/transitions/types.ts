@@ -92,9 +92,10 @@ export interface EndCall {
   readonly retryable?: boolean;
   readonly error?: string;
   readonly instance?: Readonly<Record<string, unknown>>;
-  /** What it was started with: field by field, as JSON, and the SHA-1 of the registered spec as it was. */
+  /** What it was started with: field by field, as JSON; the SHA-1 of the registered spec as it was; that and the defaults. */
   readonly specUsed?: string | undefined;
   readonly specSha?: string | undefined;
+  readonly specKey?: string | undefined;
   readonly retry: RetryPolicy;
   readonly budget?: BudgetPolicy | undefined;
   /** What the attempt did, in order. */
@@ -162,9 +163,10 @@ export interface Facts {
   readonly seenAt: number | undefined;
   readonly downAt: number | undefined;
   readonly stray: string | undefined;
-  /** What the last good cycle has started it with, if one did. */
-  readonly specUsed: string | undefined;
-  readonly drift: string | undefined;
+  /** Names what the last good cycle has started it with, if one did. */
+  readonly specKey: string | undefined;
+  /** Drift is recorded. */
+  readonly drift: boolean;
   /** A restart is still to be asked for, because of a changed spec. */
   readonly specAsk: boolean;
 }
