@@ -11,6 +11,7 @@ COPY packages/debounce/package.json packages/debounce/
 COPY packages/fleet/package.json packages/fleet/
 COPY packages/service/package.json packages/service/
 COPY packages/provisioner-specs/package.json packages/provisioner-specs/
+COPY packages/simulator/package.json packages/simulator/
 COPY packages/webhooks/package.json packages/webhooks/
 COPY apps/api/package.json apps/api/
 COPY apps/console/package.json apps/console/

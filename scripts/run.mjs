@@ -16,13 +16,16 @@ const bin = "node_modules/.bin";
 // turbo looks for pnpm on PATH; started through pnpm it finds that one.
 const build = ["build", () => [...pnpmCommand(), "exec", "turbo", "run", "build", "--output-logs=errors-only"]];
 const lint = ["lint", () => [`${bin}/biome`, "check", "."]];
-const types = ["types", () => [`${bin}/tsc`, "--noEmit", "-p", "tsconfig.json"]];
+const typesOf = (project) => [`${bin}/tsc`, "--noEmit", "-p", project];
+const types = ["types", () => typesOf("tsconfig.json")];
+// It is made for browsers, which know other things than Node.
+const consoleTypes = ["console's", () => typesOf("apps/console")];
 const plans = {
   test: (args) => {
     const tests = ["tests", () => [`${bin}/vitest`, "run", ...args]];
     // Who names some tests waits for their verdict. What they need built, they build.
     const namesSome = args.some((arg) => !arg.startsWith("-"));
-    return namesSome ? [tests, lint, types] : [build, lint, types, tests];
+    return namesSome ? [tests, lint, types, consoleTypes] : [build, lint, types, consoleTypes, tests];
   },
   demo: (args) => [build, ["demo", () => [process.execPath, "demo/dist/main.js", ...args], { stdin: "inherit" }]],
 };

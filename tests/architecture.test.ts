@@ -41,7 +41,7 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
   "apps/api": [
     /^(ioredis|bullmq|pino|zod|zod-openapi|express|sirv)$/,
     /^@bull-board\//,
-    /^@restart-coordinator\/(debounce|fleet|provisioner-specs|service|service\/boot|webhooks)$/,
+    /^@restart-coordinator\/(debounce|fleet|provisioner-specs|service|service\/boot|simulator|webhooks)$/,
   ],
   // A page in the browser: it knows the HTTP API, and nothing else of ours.
   "apps/console": [/^(preact|preact\/hooks|@preact\/signals|@tanstack\/virtual-core|d3-scale|uplot)$/],

@@ -178,6 +178,27 @@ describe.skipIf(browserIsMissing())("the console", () => {
     });
   });
 
+  test("what if: its last days under other policies, and under one that is typed in", async () => {
+    await at(
+      "#/workspaces/canvas-save/what-if",
+      async (page) => {
+        const row = (name: string) => page.getByRole("row", { name });
+        await row("settle").waitFor();
+        expect(await page.getByRole("row").count()).toBe(5);
+        await page.getByLabel("A policy of your own").fill("cooldwnMs: 5");
+        await page.getByRole("button", { name: "Replay" }).click();
+        await page
+          .getByText(/cooldwnMs/)
+          .last()
+          .waitFor();
+        await page.getByLabel("A policy of your own").fill("profile: settle\ncooldownMs: 0\n");
+        await page.getByRole("button", { name: "Replay" }).click();
+        await row("yours").waitFor();
+      },
+      { expected: /\b400\b.*\/simulation/ },
+    );
+  });
+
   test("a trigger's id leads to what became of it", async () => {
     await ask("PUT", "/workspaces/traced", {});
     const receipt = await ask("POST", "/workspaces/traced/triggers", { source: "file-write", reason: "a.md" });
@@ -233,7 +254,7 @@ describe.skipIf(browserIsMissing())("the console", () => {
     await ask("PUT", "/workspaces/hostile", { name: nasty, tags: { tenant: nasty }, runtime: nasty.slice(0, 64) });
     await ask("PUT", `/workspaces/hostile/files/${encodeURIComponent("<script>alert(1)<")}`, "x");
     await ask("POST", "/workspaces/hostile/triggers", { source: "file-write", reason: nasty, actor: nasty });
-    await ask("POST", "/workspaces/hostile/hold", { reason: nasty, holdMs: 60_000 });
+    await ask("POST", "/workspaces/hostile/hold", { reason: nasty, holdMs: 3_600_000 });
     await at(
       "#/workspaces/hostile",
       async (page) => {
@@ -277,6 +298,39 @@ describe.skipIf(browserIsMissing())("the console", () => {
     });
   });
 
+  test("a rollout is planned, watched, paused and aborted", async () => {
+    const ids = Array.from({ length: 8 }, (_, n) => `wave-${n}`);
+    await Promise.all(ids.map((id) => ask("PUT", `/workspaces/${id}`, { tags: { wave: "one" } })));
+    await at("#/rollouts", async (page) => {
+      await page.getByRole("button", { name: "Restart many workspaces" }).click();
+      const plan = page.getByRole("form", { name: "A new rollout" });
+      await plan.getByLabel("Tag").selectOption("wave: one");
+      await plan.getByText("8 workspaces", { exact: true }).waitFor();
+      expect(await plan.locator(".preview li").allTextContents()).toEqual(
+        ids.map((id, n) => (n === 0 ? `${id} canary` : id)),
+      );
+      await plan.getByLabel("At a time").fill("1");
+      await plan.getByLabel("Why").fill("image 42");
+      await plan.getByRole("button", { name: "Restart 8 workspaces" }).click();
+      await page.getByRole("heading", { name: "image 42" }).waitFor();
+      await page.getByText(/a minute, about .* left/).waitFor();
+      await page.getByRole("button", { name: "Pause" }).click();
+      await page.getByRole("dialog").getByRole("button", { name: "Pause" }).click();
+      await page.getByText("Paused by olga.").waitFor();
+      await page.getByRole("button", { name: "Abort" }).click();
+      await page.getByText(/workspaces are not restarted by it any more/).waitFor();
+      await page.getByRole("dialog").getByRole("button", { name: "Abort" }).click();
+      await page.getByText("aborted", { exact: true }).waitFor();
+      const { counts } = (await (
+        await ask("GET", `/rollouts/${new URL(page.url()).hash.split("/").at(-1)}`)
+      ).json()) as {
+        counts: { done: number; total: number };
+      };
+      expect(counts.done).toBeGreaterThanOrEqual(1);
+      expect(counts.done).toBeLessThan(counts.total);
+    });
+  });
+
   test("when the stream breaks the page says as of when it is, and is complete again when it comes back", async () => {
     await ask("PUT", "/workspaces/cut", {});
     await at(
@@ -315,8 +369,10 @@ describe.skipIf(browserIsMissing())("the console", () => {
     await context.close();
     const pages = [
       ["#/", "Noisiest sources"],
+      ["#/rollouts", "image 42"],
       ["#/workspaces/canvas-save", "nothing is owed"],
       ["#/workspaces/hostile", "Held for another"],
+      ["#/workspaces/canvas-save/what-if", "Stale at most"],
       ["#/workspaces/nobody", "There is no workspace nobody"],
       ["#/no/such/page", "There is no such page"],
     ] as const;
@@ -328,6 +384,12 @@ describe.skipIf(browserIsMissing())("the console", () => {
           await page.getByText(sign).first().waitFor();
           await look(hash, page);
         }
+        await page.goto(`${url}/#/rollouts`);
+        await page.getByRole("button", { name: "Restart many workspaces" }).click();
+        await look("a plan", page);
+        await page.getByRole("link", { name: "image 42" }).click();
+        await page.getByRole("heading", { name: "Members" }).waitFor();
+        await look("a rollout", page);
         await page.goto(`${url}/#/workspaces/canvas-save`);
         await page.getByRole("button", { name: "Pause" }).click();
         await page.getByRole("dialog").waitFor();
@@ -342,7 +404,7 @@ describe.skipIf(browserIsMissing())("the console", () => {
     await at("#/", async (page) => {
       for (const width of [375, 2_560]) {
         await page.setViewportSize({ width, height: 900 });
-        for (const hash of ["#/", "#/workspaces/canvas-save", "#/workspaces/hostile"]) {
+        for (const hash of ["#/", "#/workspaces/canvas-save", "#/workspaces/hostile", "#/rollouts"]) {
           await page.goto(`${url}/${hash}`);
           await page.locator("h1").first().waitFor({ state: "attached" });
           expect(await page.evaluate("document.documentElement.scrollWidth"), hash).toBeLessThanOrEqual(width);

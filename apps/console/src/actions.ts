@@ -1,6 +1,6 @@
 /** What can be done to a workspace as it stands: by whom, and what it will do now. Pure. */
 
-import { clockOf, countdownOf } from "./times.tsx";
+import { clockOf, countdownOf } from "./times.ts";
 import type { Scope, Workspace } from "./types.ts";
 import { plural, whatHappened } from "./words.ts";
 
@@ -80,7 +80,7 @@ export function actionsFor(workspace: Workspace, now: number): Action[] {
       effect: cancelEffect(workspace, owed),
       confirm:
         owed > 0
-          ? `No restart covers ${whatHappened(why)} any more, unless something new comes.`
+          ? `No restart covers what is owed (${whatHappened(why)}) any more, unless something new comes.`
           : "The restart under way is asked to stop.",
       asks: ["reason"],
     },

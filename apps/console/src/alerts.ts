@@ -1,6 +1,6 @@
 /** The alerts that would fire by what the page knows; their thresholds are those of monitoring/alerts.yml. Pure. */
 
-import { durationOf } from "./times.tsx";
+import { durationOf } from "./times.ts";
 import type { Fleet, Line } from "./types.ts";
 import { plural } from "./words.ts";
 

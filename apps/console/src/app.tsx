@@ -2,8 +2,11 @@
 import { useEffect } from "preact/hooks";
 import { watchFleet } from "./fleet.ts";
 import { FleetPage } from "./pages/fleet.tsx";
+import { RolloutPage } from "./pages/rollout.tsx";
+import { RolloutsPage } from "./pages/rollouts.tsx";
 import { SignInPage } from "./pages/sign-in.tsx";
 import { TriggerPage } from "./pages/trigger.tsx";
+import { WhatIfPage } from "./pages/what-if.tsx";
 import { WorkspacePage } from "./pages/workspace.tsx";
 import { JumpField } from "./parts/jump-field.tsx";
 import { LiveMark } from "./parts/live-mark.tsx";
@@ -43,6 +46,7 @@ function Shell({ who }: { who: Who }) {
         </a>
         <nav aria-label="Pages">
           <NavLink to={linkTo.fleet()} isHere={where.page === "fleet"} text="Fleet" />
+          <NavLink to={linkTo.rollouts()} isHere={where.page === "rollouts"} text="Rollouts" />
           {who.scope !== "read" && who.scope !== "trigger" && <a href="/admin/queues">Queue</a>}
         </nav>
         <JumpField />
@@ -71,6 +75,12 @@ function Page({ where }: { where: Place }) {
       return <FleetPage query={where.query} />;
     case "workspace":
       return <WorkspacePage key={where.id} id={where.id} />;
+    case "rollouts":
+      return <RolloutsPage />;
+    case "rollout":
+      return <RolloutPage key={where.id} id={where.id} />;
+    case "what-if":
+      return <WhatIfPage key={where.id} id={where.id} />;
     case "trigger":
       return <TriggerPage key={where.id} id={where.id} />;
     default:

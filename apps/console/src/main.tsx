@@ -4,6 +4,8 @@ import "./styles/base.css";
 import "./styles/shell.css";
 import "./styles/pages.css";
 import "./styles/timeline.css";
+import "./styles/rollouts.css";
+import "./styles/what-if.css";
 
 const root = document.getElementById("console");
 if (root !== null) render(<App />, root);

@@ -106,6 +106,9 @@ export interface Payload {
   readonly files?: readonly string[];
   readonly reasons?: readonly string[];
   readonly desired?: string;
+  /** What a worker saw, in words. */
+  readonly seen?: string;
+  readonly status?: string;
   readonly instance?: Readonly<Record<string, unknown>>;
   readonly instanceBefore?: Readonly<Record<string, unknown>>;
   readonly cancelTooLate?: boolean;
@@ -172,4 +175,46 @@ export interface History {
   }[];
   readonly sources: readonly { readonly name: string; readonly count: number }[];
   readonly workspaces: readonly { readonly name: string; readonly count: number; readonly restarts: number }[];
+}
+
+export interface RolloutCounts {
+  readonly total: number;
+  readonly waiting: number;
+  readonly running: number;
+  readonly done: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+export interface Rollout {
+  readonly id: string;
+  readonly state: "preparing" | "running" | "paused" | "aborting" | "finished" | "aborted";
+  readonly stopped: {
+    readonly by: string;
+    readonly at: string;
+    readonly actor: string | null;
+    readonly reason: string | null;
+  } | null;
+  readonly selector: Readonly<Record<string, unknown>> | null;
+  readonly source: string;
+  readonly reason: string | null;
+  readonly actor: string;
+  readonly maxConcurrent: number;
+  readonly splayMs: number;
+  readonly canaries: { readonly count: number; readonly passed: boolean };
+  readonly pauseOnFailure: number | null;
+  readonly createdAt: string;
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+  readonly counts: RolloutCounts;
+}
+
+export interface Member {
+  readonly workspaceId: string;
+  readonly status: string;
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+  readonly cycleId: string | null;
+  readonly rule: string | null;
+  readonly error: string | null;
 }

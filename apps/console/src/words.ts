@@ -1,5 +1,5 @@
 /** What the console says of a workspace, in plain words. Pure: the same for every viewer but for the zone of the times. */
-import { clockOf, countdownOf, durationOf, momentOf } from "./times.tsx";
+import { clockOf, countdownOf, durationOf, momentOf } from "./times.ts";
 import type { Covered, PolicyShown, RestartEvent, Workspace } from "./types.ts";
 
 export interface Told {
@@ -152,6 +152,8 @@ function sourceWords({ source, count, files = [], moreFiles = 0, actors = [] }: 
       return `${plural(count, "pre-flight probe", "pre-flight probes")} failed`;
     case "liveness-offline":
       return `${plural(count, "probe", "probes")} found it offline`;
+    case "spec-change":
+      return "its spec was changed";
     case "startup":
       return "it was to be started";
     case "manual":
@@ -198,6 +200,7 @@ export function eventWords({ event, payload }: RestartEvent): string {
   const { source = "", rule = "", actor = "", cycle = "", covers = [], error = "", reason } = payload;
   const ruled = `${rule}: ${RULES[rule] ?? rule}`;
   const by = actor === "" ? "" : ` by ${actor}`;
+  const seen = payload.seen === undefined ? "" : `: ${payload.seen}`;
   const because = reason === undefined || reason === "" ? "" : `: ${reason}`;
   switch (event) {
     case "WORKSPACE_AUTO_RESTART_FIRED":
@@ -217,7 +220,17 @@ export function eventWords({ event, payload }: RestartEvent): string {
     case "WORKSPACE_OFFLINE":
       return `Stopped after ${durationOf(payload.durationMs ?? 0)}`;
     case "WORKSPACE_DOWN":
-      return "Found down";
+      return `Found ${payload.status ?? "down"}${seen}`;
+    case "WORKSPACE_UP":
+      return `Seen alive again${seen}`;
+    case "WORKSPACE_ADOPTED":
+      return `What already ran was taken over${seen}`;
+    case "WORKSPACE_STRAY":
+      return `Something runs that should not${seen}`;
+    case "WORKSPACE_DRIFTED":
+      return "What runs is not what its spec says any more";
+    case "WORKSPACE_RESTART_STILL_DECLINED":
+      return `Declined again: ${error}`;
     case "WORKSPACE_RESTART_FAILED":
       return `Attempt failed: ${error}`;
     case "WORKSPACE_RESTART_DECLINED":

@@ -29,6 +29,7 @@ export {
   loadPolicies,
   type PolicyFileStatus,
   type PolicySettings,
+  policiesOf,
 } from "./policy-file/index.ts";
 export { policyWatch, redisConnection } from "./process-services.ts";
 export { aclRules, SCRIPT_COMMANDS } from "./redis/acl.ts";

@@ -10,6 +10,7 @@ import { policyRoutes } from "./policies.ts";
 import { rolloutRoutes } from "./rollouts.ts";
 import { serviceRoutes } from "./service.ts";
 import { sessionRoutes } from "./session.ts";
+import { simulationRoutes } from "./simulation.ts";
 import { triggerOutcomeRoutes } from "./trigger-outcomes.ts";
 import { triggerRoutes } from "./triggers.ts";
 import { verbRoutes } from "./verbs.ts";
@@ -26,6 +27,7 @@ export const ROUTES: readonly Route[] = [
   ...triggerOutcomeRoutes,
   ...verbRoutes,
   ...fleetRoutes,
+  ...simulationRoutes,
   ...rolloutRoutes,
   ...eventRoutes,
   ...webhookRoutes,

@@ -11,7 +11,7 @@ import { Message } from "../parts/message.tsx";
 import { PhaseMark } from "../parts/phase.tsx";
 import { VirtualTable } from "../parts/virtual-list.tsx";
 import { linkTo } from "../router.ts";
-import { countdownOf } from "../times.tsx";
+import { countdownOf } from "../times.ts";
 import { type Fleet, type History, type Line, PHASES, type Phase } from "../types.ts";
 
 const HISTORY_EVERY_MS = 60_000;

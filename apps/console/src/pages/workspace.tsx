@@ -7,11 +7,12 @@ import { Covers } from "../parts/covers.tsx";
 import { CycleList } from "../parts/cycle-list.tsx";
 import { EventList } from "../parts/event-list.tsx";
 import { Message } from "../parts/message.tsx";
+import { Moment } from "../parts/moment.tsx";
 import { PhaseMark } from "../parts/phase.tsx";
 import { linkTo } from "../router.ts";
 import { axisOf } from "../timeline/model.ts";
 import { Timeline } from "../timeline/timeline.tsx";
-import { countdownOf, durationOf, Moment } from "../times.tsx";
+import { countdownOf, durationOf } from "../times.ts";
 import type { PolicyShown, RestartEvent, Workspace } from "../types.ts";
 import { sentenceOf } from "../words.ts";
 
@@ -238,6 +239,10 @@ function Facts({ workspace, policy }: { workspace: Workspace; policy: PolicyShow
             , observed <code>{restart.observedGeneration}</code>
           </>
         )}
+      </dd>
+      <dt>Otherwise</dt>
+      <dd>
+        <a href={linkTo.whatIf(workspace.id)}>What if it went by another policy?</a>
       </dd>
       <dt>In the logs</dt>
       <dd>

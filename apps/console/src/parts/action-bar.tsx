@@ -3,7 +3,7 @@ import { type Action, actionsFor } from "../actions.ts";
 import { type AskError, post } from "../api.ts";
 import { now as clock, nowSeconds } from "../clock.ts";
 import { may, session } from "../session.ts";
-import { momentOf } from "../times.tsx";
+import { momentOf } from "../times.ts";
 import type { Workspace } from "../types.ts";
 import { toast } from "./toasts.tsx";
 

@@ -1,5 +1,5 @@
-import { Moment } from "../times.tsx";
 import type { Covered } from "../types.ts";
+import { Moment } from "./moment.tsx";
 
 /** What a restart covers, or is owed for: per source how many, when, by whom, and which files. */
 export function Covers({ covers }: { covers: readonly Covered[] }) {

@@ -1,8 +1,9 @@
 import { nowSeconds } from "../clock.ts";
 import type { CycleShown } from "../timeline/model.ts";
-import { countdownOf, durationOf, Moment } from "../times.tsx";
+import { countdownOf, durationOf } from "../times.ts";
 import { BECAUSE, plural, RULES, whatHappened } from "../words.ts";
 import { Covers } from "./covers.tsx";
+import { Moment } from "./moment.tsx";
 
 interface Props {
   readonly cycles: readonly CycleShown[];

@@ -1,8 +1,8 @@
 import { useState } from "preact/hooks";
 import { nowSeconds } from "../clock.ts";
-import { Moment } from "../times.tsx";
 import type { RestartEvent } from "../types.ts";
 import { eventWords } from "../words.ts";
+import { Moment } from "./moment.tsx";
 
 const FIRST_SHOWN = 25;
 

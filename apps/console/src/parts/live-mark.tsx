@@ -1,5 +1,5 @@
 import { liveness } from "../live.ts";
-import { Moment } from "../times.tsx";
+import { Moment } from "./moment.tsx";
 
 /** Whether what is shown is what is so, or was so. */
 export function LiveMark() {

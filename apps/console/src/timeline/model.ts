@@ -1,6 +1,6 @@
 /** What the time axis of a workspace shows, made of its activity, its state and its policy. Pure. */
 
-import { durationOf } from "../times.tsx";
+import { durationOf } from "../times.ts";
 import type { Covered, PolicyShown, RestartEvent, Step, Workspace } from "../types.ts";
 import { BECAUSE, RULES, whatHappened } from "../words.ts";
 

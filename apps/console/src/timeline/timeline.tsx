@@ -2,7 +2,7 @@
 import { scaleTime } from "d3-scale";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { now as clock, serverNow } from "../clock.ts";
-import { clockOf, durationOf, utcOf } from "../times.tsx";
+import { clockOf, durationOf, utcOf } from "../times.ts";
 import type { Axis, CycleShown, Mark, Span } from "./model.ts";
 
 /** What is in view, ms. It moves along with now until somebody moves it. */
@@ -192,7 +192,7 @@ export function Timeline({ axis, onCycle }: { axis: Axis; onCycle: (id: string) 
           {pointed !== undefined && (
             <div
               class={`tip ${at(pointed.at) > 60 ? "left" : ""}`}
-              style={{ left: `${Math.min(100, Math.max(0, at(pointed.at)))}%` }}
+              style={{ "--at": `${Math.min(100, Math.max(0, at(pointed.at)))}%` }}
               aria-hidden="true"
             >
               <b>{pointed.title}</b>

@@ -46,12 +46,3 @@ function wholeSeconds(seconds: number): string {
   const told = parts.slice(first, first + 2).filter(([amount]) => amount > 0);
   return told.map(([amount, unit]) => `${amount} ${unit}`).join(" ");
 }
-
-export function Moment({ at, now }: { at: string | number; now?: number }) {
-  const ms = typeof at === "number" ? at : Date.parse(at);
-  return (
-    <time dateTime={new Date(ms).toISOString()} title={utcOf(ms)}>
-      {now === undefined ? clockOf(ms) : momentOf(ms, now)}
-    </time>
-  );
-}
