@@ -6,12 +6,14 @@
 -- Whole: holdMs activityTtlMs now?
 -- Reply: held dueAt hintId now heldUntil
 -- Reply: unknown
+-- Reply: removing
 -- `hintId`: where it takes the place of a longer hold
 -- Events: WORKSPACE_HELD
 
 local now = clock()
 local workspace = readHash(K.workspace)
 if not workspace.desired then return R.unknown() end
+if workspace.desired == 'removed' then return R.removing() end
 local state = readState(now)
 local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
 local before = wakeOf(state, workspace, cooldownEndsAt, now)

@@ -6,11 +6,13 @@
 -- Reply: released dueAt hintId now
 -- Reply: not-held
 -- Reply: unknown
+-- Reply: removing
 -- Events: WORKSPACE_RELEASED
 
 local now = clock()
 local workspace = readHash(K.workspace)
 if not workspace.desired then return R.unknown() end
+if workspace.desired == 'removed' then return R.removing() end
 local state = readState(now)
 local wasHeld = ahead(state.heldUntil, now)
 clearFields(state, { 'heldUntil', 'heldBy' })

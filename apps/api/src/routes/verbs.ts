@@ -9,6 +9,9 @@ import { type Route, reply, route } from "../route.ts";
 const id = z.string();
 const verb = { tag: "Restarts", method: "POST", scope: "operate", params: ofWorkspace } as const;
 
+const removing = { 409: "It is being removed" };
+const isRemoved = (id: string) => conflict(`workspace ${id} is being removed`, "removed");
+
 const hold = route({
   ...verb,
   id: "hold",
@@ -19,9 +22,10 @@ const hold = route({
     .strictObject({ reason, holdMs: z.number().int().min(1_000).max(604_800_000).default(3_600_000) })
     .prefault({}),
   answers: { 202: { description: "Held", content: z.object({ id, heldUntil: time }) } },
+  problems: removing,
   async handle({ coordinator }, { params: { id }, body, caller }) {
     const result = await coordinator.verbs.hold(id, { ...body, actor: actorOf(caller) });
-    if (result.kind === "unknown") throw unknownWorkspace(id);
+    if (result.kind !== "held") throw result.kind === "unknown" ? unknownWorkspace(id) : isRemoved(id);
     return reply(202, { id, heldUntil: new Date(result.heldUntil).toISOString() });
   },
 });
@@ -33,9 +37,11 @@ const release = route({
   path: "/workspaces/:id/release",
   body: verbBody,
   answers: { 202: { description: "Released, or was not held", content: z.object({ id, released: z.boolean() }) } },
+  problems: removing,
   async handle({ coordinator }, { params: { id }, caller }) {
     const result = await coordinator.verbs.release(id, { actor: actorOf(caller) });
     if (result.kind === "unknown") throw unknownWorkspace(id);
+    if (result.kind === "removing") throw isRemoved(id);
     return reply(202, { id, released: result.kind === "released" });
   },
 });
@@ -52,9 +58,11 @@ const cancel = route({
       content: z.object({ id, canceled: z.number().int(), stopping: z.boolean(), cycleId: z.string().optional() }),
     },
   },
+  problems: removing,
   async handle({ coordinator }, { params: { id }, body: { reason }, caller }) {
     const result = await coordinator.verbs.cancel(id, { reason, actor: actorOf(caller) });
     if (result.kind === "unknown") throw unknownWorkspace(id);
+    if (result.kind === "removing") throw isRemoved(id);
     const canceled = "triggers" in result ? result.triggers : 0;
     const stopping = result.kind === "stopping";
     // It stops at its next safe point, or ends well: then its end says that the cancel came too late.

@@ -178,14 +178,16 @@ export class Transitions {
     actor: string;
     reason?: string | undefined;
     now?: number;
-  }): Promise<({ readonly kind: "held"; readonly heldUntil: number } & Woken) | { readonly kind: "unknown" }> {
+  }): Promise<
+    ({ readonly kind: "held"; readonly heldUntil: number } & Woken) | { readonly kind: "unknown" | "removing" }
+  > {
     const reply = await this.#run("hold", call.id, {
       holdMs: call.holdMs,
       ...byOf(call),
       activityTtlMs: this.#settings.activityTtlMs,
       now: call.now ?? "",
     });
-    if (reply.kind === "unknown") return { kind: "unknown" };
+    if (reply.kind !== "held") return { kind: reply.kind as "unknown" | "removing" };
     return { kind: "held", heldUntil: reply.number("heldUntil"), ...wokenOf(reply) };
   }
 
@@ -193,10 +195,10 @@ export class Transitions {
     id: string;
     actor: string;
     now?: number;
-  }): Promise<({ readonly kind: "released" } & Woken) | { readonly kind: "not-held" | "unknown" }> {
+  }): Promise<({ readonly kind: "released" } & Woken) | { readonly kind: "not-held" | "unknown" | "removing" }> {
     const reply = await this.#verb("release", call);
     if (reply.kind === "released") return { kind: "released", ...wokenOf(reply) };
-    return { kind: reply.kind as "not-held" | "unknown" };
+    return { kind: reply.kind as "not-held" | "unknown" | "removing" };
   }
 
   async flush(call: {
@@ -222,7 +224,7 @@ export class Transitions {
   }): Promise<
     | { readonly kind: "canceled"; readonly triggers: number }
     | { readonly kind: "stopping"; readonly triggers: number; readonly cycleId: string }
-    | { readonly kind: "nothing-owed" | "unknown" }
+    | { readonly kind: "nothing-owed" | "unknown" | "removing" }
   > {
     const reply = await this.#verb("cancel", call, { reason: byOf(call).reason });
     if (reply.kind === "canceled") {
@@ -232,7 +234,7 @@ export class Transitions {
     if (reply.kind === "stopping") {
       return { kind: "stopping", triggers: reply.number("triggers"), cycleId: reply.text("cycle") };
     }
-    return { kind: reply.kind as "nothing-owed" | "unknown" };
+    return { kind: reply.kind as "nothing-owed" | "unknown" | "removing" };
   }
 
   async view(id: string, now?: number): Promise<Snapshot> {

@@ -6,10 +6,13 @@ import type { Woken } from "../transitions/types.ts";
 import type { Rule } from "../vocabulary.ts";
 import { assertWorkspaceId } from "../workspace-id.ts";
 
-export type HoldResult = { readonly kind: "held"; readonly heldUntil: number } | { readonly kind: "unknown" };
+/** `removing`: nothing of it is changed any more. */
+export type HoldResult =
+  | { readonly kind: "held"; readonly heldUntil: number }
+  | { readonly kind: "unknown" | "removing" };
 export type ReleaseResult =
   | { readonly kind: "released"; readonly dueAt: number | undefined }
-  | { readonly kind: "not-held" | "unknown" };
+  | { readonly kind: "not-held" | "unknown" | "removing" };
 export type FlushResult =
   | { readonly kind: "flushed"; readonly dueAt: number | undefined }
   | { readonly kind: "refused"; readonly rule: Rule }
@@ -18,7 +21,7 @@ export type FlushResult =
 export type CancelResult =
   | { readonly kind: "canceled"; readonly triggers: number }
   | { readonly kind: "stopping"; readonly triggers: number; readonly cycleId: string }
-  | { readonly kind: "nothing-owed" | "unknown" };
+  | { readonly kind: "nothing-owed" | "unknown" | "removing" };
 
 const MOST_HELD_MS = 365 * 24 * 60 * 60 * 1_000;
 
