@@ -7,6 +7,7 @@
 -- Reply: stopping triggers cycle
 -- Reply: nothing-owed
 -- Reply: unknown
+-- Reply: removing
 -- `triggers`: how many were owed and are no more; `ended`: 1 = a cycle that waited for its retry is over; `stopping`: a cycle
 -- runs and was asked to stop
 -- Events: WORKSPACE_RESTART_CANCELED
@@ -14,6 +15,7 @@
 local now = clock()
 local workspace = readHash(K.workspace)
 if not workspace.desired then return R.unknown() end
+if workspace.desired == 'removed' then return R.removing() end
 local state = readState(now)
 local running = isRunning(state) and state.action == 'restart'
 -- Asked again, with nothing owed since: it was told, and stops or not.

@@ -50,6 +50,8 @@ end
 
 local outcome = A.outcome
 local canceledTo = tonumber(state.canceledTo)
+-- It was past its last safe point: what it left behind is not what was there before.
+local isBroken = outcome == 'failed'
 -- A canceled cycle that fails has stopped: it is not tried again.
 if canceledTo and outcome ~= 'ok' then outcome = 'canceled' end
 local unasked = outcome == 'canceled' and not state.stopAsked and not canceledTo
@@ -156,7 +158,7 @@ redis.call('SET', K.lastCycle, withMember(cjson.encode({ id = record.cycle, gene
   error = record.error, cancelTooLate = tooLate }), 'covers', covers), 'PX', A.activityTtlMs)
 clearCycle(state)
 
-if outcome == 'failed' then redis.call('HSET', K.workspace, 'status', 'failed') end
+if outcome == 'failed' or isBroken then redis.call('HSET', K.workspace, 'status', 'failed') end
 if outcome == 'ok' then
   local status = isStart and 'online' or 'offline'
   if isStart and instance then

@@ -12,12 +12,14 @@
 -- Reply: taken owner
 -- Reply: too-many most
 -- Reply: unknown
+-- Reply: removing
 -- `hintId`: where it takes the place of a longer hold; `taken`: the name is that of somebody else's hold
 -- Events: WORKSPACE_HELD
 
 local now = clock()
 local workspace = readHash(K.workspace)
 if not workspace.desired then return R.unknown() end
+if workspace.desired == 'removed' then return R.removing() end
 local state = readState(now)
 local holds = holdsOf(state, now)
 local place = #holds + 1

@@ -7,12 +7,14 @@
 -- Reply: released dueAt hintId now heldUntil
 -- Reply: not-held heldUntil
 -- Reply: unknown
+-- Reply: removing
 -- `heldUntil`: others' holds still stand until then
 -- Events: WORKSPACE_RELEASED
 
 local now = clock()
 local workspace = readHash(K.workspace)
 if not workspace.desired then return R.unknown() end
+if workspace.desired == 'removed' then return R.removing() end
 local state = readState(now)
 local left, ended = {}, {}
 for _, hold in ipairs(holdsOf(state, now)) do

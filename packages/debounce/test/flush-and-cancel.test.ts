@@ -149,6 +149,25 @@ describe("a cancel", () => {
     await expectSound(one);
   });
 
+  test("of a restart that then fails leaves the workspace failed, not as if it had not been touched", async () => {
+    const one = await reached("running");
+    await one.cancel();
+    await one.end("failed", { error: "not ready 150 ms after its launch; its process was left running" });
+    const { status, restart } = await one.state();
+    expect(status).toBe("failed");
+    expect(restart.lastCycle?.error).toMatch(/was left running/);
+    const [canceled] = (await one.events("WORKSPACE_RESTART_CANCELED")).slice(-1);
+    expect(canceled?.payload.error).toMatch(/was left running/);
+  });
+
+  test("of a restart that stops at a safe point leaves it as it was", async () => {
+    const one = await reached("running");
+    const before = (await one.state()).status;
+    await one.cancel();
+    await one.end("canceled");
+    expect((await one.state()).status).toBe(before === "provisioning" ? "offline" : before);
+  });
+
   test("leaves what comes after it", async () => {
     const one = await reached("running");
     await one.cancel();
@@ -159,17 +178,15 @@ describe("a cancel", () => {
   });
 
   test("of a workspace that is being stopped does not stop the stopping", async () => {
-    for (const desired of ["paused", "removed"] as const) {
-      const one = await workspace();
-      await one.at(0).trigger("file-write");
-      await one.desire(desired);
-      await one.begun();
-      expect(await one.end("failed")).toMatchObject({ what: "retry", dueAt: at(5_000) });
-      expect(await one.at(1_000).cancel()).toEqual({ kind: "canceled", triggers: 1 });
-      expect(await one.wakeAt()).toBe(at(5_000));
-      await expectSound(one);
-      expect(await one.at(5_000).begun()).toMatchObject({ action: desired === "paused" ? "stop" : "remove" });
-    }
+    const one = await workspace();
+    await one.at(0).trigger("file-write");
+    await one.desire("paused");
+    await one.begun();
+    expect(await one.end("failed")).toMatchObject({ what: "retry", dueAt: at(5_000) });
+    expect(await one.at(1_000).cancel()).toEqual({ kind: "canceled", triggers: 1 });
+    expect(await one.wakeAt()).toBe(at(5_000));
+    await expectSound(one);
+    expect(await one.at(5_000).begun()).toMatchObject({ action: "stop" });
   });
 
   test("twice is once", async () => {
@@ -184,6 +201,20 @@ describe("a cancel", () => {
     await one.at(0).trigger("file-write");
     await one.cancel();
     expect(await one.at(1_000).trigger("file-write")).toMatchObject({ decision: "coalesced", dueAt: at(16_000) });
+  });
+});
+
+describe("a workspace that is being removed", () => {
+  test("is refused by every verb, and nothing changes", async () => {
+    const one = await workspace();
+    await one.at(0).trigger("file-write");
+    await one.desire("removed");
+    const before = await one.view();
+    for (const verb of [() => one.hold(1_000), () => one.release(), () => one.cancel()]) {
+      expect(await verb()).toEqual({ kind: "removing" });
+    }
+    expect(await one.flush()).toEqual({ kind: "refused", rule: "removed" });
+    expect(await one.view()).toEqual(before);
   });
 });
 

@@ -45,6 +45,7 @@ export function boardActions({ coordinator, hints }: BoardParts): Router {
     const { id, job } = await find(hints, request);
     const actor = actorOf(response.locals.caller);
     const result = await coordinator.verbs.cancel(id, { actor, reason: "removed on the board" });
+    if (result.kind === "removing") throw notPossible("Nothing was removed", `workspace ${id} itself is being removed`);
     if (result.kind === "stopping") {
       const why = `the cycle of workspace ${id} stops at its next safe point, if it has one left; the job goes with it`;
       throw notPossible("What is owed is canceled, the job is still there", why);

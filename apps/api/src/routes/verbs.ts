@@ -10,6 +10,9 @@ import { type Route, reply, route } from "../route.ts";
 const id = z.string();
 const verb = { tag: "Restarts", method: "POST", scope: "operate", params: ofWorkspace } as const;
 
+const removing = { 409: "It is being removed" };
+const isRemoved = (id: string) => conflict(`workspace ${id} is being removed`, "removed");
+
 const holdName = z
   .string()
   .regex(/^[\w.@:-]{1,200}$/, 'expected 1 to 200 letters, digits or ".", "_", "@", ":", "-"')
@@ -41,11 +44,14 @@ const putHold = route({
       content: z.object({ id, hold: z.string(), owner: z.string(), endsAt: time, heldUntil: time }),
     },
   },
-  problems: { 409: "The name is that of somebody else's hold (`rule` held), or there are 32 holds" },
+  problems: {
+    409: "The workspace is being removed, the name is that of somebody else's hold (`rule` held), or there are 32 holds",
+  },
   async handle({ coordinator }, { params: { id }, body, caller }) {
     const owner = actorOf(caller);
     const result = await coordinator.verbs.hold(id, { ...body, actor: owner });
     if (result.kind === "unknown") throw unknownWorkspace(id);
+    if (result.kind === "removing") throw isRemoved(id);
     if (result.kind === "taken") {
       throw conflict(`this hold of ${id} is ${result.owner}'s: give yours another name (\`hold\`)`, "held");
     }
@@ -69,10 +75,12 @@ const release = route({
       content: z.object({ id, released: z.boolean(), ...remaining }),
     },
   },
+  problems: removing,
   async handle({ coordinator }, { params: { id }, body, caller }) {
     const which = body.all ? "all" : body.hold === undefined ? "own" : { hold: body.hold };
     const result = await coordinator.verbs.release(id, { actor: actorOf(caller), which });
     if (result.kind === "unknown") throw unknownWorkspace(id);
+    if (result.kind === "removing") throw isRemoved(id);
     const left = result.heldUntil === undefined ? undefined : (await coordinator.workspace(id))?.restart;
     const heldUntil = left?.heldUntil === undefined ? null : iso(left.heldUntil);
     const holds = (left?.holds ?? []).map(showHold);
@@ -92,9 +100,11 @@ const cancel = route({
       content: z.object({ id, canceled: z.number().int(), stopping: z.boolean(), cycleId: z.string().optional() }),
     },
   },
+  problems: removing,
   async handle({ coordinator }, { params: { id }, body: { reason }, caller }) {
     const result = await coordinator.verbs.cancel(id, { reason, actor: actorOf(caller) });
     if (result.kind === "unknown") throw unknownWorkspace(id);
+    if (result.kind === "removing") throw isRemoved(id);
     const canceled = "triggers" in result ? result.triggers : 0;
     const stopping = result.kind === "stopping";
     // It stops at its next safe point, or ends well: then its end says that the cancel came too late.

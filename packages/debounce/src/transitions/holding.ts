@@ -23,7 +23,7 @@ export type HoldReply =
   /** The name is that of somebody else's hold. */
   | { readonly kind: "taken"; readonly owner: string }
   | { readonly kind: "too-many"; readonly most: number }
-  | { readonly kind: "unknown" };
+  | { readonly kind: "unknown" | "removing" };
 
 /** The actor's own holds, a named one, or all. */
 export type WhichHolds = "own" | "all" | { readonly hold: string };
@@ -39,7 +39,7 @@ export interface ReleaseCall {
 export type ReleaseReply =
   | ({ readonly kind: "released"; readonly heldUntil: number | undefined } & Woken)
   | { readonly kind: "not-held"; readonly heldUntil: number | undefined }
-  | { readonly kind: "unknown" };
+  | { readonly kind: "unknown" | "removing" };
 
 export class Holding {
   readonly #scripts: CoordinatorScripts;
@@ -72,7 +72,7 @@ export class Holding {
     }
     if (kind === "taken") return { kind, owner: reply.text("owner") };
     if (kind === "too-many") return { kind, most: reply.number("most") };
-    return { kind: "unknown" };
+    return { kind: kind as "unknown" | "removing" };
   }
 
   async release(call: ReleaseCall): Promise<ReleaseReply> {
@@ -81,7 +81,7 @@ export class Holding {
     const { actor } = byOf(call);
     const args = { id, ...named, actor, activityTtlMs: this.#settings.activityTtlMs, now };
     const reply = await this.#scripts.run("release", this.#keyOf(id), args);
-    if (reply.kind === "unknown") return { kind: "unknown" };
+    if (reply.kind === "unknown" || reply.kind === "removing") return { kind: reply.kind };
     const heldUntil = reply.optionalNumber("heldUntil");
     if (reply.kind === "released") return { kind: "released", heldUntil, ...wokenOf(reply) };
     return { kind: "not-held", heldUntil };

@@ -216,7 +216,7 @@ export class Transitions {
   }): Promise<
     | { readonly kind: "canceled"; readonly triggers: number }
     | { readonly kind: "stopping"; readonly triggers: number; readonly cycleId: string }
-    | { readonly kind: "nothing-owed" | "unknown" }
+    | { readonly kind: "nothing-owed" | "unknown" | "removing" }
   > {
     const reply = await this.#verb("cancel", call, { reason: byOf(call).reason });
     if (reply.kind === "canceled") {
@@ -226,7 +226,7 @@ export class Transitions {
     if (reply.kind === "stopping") {
       return { kind: "stopping", triggers: reply.number("triggers"), cycleId: reply.text("cycle") };
     }
-    return { kind: reply.kind as "nothing-owed" | "unknown" };
+    return { kind: reply.kind as "nothing-owed" | "unknown" | "removing" };
   }
 
   async view(id: string, now?: number): Promise<Snapshot> {

@@ -24,12 +24,12 @@ export type HoldResult =
   /** The name is that of somebody else's hold. */
   | { readonly kind: "taken"; readonly owner: string }
   | { readonly kind: "too-many"; readonly most: number }
-  | { readonly kind: "unknown" };
+  | { readonly kind: "unknown" | "removing" };
 /** `heldUntil`: others' holds still stand until then. */
 export type ReleaseResult =
   | { readonly kind: "released"; readonly heldUntil: number | undefined; readonly dueAt: number | undefined }
   | { readonly kind: "not-held"; readonly heldUntil: number | undefined }
-  | { readonly kind: "unknown" };
+  | { readonly kind: "unknown" | "removing" };
 export type FlushResult =
   | { readonly kind: "flushed"; readonly dueAt: number | undefined }
   | { readonly kind: "refused"; readonly rule: Rule }
@@ -38,7 +38,7 @@ export type FlushResult =
 export type CancelResult =
   | { readonly kind: "canceled"; readonly triggers: number }
   | { readonly kind: "stopping"; readonly triggers: number; readonly cycleId: string }
-  | { readonly kind: "nothing-owed" | "unknown" };
+  | { readonly kind: "nothing-owed" | "unknown" | "removing" };
 
 export type { WhichHolds } from "../transitions/holding.ts";
 

@@ -85,7 +85,7 @@ async function exitedTooSoon({ workspaceId, control, exited }: Awaited): Promise
 
 async function notReady({ workspaceId, control }: Awaited, spec: ResolvedProcessSpec): Promise<ProvisionerError> {
   const what = `workspace ${workspaceId}: the process was not ready (${spec.readiness.kind})`;
-  return failure(`${what} ${spec.startTimeoutMs} ms after its launch`, await control.logTail());
+  return failure(`${what} ${spec.startTimeoutMs} ms after its launch, and is left running`, await control.logTail());
 }
 
 function failure(message: string, log: string): ProvisionerError {
