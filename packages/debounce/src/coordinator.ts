@@ -16,6 +16,7 @@ import { triggerCall } from "./triggers/trigger-call.ts";
 import { checkTriggerRequest, type TriggerRequest } from "./triggers/trigger-request.ts";
 import { PHASES } from "./vocabulary.ts";
 import { Registry } from "./workspace/registry.ts";
+import { UnsettledWrites } from "./workspace/unsettled-writes.ts";
 import { Verbs } from "./workspace/verbs.ts";
 import { describeWorkspace, type WorkspaceState } from "./workspace/workspace-state.ts";
 import { assertWorkspaceId } from "./workspace-id.ts";
@@ -44,6 +45,7 @@ const MOST_ACTIVITY = 200;
 export class RestartCoordinator {
   readonly registry: Registry;
   readonly verbs: Verbs;
+  readonly writes: UnsettledWrites;
   readonly installation: Installation;
   readonly #options: CoordinatorOptions;
   readonly #batches: Batcher<TriggerRequest, Receipt>;
@@ -59,6 +61,7 @@ export class RestartCoordinator {
     this.#options = options;
     this.registry = new Registry(installation, hint);
     this.verbs = new Verbs(installation.transitions, hint);
+    this.writes = new UnsettledWrites(installation.transitions);
     this.#batches = new Batcher(
       (requests, key) => this.#triggerTogether(key.slice(0, key.indexOf(" ")), requests),
       MOST_PER_BATCH,
@@ -77,9 +80,11 @@ export class RestartCoordinator {
     assertWorkspaceId(workspaceId);
     checkTriggerRequest(request);
     this.#assertSource(request.source);
-    const { source, write = false, onHold = "queue", idempotency } = request;
+    const { source, write = false, unchanged = false, onHold = "queue", idempotency } = request;
     // Those that are alike in all of this may go together.
-    if (idempotency === undefined) return this.#batches.call(`${workspaceId} ${source} ${write} ${onHold}`, request);
+    if (idempotency === undefined) {
+      return this.#batches.call(`${workspaceId} ${source} ${write} ${unchanged} ${onHold}`, request);
+    }
     const [receipt] = await this.#triggerTogether(workspaceId, [request]);
     return receipt as Receipt;
   }

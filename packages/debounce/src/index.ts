@@ -87,6 +87,7 @@ export type {
   WorkspacePage,
 } from "./workspace/registry.ts";
 export { outcomeOf, type TriggerOutcome } from "./workspace/trigger-outcome.ts";
+export type { Announced, NotedWrite, OtherWrite, UnsettledWrites } from "./workspace/unsettled-writes.ts";
 export { vanishedStates } from "./workspace/vanished.ts";
 export type { CancelResult, FlushResult, HoldResult, ReleaseResult } from "./workspace/verbs.ts";
 export type {

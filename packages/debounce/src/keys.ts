@@ -17,6 +17,7 @@ export type KeyRole =
   | "activity"
   | "idempotency"
   | "shadow"
+  | "unsettled"
   | "children"
   | "due"
   | "hinted"
@@ -39,6 +40,7 @@ const OF_WORKSPACE: Readonly<Partial<Record<KeyRole, string>>> = {
   activity: "activity",
   idempotency: "idempotency",
   shadow: "shadow",
+  unsettled: "unsettled",
   children: "children",
 };
 

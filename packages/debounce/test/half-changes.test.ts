@@ -25,7 +25,15 @@ const CHOICE = { quietHours: "[[1,2]]", alternatives: "" };
 const GIVEN: Readonly<Record<ScriptName, Record<string, string | number>>> = {
   trigger: {
     ...{ source: "file-write", ...WINDOW, automatic: 0, loopCycles: 3, loopWithinMs: 60_000, ...CHOICE },
-    ...{ ignoresQuietHours: 0, count: 2, texts: JSON_TEXTS, firstTexts: JSON_TEXTS, write: 1, onHold: "queue" },
+    ...{
+      ignoresQuietHours: 0,
+      count: 2,
+      texts: JSON_TEXTS,
+      firstTexts: JSON_TEXTS,
+      write: 1,
+      unchanged: 0,
+      onHold: "queue",
+    },
     ...{ nonce: "n", idempotencyKey: "k", idempotencyBody: "b" },
   },
   begin: { owner: "w", leaseMs: 15_000, cooldownMs: 60_000, budgetCycles: 3, budgetDowntimeMs: 60_000, ...CHOICE },
@@ -59,6 +67,8 @@ const GIVEN: Readonly<Record<ScriptName, Record<string, string | number>>> = {
   view: {},
   parent: { paused: 1, orphanOf: "" },
   census: {},
+  "announce-writes": { writes: '{"p":"w"}', mode: "x", past: '["v"]', keptMs: 1_000 },
+  "settle-writes": { writes: '[["p","w"]]' },
   shadow: { version: 0, next: "{}", since: at(0), ttlMs: 1_000 },
 };
 

@@ -62,12 +62,13 @@ function quietHoursArgument({ quietHours }: Policy): string {
 
 /** What triggers of a source have in common. */
 export function triggerArguments(call: TriggerCall, { activityTtlMs }: TransitionSettings): ScriptArguments {
-  const { choice, source, write, onHold, idempotencyKey = "", idempotencyBody = "" } = call;
+  const { choice, source, write, unchanged = false, onHold, idempotencyKey = "", idempotencyBody = "" } = call;
   const chosen = chosenFrom(choice, (policy) => sourceArguments(policy, source));
   return {
     source,
     ...chosen,
     write: flag(write),
+    unchanged: flag(unchanged),
     onHold,
     idempotencyKey,
     idempotencyBody,

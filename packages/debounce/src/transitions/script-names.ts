@@ -22,5 +22,7 @@ export const SCRIPT_NAMES = [
   "census",
   "shadow",
   "zone-rules",
+  "announce-writes",
+  "settle-writes",
 ] as const;
 export type ScriptName = (typeof SCRIPT_NAMES)[number];

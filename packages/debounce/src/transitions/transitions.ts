@@ -240,6 +240,27 @@ export class Transitions {
     };
   }
 
+  /** Notes what is about to be written, path → write; `others`: path, write and age of those that are noted there. */
+  async announceWrites(call: {
+    id: string;
+    writes: Readonly<Record<string, string>>;
+    mode: "s" | "x" | "l";
+    past: readonly string[];
+    keptMs: number;
+    now?: number;
+  }): Promise<{ readonly kind: "noted" | "busy"; readonly others: readonly [string, string, number][] }> {
+    const { id, mode, keptMs, now = "" } = call;
+    const lists = { writes: JSON.stringify(call.writes), past: JSON.stringify(call.past) };
+    const reply = await this.#run("announce-writes", id, { ...lists, mode, keptMs, now });
+    const { kind } = reply;
+    if (kind === "unknown") return { kind: "noted", others: [] };
+    return { kind: kind as "noted" | "busy", others: JSON.parse(reply.optionalText("others") ?? "[]") };
+  }
+
+  async settleWrites(call: { id: string; writes: readonly (readonly [path: string, write: string])[] }): Promise<void> {
+    await this.#run("settle-writes", call.id, { writes: JSON.stringify(call.writes) });
+  }
+
   /** What a shadow policy has made of a workspace. */
   async readShadow(id: string, now?: number): Promise<ShadowReading> {
     const args = { version: "", next: "", since: "", ttlMs: 0, now: now ?? "" };

@@ -25,6 +25,8 @@ export interface TriggerCall {
   readonly firstMoreFiles?: number;
   /** The triggers are writes, reported as such when a cycle runs. */
   readonly write: boolean;
+  /** The writes found the very bytes that they brought. */
+  readonly unchanged?: boolean;
   readonly onHold: "queue" | "refuse" | "override";
   /** The first one's trace. */
   readonly trace?: string | undefined;
@@ -61,7 +63,7 @@ export type TriggerReply =
       readonly window: WindowFacts | undefined;
     };
 
-/** Makes one call of requests that are alike in source, `write` and `onHold`; one with an idempotency key comes alone. */
+/** Makes one call of requests that are alike in source, `write`, `unchanged` and `onHold`; one with an idempotency key comes alone. */
 export function triggerCall(
   id: string,
   requests: readonly TriggerRequest[],
@@ -78,6 +80,7 @@ export function triggerCall(
     source: first.source,
     count: requests.length,
     write: first.write === true,
+    unchanged: first.unchanged === true,
     onHold: first.onHold ?? "queue",
     idempotencyKey: first.idempotency?.key,
     idempotencyBody: first.idempotency?.body,
