@@ -43,8 +43,8 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
     /^@bull-board\//,
     /^@restart-coordinator\/(debounce|fleet|provisioner-specs|service|service\/boot|webhooks)$/,
   ],
-  // Programs that ask over HTTP need to know nothing else. (The simulator is loaded when it is asked for.)
-  "apps/cli": [/^(commander|eventsource-parser\/stream)$/, /^@restart-coordinator\/simulator$/],
+  // Programs that ask over HTTP need to know nothing else. (The simulator and the policy file's reader are loaded when asked for.)
+  "apps/cli": [/^(commander|eventsource-parser\/stream)$/, /^@restart-coordinator\/(service|simulator)$/],
   "apps/worker": [
     /^(ioredis|bullmq|pino|zod|@aws-sdk\/client-ec2|@opentelemetry\/api)$/,
     /^@restart-coordinator\/(debounce|fleet|provisioner-specs|service|service\/boot|webhooks)$/,

@@ -42,6 +42,7 @@ const cycle = z.object({
   generation,
   action: z.enum(CYCLE_ACTIONS),
   attempt: count,
+  stopAsked: z.boolean().describe("Somebody asked it to stop, which it does at its next safe point"),
   startedAt: time,
   covers: z.array(covered),
 });
@@ -71,6 +72,22 @@ export const workspace = z
     spec: z.looseObject({}).optional().describe("Shown to the scope admin alone"),
     status: z.enum(STATUSES),
     instance: z.looseObject({}).nullable().describe("What the last good restart reported of what runs now"),
+    seenAt: time
+      .nullable()
+      .describe("When a worker saw it alive last; `online` that was not seen for long is `unknown`"),
+    down: z
+      .object({
+        since: time,
+        seen: z.string().describe("What was seen"),
+        crashes: count.describe("How often in a row it went down soon after a restart"),
+      })
+      .nullable()
+      .describe("It should run and was seen not to"),
+    stray: z.string().nullable().describe("What runs of it that should not, or is not ours"),
+    drift: z
+      .object({ fields: z.array(z.string()).describe("Names, such as `env.TOKEN`"), since: time })
+      .nullable()
+      .describe("In what that which runs differs from its spec, laid over the worker's defaults"),
     restart: z.object({
       phase: z.enum(PHASES),
       generation,
@@ -89,6 +106,7 @@ export const workspace = z
       cycle: cycle.nullable(),
       lastCycle: lastCycle.nullable(),
       failures: count,
+      declines: count.describe("How often in a row a restart was declined; nothing was touched"),
       breakerOpen: z.boolean(),
     }),
   })

@@ -1,7 +1,7 @@
 /** How the API shows what the coordinator knows: the same fields, times as ISO 8601. */
 
 import type { CoveredSource, Receipt, Restarting, WorkspaceState } from "@restart-coordinator/debounce";
-import { LOOP, NO_BUDGET } from "@restart-coordinator/debounce";
+import { LOOP, NO_BUDGET, OBSERVE } from "@restart-coordinator/debounce";
 import type { Member, Rollout } from "@restart-coordinator/fleet";
 import type { LivePolicies, PolicyFileStatus } from "@restart-coordinator/service";
 import type { SetAside, Webhook } from "@restart-coordinator/webhooks";
@@ -36,6 +36,7 @@ export function showPolicy(
     quietHours: { value: quietHours ?? null, from: origins.quietHours ?? null },
     loop: explained("loop", policy.loop ?? LOOP),
     budget: explained("budget", policy.budget ?? NO_BUDGET),
+    observe: explained("observe", policy.observe ?? OBSERVE),
     sources: Object.fromEntries(sources),
     file: {
       revision,
@@ -89,6 +90,10 @@ export function showWorkspace(workspace: WorkspaceState, { withSpec }: { withSpe
     pausedBy: rest.pausedBy ?? null,
     createdAt: iso(rest.createdAt),
     instance: rest.instance ?? null,
+    seenAt: iso(rest.seenAt),
+    down: rest.down === undefined ? null : { ...rest.down, since: iso(rest.down.since) },
+    stray: rest.stray ?? null,
+    drift: rest.drift === undefined ? null : { ...rest.drift, since: iso(rest.drift.since) },
     restart: {
       ...restart,
       dueAt: iso(restart.dueAt),

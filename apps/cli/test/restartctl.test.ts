@@ -40,7 +40,7 @@ describe("what it tells people", () => {
     const { code, stdout } = await restartctl("status", id);
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^ws-\w+ \(canvas\) {2}online\n {2}restarts in \d+ s, latest \d\d:\d\d:\d\d, because of 2 file writes\n/,
+      /^ws-\w+ \(canvas\) {2}online\n {2}restarts in \d+ s, when the cooldown is over, latest \d\d:\d\d:\d\d, because of 2 file writes\n/,
     );
     expect(stdout).toMatch(/\n {2}owed {2}2 file-write, last [\d:]+: wrote c.txt, wrote b.txt, by admin\n/);
     expect(stdout).toMatch(/\n {2}last {2}ok \d+ s ago, took \d+ s, covered 1 file write\n/);
@@ -82,8 +82,8 @@ describe("what it tells people", () => {
     expect(activity[0]).toMatch(/^TIME +EVENT +DETAILS$/);
     expect(activity[1]).toMatch(/^\d{4}-\d\d-\d\d [\d:]{8} {2}WORKSPACE_ONLINE +1 startup .*cycle=/);
     const list = (await restartctl("list", "--limit", "200")).stdout.split("\n");
-    expect(list[0]).toMatch(/^WORKSPACE +STATUS +PHASE +RESTART$/);
-    expect(list.find((line) => line.startsWith(id))).toMatch(/online +idle +nothing is owed$/);
+    expect(list[0]).toMatch(/^WORKSPACE +STATUS +SEEN +PHASE +RESTART$/);
+    expect(list.find((line) => line.startsWith(id))).toMatch(/online +\d+ s ago +idle +nothing is owed$/);
   });
 });
 
@@ -187,7 +187,7 @@ describe("what waits", () => {
     await api.post(id, "release", {});
     const { code, stdout } = await watching.ended;
     expect(code).toBe(0);
-    const line = (event: string) => `[\\d:]{8} {2}${id} {2}${event} .*actor=admin.*\n`;
+    const line = (event: string) => `[\\d:]{8} {2}${id} {2}${event}  *\\(by admin.*\n`;
     expect(stdout).toMatch(new RegExp(`^${line("WORKSPACE_HELD")}${line("WORKSPACE_RELEASED")}$`));
   });
 });

@@ -15,7 +15,7 @@ export interface DrainerParts {
   /** How long cycles under way may go on at the stop before they are handed over, ms. */
   readonly graceMs: number;
   /** Sees to it that somebody looks at a workspace again. */
-  readonly wake: (hint: Hint) => Promise<void>;
+  readonly wake: (hint: Hint) => Promise<unknown>;
   /** Takes away the files of a workspace that is removed. */
   readonly removeFiles: (workspaceId: string) => Promise<void>;
   /** Deletes the keys of a removed workspace that its last script cannot name. */
@@ -150,6 +150,8 @@ export class Drainer extends BackgroundService {
       { outcome: what, durationMs, dueAt, error },
       `cycle ${cycleId} ended: ${what}`,
     );
+    if (ended.stillDeclined)
+      logger.error({ error, dueAt }, `the restart of workspace ${workspaceId} is still declined: ${error}`);
     // With nothing to look for there is no need to look: what makes it due from here on gives a hint. After a handover the
     // loop ends with a hint, for the worker is closing: another takes the cycle over at once.
     return dueAt !== undefined;

@@ -1,6 +1,6 @@
 /** Makes the parts of a worker. Nothing of it runs yet, but connections open themselves when they are made. */
 import { hostname } from "node:os";
-import { Cycles, type Hint, RestartCoordinator } from "@restart-coordinator/debounce";
+import { Cycles, type EffectiveSpec, type Hint, Observations, RestartCoordinator } from "@restart-coordinator/debounce";
 import { createFleetKeys, eventStreams, RolloutDriver, Rollouts, Turns, TurnsCensus } from "@restart-coordinator/fleet";
 import {
   ConfigurationError,
@@ -22,6 +22,7 @@ import { Drainer } from "./drainer.ts";
 import { tellVanished } from "./eviction-watch.ts";
 import { HintTaker } from "./hint-taker.ts";
 import { JobNotes } from "./job-notes.ts";
+import { Lookout } from "./observing/lookout.ts";
 import { createProvisioner } from "./provisioners/create.ts";
 import { removeWorkspaceFiles } from "./remove-files.ts";
 import { rolloutLog } from "./rollout-loop.ts";
@@ -47,9 +48,11 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
   const observer = { ...metrics.observer, stateVanished };
   const installation = installationOf(config, { redis, policy: policies, observer });
   const { keys } = installation;
-  const cycles = new Cycles(installation, { worker: name });
+  const { provisioner, looksAtOnce } = created;
+  const effectiveSpec: EffectiveSpec = (spec) => provisioner.effectiveSpec?.(spec);
+  const cycles = new Cycles(installation, { worker: name, effectiveSpec });
   const hints = new HintQueues(redis, keys, tracing?.hints);
-  const wake = (hint: Hint): Promise<void> => hints.enqueue(hint);
+  const wake = (hint: Hint): Promise<boolean> => hints.enqueue(hint);
   const coordinator = new RestartCoordinator(installation, { onDue: wake });
   const redisWatch = new RedisWatch({ redis, keys, logger });
   const startCheck = new StartCheck({ redis, keys, settings: config, isWorker: true, logger });
@@ -95,6 +98,8 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
     redisUsable: startCheck.passed,
     logger,
   });
+  const observations = new Observations(coordinator, { actor: `worker ${name}`, onDue: wake, effectiveSpec });
+  const lookout = new Lookout({ observations, provisioner, atOnce: looksAtOnce, metrics, logger });
   const rollouts = new Rollouts(installation);
   const rolloutDriver = new RolloutDriver({ rollouts, coordinator, owner: name, observer: rolloutLog(logger) });
   const webhooks = new WebhookDispatcher(installation, {
@@ -113,7 +118,8 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
   });
   return {
     ...{ config, name, logger, tracing, metrics, policies, shards, redis, keys, cycles, coordinator, hints, wake },
-    ...{ redisWatch, startCheck, created, drainer, turnTaker, hintTaker, rolloutDriver, webhooks },
+    ...{ observations, lookout, redisWatch, startCheck, created, drainer, turnTaker, hintTaker },
+    ...{ rolloutDriver, webhooks },
   };
 }
 

@@ -33,7 +33,7 @@ if retrying then
 end
 redis.call('DEL', K.why)
 clearFields(state, OWED_FIELDS)
-clearFields(state, { 'failures', 'backoffEndsAt', 'breaker' })
+clearFields(state, { 'failures', 'declines', 'declinedAt', 'backoffEndsAt', 'breaker' })
 local generation = tonumber(state.generation) or 0
 if running then
   set(state, { stopAsked = 1, canceledTo = generation })

@@ -142,7 +142,7 @@ local function judge()
   local stuck = A.automatic == '1' and (state.loop or (state.breaker and not running))
   if byPerson and not running then
     if state.retrying then supersede() end
-    clearFields(state, { 'failures', 'backoffEndsAt', 'breaker' })
+    clearFields(state, { 'failures', 'declines', 'declinedAt', 'backoffEndsAt', 'breaker', 'crashes' })
     stuck = false
   end
   if not stuck then
@@ -177,6 +177,7 @@ local decision, rule = judge()
 local restDecision, restRule = decision, rule
 if count > 1 then restDecision, restRule = judge() end
 local isOwed = decision == 'fired' or decision == 'coalesced'
+if isOwed and source == 'spec-change' then redis.call('HDEL', K.workspace, 'specAsk') end
 
 if claimedUntil then
   -- A key whose end has passed may still be there: its PX runs on its own.

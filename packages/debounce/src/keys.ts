@@ -22,6 +22,9 @@ export type KeyRole =
   | "due"
   | "hinted"
   | "phases"
+  | "looking"
+  | "seen"
+  | "down"
   | "events"
   | "recent"
   | "rescheduling"
@@ -68,10 +71,7 @@ export interface KeySpace {
   /** The debounce window of one source. */
   window(source: string, workspaceId: string): string;
   /** A key that all workspaces of a shard share. */
-  forShard(
-    role: "due" | "hinted" | "phases" | "events" | "recent" | "rescheduling" | "workspaces",
-    shard: number,
-  ): string;
+  forShard(role: Exclude<KeyRole, "window" | "zoneRules">, shard: number): string;
 }
 
 export function createKeySpace(prefix: string, shards: number): KeySpace {

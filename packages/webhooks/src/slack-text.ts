@@ -16,6 +16,8 @@ const SENTENCES: Readonly<Partial<Record<EventName, (payload: Payload) => string
   WORKSPACE_RESTART_FAILED: ({ error, attempt }) =>
     `:x: could not be restarted, attempt ${shown(attempt)}: ${shown(error)}`,
   WORKSPACE_RESTART_DECLINED: ({ error }) => `was not restarted, the old instance lives: ${shown(error)}`,
+  WORKSPACE_RESTART_STILL_DECLINED: ({ declines, error }) =>
+    `:warning: was declined ${shown(declines)} times in a row, the old instance lives: ${shown(error)}`,
   WORKSPACE_RESTART_CANCELED: ({ actor }) => `has its restart canceled${by(actor)}`,
   WORKSPACE_RESTART_FLUSHED: ({ actor }) => `is to be restarted now${by(actor)}`,
   WORKSPACE_PAUSED: ({ desired, actor }) => `is to be ${shown(desired)}${by(actor)}`,

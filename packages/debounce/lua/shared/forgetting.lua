@@ -6,6 +6,8 @@ local function forget(id)
   redis.call('ZREM', K.due, id)
   redis.call('ZREM', K.hinted, id)
   redis.call('ZREM', K.phases, id)
+  redis.call('ZREM', K.seen, id)
+  redis.call('ZREM', K.down, id)
   redis.call('ZREM', K.workspaces, id)
 end
 

@@ -19,6 +19,8 @@
 --   canceledTo                  an operator canceled what is owed up to that generation; the cycle too, if it stops
 --   retrying                    the cycle's last attempt failed; it waits for backoffEndsAt
 --   failures backoffEndsAt breaker      of restarts
+--   crashes                     how often in a row it went down soon after a restart; each waits longer, until backoffEndsAt
+--   declines declinedAt         how often in a row a restart was declined, since when
 --   stopFailures stopRetryAt            of the stop under way
 --   heldUntil heldBy            an operator holds restarts back
 --   lastRestart lastRestartEndsAt echoes     the last restart, the end of it and its cooldown; which automatic triggers

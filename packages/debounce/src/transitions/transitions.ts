@@ -9,6 +9,7 @@ import type { TriggerCall, TriggerReply } from "../triggers/trigger-call.ts";
 import { type Desire, PHASES, type Phase, type Refusal, type Rule } from "../vocabulary.ts";
 import { Cycling } from "./cycling.ts";
 import { wokenOf } from "./hint.ts";
+import { Observing } from "./observing.ts";
 import { Rescheduling } from "./rescheduling.ts";
 import { byOf, flag } from "./script-arguments.ts";
 import type { ScriptName } from "./script-names.ts";
@@ -32,6 +33,7 @@ import type {
 export class Transitions {
   readonly keys: KeySpace;
   readonly rescheduling: Rescheduling;
+  readonly observing: Observing;
   readonly #scripts: CoordinatorScripts;
   readonly #settings: TransitionSettings;
   readonly #triggering: Triggering;
@@ -44,6 +46,7 @@ export class Transitions {
     this.#triggering = new Triggering(this.#scripts, keys, settings);
     this.#cycling = new Cycling(this.#scripts, keys, settings);
     this.rescheduling = new Rescheduling(this.#scripts, keys, settings);
+    this.observing = new Observing(this.#scripts, keys, settings);
   }
 
   /** @throws NotReplicatedError when too few replicas have it: it may be carried out, or lost */
@@ -95,7 +98,8 @@ export class Transitions {
     const active = reply.record("phases");
     const phases = Object.fromEntries(PHASES.map((phase) => [phase, Number(active[phase] ?? 0)]));
     phases.idle = registered - Object.values(phases).reduce((sum, count) => sum + count);
-    return { registered, oldestDueAgeMs, phases: phases as Record<Phase, number> };
+    const seen = { down: reply.number("down"), observationAgeMs: reply.optionalNumber("observationAgeMs") };
+    return { registered, oldestDueAgeMs, phases: phases as Record<Phase, number>, ...seen };
   }
 
   /** Notes which rules of time zones a process has; returns those that were noted within `keptMs`. */
@@ -108,10 +112,16 @@ export class Transitions {
   async register(call: {
     id: string;
     fields: Readonly<Record<string, string>>;
+    /** The fields in which what runs differs from its new spec, where that is known. */
+    drift?: readonly string[] | undefined;
+    /** That owes a restart. */
+    restart?: boolean;
     now?: number;
   }): Promise<({ readonly kind: "updated" } & Woken) | { readonly kind: "created" | "removing" }> {
     const reply = await this.#run("register", call.id, {
       fields: JSON.stringify(call.fields),
+      drift: call.drift === undefined ? "" : JSON.stringify(call.drift),
+      restart: flag(call.restart ?? true),
       activityTtlMs: this.#settings.activityTtlMs,
       now: call.now ?? "",
     });
@@ -237,6 +247,8 @@ export class Transitions {
       cooldownEndsAt: reply.optionalNumber("cooldownEndsAt"),
       lastCycle: reply.optionalText("lastCycle"),
       journal: reply.optionalText("journal"),
+      seenAt: reply.optionalNumber("seenAt"),
+      observeMs: reply.optionalNumber("observeMs"),
     };
   }
 

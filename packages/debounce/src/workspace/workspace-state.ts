@@ -20,6 +20,32 @@ export interface WorkspaceState {
   readonly restart: RestartState;
   /** What the last good restart reported of what runs now. */
   readonly instance: Readonly<Record<string, unknown>> | undefined;
+  /** When a worker saw it alive last, the end of a good restart included; ms. */
+  readonly seenAt: number | undefined;
+  /** It should run and was seen not to. */
+  readonly down: Down | undefined;
+  /** What runs of it that should not, or is not ours. */
+  readonly stray: string | undefined;
+  /** What runs differs from its spec. */
+  readonly drift: Drift | undefined;
+}
+
+/** In what a running workspace differs from how its spec, laid over the worker's defaults, would have it. */
+export interface Drift {
+  /** Names, such as `command` or `env.TOKEN`. */
+  readonly fields: readonly string[];
+  /** ms. */
+  readonly since: number;
+}
+
+/** What a workspace is like that should run and does not. */
+export interface Down {
+  /** The first look that saw it so, ms. */
+  readonly since: number;
+  /** What was seen. */
+  readonly seen: string;
+  /** How often in a row it went down soon after a restart. */
+  readonly crashes: number;
 }
 
 /** Times are ms of Redis' clock. */
@@ -46,6 +72,8 @@ export interface RestartState {
   readonly loop: RestartLoop | undefined;
   /** Failures in a row of the last cycles. */
   readonly failures: number;
+  /** How often in a row the pre-flight said no; nothing was touched. */
+  readonly declines: number;
   /** Failed so often, or restarted in a loop, that only a person or a new change brings it back. */
   readonly breakerOpen: boolean;
 }
@@ -62,6 +90,8 @@ export interface RunningCycle {
   readonly generation: number;
   readonly action: CycleAction;
   readonly attempt: number;
+  /** Somebody asked it to stop: it does so at its next safe point. */
+  readonly stopAsked: boolean;
   readonly startedAt: number;
   readonly covers: readonly CoveredSource[];
 }
@@ -100,6 +130,10 @@ export function describeWorkspace(id: string, snapshot: Snapshot, quietHours?: Q
     spec: objectOf(workspace.spec),
     status: statusOf(snapshot, running),
     instance: workspace.instance === undefined ? undefined : objectOf(workspace.instance),
+    seenAt: snapshot.seenAt,
+    down: downOf(snapshot),
+    stray: workspace.stray,
+    drift: workspace.drift === undefined ? undefined : (JSON.parse(workspace.drift) as Drift),
     restart: {
       phase: phaseOf(standing, now),
       generation: numberOf(state.generation) ?? 0,
@@ -117,6 +151,7 @@ export function describeWorkspace(id: string, snapshot: Snapshot, quietHours?: Q
               generation: numberOf(state.cycleGeneration) ?? 0,
               action: state.action as RunningCycle["action"],
               attempt: numberOf(state.attempt) ?? 1,
+              stopAsked: state.stopAsked !== undefined,
               startedAt: numberOf(state.cycleStartedAt) ?? 0,
               covers,
             },
@@ -125,6 +160,7 @@ export function describeWorkspace(id: string, snapshot: Snapshot, quietHours?: Q
       budgetUntil: isAhead(budgetUntil, now) ? budgetUntil : undefined,
       loop: state.loop === undefined ? undefined : (JSON.parse(state.loop) as RestartLoop),
       failures: numberOf(state.stopFailures) ?? numberOf(state.failures) ?? 0,
+      declines: numberOf(state.declines) ?? 0,
       breakerOpen: state.breaker !== undefined || state.loop !== undefined,
     },
   };
@@ -180,7 +216,21 @@ function statusOf(snapshot: Snapshot, running: boolean): Status {
   if (workspace.runtime === "external") return "external";
   if (running && state.action === "restart") return "provisioning";
   if (workspace.desired === "paused" || workspace.desired === "hibernated") return workspace.desired;
-  return (workspace.status as Status | undefined) ?? "offline";
+  const status = (workspace.status as Status | undefined) ?? "offline";
+  return status === "online" && isUnseen(snapshot) ? "unknown" : status;
+}
+
+/** A look may come late by as much as its worker is at; one that died is made up for a round later. */
+const LATE_MS = 5_000;
+
+/** Nobody has seen it alive for longer than workers take to look at all. */
+function isUnseen({ seenAt = 0, observeMs, now }: Snapshot): boolean {
+  return observeMs !== undefined && now > seenAt + 2 * observeMs + LATE_MS;
+}
+
+function downOf({ workspace: { downAt, downSeen = "" }, state }: Snapshot): Down | undefined {
+  if (downAt === undefined) return undefined;
+  return { since: Number(downAt), seen: downSeen, crashes: numberOf(state.crashes) ?? 0 };
 }
 
 function numberOf(value: string | undefined): number | undefined {
