@@ -2,11 +2,13 @@
 -- Uses: clock hash state policy-choice refusal due schedule why drops events budget recall digits
 -- KEYS: workspace state startedAt window due phases why covers lastCycle events activity recent idempotency
 -- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic loopCycles loopWithinMs
--- ARGV: quietHours ignoresQuietHours alternatives count texts firstTexts write unchanged onHold nonce idempotencyKey idempotencyBody activityTtlMs now
+-- ARGV: quietHours ignoresQuietHours alternatives count texts firstTexts write unchanged dryRun onHold nonce idempotencyKey idempotencyBody activityTtlMs now
 -- Whole: windowMs maxWaitMs loopCycles loopWithinMs count activityTtlMs now?
 -- Reply: judged decision rule restDecision restRule generation dueAt hintId running now nonce superseded claimedAt windowMs suppressed claimed
 -- Reply: replayed decision rule restDecision restRule generation dueAt hintId running now nonce superseded claimedAt windowMs suppressed claimed
 -- Reply: conflict
+-- Reply: foreseen decision rule dueAt running
+-- `foreseen`: with `dryRun` = 1, what would be decided about the first of them now. Nothing is written.
 -- `replayed`: the first receipt again, without a hint: `nonce` or `idempotencyKey` is known. `conflict`: the key was used with
 -- another body. `suppressed`: how many of the source its window has held back since `claimedAt`, these ones included;
 -- `claimed`: 1 = the first of these has claimed it
@@ -18,7 +20,7 @@
 -- Events: WORKSPACE_RESTART_REFUSED (now and then), WORKSPACE_RESTARTING_MID_WRITE, WORKSPACE_RESTART_CANCELED (a waiting retry is superseded)
 -- Batch: remembered
 -- Shared: due phases events recent source windowMs leading trailing maxWaitMs cooldown running automatic loopCycles
--- Shared: loopWithinMs quietHours ignoresQuietHours alternatives write unchanged onHold idempotencyKey idempotencyBody activityTtlMs now
+-- Shared: loopWithinMs quietHours ignoresQuietHours alternatives write unchanged dryRun onHold idempotencyKey idempotencyBody activityTtlMs now
 
 local IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
 local IDEMPOTENCY_KEPT = 1000
@@ -93,6 +95,12 @@ end
 
 -- A person's request clears what earlier failures put in the way.
 local function supersede()
+  superseded = 1
+  if A.dryRun == '1' then
+    if state.action == 'restart' then setField(state, 'owedAt', state.askedAt) end
+    clearCycle(state)
+    return
+  end
   redis.call('SET', K.lastCycle, withMember(cjson.encode({ id = state.cycle, generation = tonumber(state.cycleGeneration),
     outcome = 'superseded', startedAt = tonumber(state.cycleStartedAt), endedAt = now,
     attempt = tonumber(state.attempt) }), 'covers', coversJson(K.covers) or '[]'), 'PX', A.activityTtlMs)
@@ -100,7 +108,6 @@ local function supersede()
   emit(A.id, 'WORKSPACE_RESTART_CANCELED', now, { outcome = 'superseded', cycle = state.cycle, source = source })
   owe(K.covers, K.why)
   clearCycle(state)
-  superseded = 1
 end
 
 -- judge.ts' judge, rule by rule; docs/policies.md says what each means.
@@ -174,6 +181,10 @@ local function judge()
 end
 
 local decision, rule = judge()
+if A.dryRun == '1' then
+  local isOwed = decision == 'fired' or decision == 'coalesced'
+  return R.foreseen { decision = decision, rule = rule, dueAt = isOwed and due and digits(due), running = running and '1' or '0' }
+end
 local restDecision, restRule = decision, rule
 if count > 1 then restDecision, restRule = judge() end
 local isOwed = decision == 'fired' or decision == 'coalesced'

@@ -13,7 +13,7 @@ import { choiceFor, factsOf, policyFor } from "./policy/policy-set.ts";
 import { type Hint, hintOf } from "./transitions/hint.ts";
 import type { Census } from "./transitions/types.ts";
 import { type Receipt, receiptsOf } from "./triggers/receipt.ts";
-import { triggerCall } from "./triggers/trigger-call.ts";
+import { type Foreseen, triggerCall } from "./triggers/trigger-call.ts";
 import { checkTriggerRequest, type TriggerRequest } from "./triggers/trigger-request.ts";
 import { PHASES } from "./vocabulary.ts";
 import { type RegisterOptions, type RegisterResult, Registry, type WorkspaceEntry } from "./workspace/registry.ts";
@@ -99,6 +99,22 @@ export class RestartCoordinator {
     }
     const [receipt] = await this.#triggerTogether(workspaceId, [request]);
     return receipt as Receipt;
+  }
+
+  /**
+   * Tells what would become of a trigger that came now, by the script that judges it. Nothing is changed or counted.
+   *
+   * @throws InvalidArgumentError, UnknownSourceError, InvalidWorkspaceIdError, CoordinatorUnavailableError
+   */
+  async foresee(workspaceId: string, request: TriggerRequest): Promise<Foreseen> {
+    assertWorkspaceId(workspaceId);
+    checkTriggerRequest(request);
+    this.#assertSource(request.source);
+    const choice = choiceFor(this.installation.policies, workspaceId);
+    const { idempotency: _, ...asked } = request;
+    return this.installation.transitions.foresee(
+      triggerCall(workspaceId, [asked], { choice, nonce: "", trace: undefined }),
+    );
   }
 
   /**

@@ -90,6 +90,7 @@ export type { JudgedTriggers, Observer } from "./transitions/observer.ts";
 export type { ScriptName } from "./transitions/script-names.ts";
 export type { BegunReply, Census, CycleAction, DueWorkspace, EndReply } from "./transitions/types.ts";
 export type { Receipt } from "./triggers/receipt.ts";
+export type { Foreseen } from "./triggers/trigger-call.ts";
 export { parseTriggerId, type TriggerId } from "./triggers/trigger-id.ts";
 export type { TriggerRequest } from "./triggers/trigger-request.ts";
 export type { CoveredSource } from "./triggers/why.ts";

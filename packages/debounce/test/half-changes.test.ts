@@ -32,6 +32,7 @@ const GIVEN: Readonly<Record<ScriptName, Record<string, string | number>>> = {
       firstTexts: JSON_TEXTS,
       write: 1,
       unchanged: 0,
+      dryRun: 0,
       onHold: "queue",
     },
     ...{ nonce: "n", idempotencyKey: "k", idempotencyBody: "b" },

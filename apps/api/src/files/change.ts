@@ -53,14 +53,17 @@ export class Change {
   readonly #workspace: string;
   readonly #notes: WriteNotes;
   readonly #staging: Staging;
+  /** Only what would be done is asked: nothing is put in place, noted or settled. */
+  readonly isDry: boolean;
   #own: NotedWrite[] = [];
   #past: NotedWrite[] = [];
   #isNews = false;
 
-  constructor(workspace: string, notes: WriteNotes, staging: Staging) {
+  constructor(workspace: string, notes: WriteNotes, staging: Staging, { isDry = false } = {}) {
     this.#workspace = workspace;
     this.#notes = notes;
     this.#staging = staging;
+    this.isDry = isDry;
   }
 
   /** Nothing was changed, and all that is there has been asked for. */
@@ -73,7 +76,12 @@ export class Change {
     if (paths.length === 0) return;
     const others = await this.#notes.at(this.#workspace, paths);
     if (others.length > 0) this.#isNews = true;
-    await this.#sort(others);
+    if (!this.isDry) await this.#sort(others);
+  }
+
+  /** Something would be changed. */
+  foresee(): void {
+    this.#isNews = true;
   }
 
   /**

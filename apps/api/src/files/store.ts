@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { Change, NO_NOTES, type WriteNotes } from "./change.ts";
+import { contentOf } from "./content-of.ts";
 import { digestOf } from "./digest.ts";
 import { type Confinement, using } from "./directory.ts";
 import { FileError } from "./errors.ts";
@@ -98,9 +99,9 @@ export class WorkspaceFiles {
     return files;
   }
 
-  /** Begins a change to a workspace's files: one call that writes or removes, and what it asks for. */
-  change(workspace: string): Change {
-    return new Change(workspace, this.#notes, this.#staging);
+  /** Begins a change to a workspace's files: one call that writes or removes, and what it asks for. A dry one changes nothing. */
+  change(workspace: string, options: { readonly isDry?: boolean } = {}): Change {
+    return new Change(workspace, this.#notes, this.#staging, options);
   }
 
   /**
@@ -162,6 +163,13 @@ export class WorkspaceFiles {
     try {
       await this.#assertStill(condition, workspace, segments);
       const stage = { path, maxBytes, mode: destination.mode };
+      if (change.isDry) {
+        const content = await contentOf(source, { path, maxBytes });
+        const changed = !(await destination.holds(content));
+        if (changed) change.foresee();
+        else await change.lookAt([path]);
+        return { path, ...content, changed };
+      }
       let content: { readonly bytes: number; readonly digest: string };
       let changed: boolean;
       if (source instanceof Readable) {
@@ -212,6 +220,10 @@ export class WorkspaceFiles {
       await change.lookAt([path]);
       return false;
     }
+    if (change.isDry) {
+      change.foresee();
+      return true;
+    }
     const write = await this.#staging.enlist();
     try {
       await change.announce([{ path, write }], { exclusive: condition !== undefined });
@@ -258,6 +270,10 @@ export class WorkspaceFiles {
     const removed = leftOver(before, set);
     if (removed.length === 0) {
       await change.lookAt([THE_SET]);
+      return this.#putAll(workspace, set, change, { clear: discard });
+    }
+    if (change.isDry) {
+      change.foresee();
       return this.#putAll(workspace, set, change, { clear: discard });
     }
     const write = await this.#staging.enlist();
@@ -308,7 +324,8 @@ export class WorkspaceFiles {
         const changed = !(await destination.holds(is));
         destination.release();
         written.push({ path, ...is, changed });
-        if (!changed) continue;
+        if (changed && change.isDry) change.foresee();
+        if (!changed || change.isDry) continue;
         const file = await this.#staging.stage(content, { path, maxBytes, mode: destination.mode });
         staged.push({ destination, file, path });
       }

@@ -69,6 +69,7 @@ export function triggerArguments(call: TriggerCall, { activityTtlMs }: Transitio
     ...chosen,
     write: flag(write),
     unchanged: flag(unchanged),
+    dryRun: flag(false),
     onHold,
     idempotencyKey,
     idempotencyBody,

@@ -5,7 +5,7 @@
 import type { ScriptArguments, ScriptReply } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
 import type { KeyRole, KeySpace } from "../keys.ts";
-import type { TriggerCall, TriggerReply } from "../triggers/trigger-call.ts";
+import type { Foreseen, TriggerCall, TriggerReply } from "../triggers/trigger-call.ts";
 import { type Desire, PHASES, type Phase, type Refusal, type Rule } from "../vocabulary.ts";
 import { Cycling } from "./cycling.ts";
 import { wokenOf } from "./hint.ts";
@@ -52,6 +52,10 @@ export class Transitions {
   /** @throws NotReplicatedError when too few replicas have it: it may be carried out, or lost */
   trigger(call: TriggerCall): Promise<TriggerReply> {
     return this.#triggering.trigger(call);
+  }
+
+  foresee(call: TriggerCall): Promise<Foreseen> {
+    return this.#triggering.foresee(call);
   }
 
   begin(call: BeginCall): Promise<BeginReply> {

@@ -36,6 +36,14 @@ export interface TriggerCall {
   readonly now?: number;
 }
 
+/** What would become of a trigger that came now. */
+export interface Foreseen extends Verdict {
+  /** When the cycle that covers it may start, ms, as far as known; undefined where none would cover it. */
+  readonly dueAt: number | undefined;
+  /** A cycle is running. */
+  readonly duringCycle: boolean;
+}
+
 /** What the source's debounce window has done so far. Times are ms. */
 export interface WindowFacts {
   readonly claimedAt: number;

@@ -50,9 +50,12 @@ function trigger(afterMs: number, source: string, force: boolean, unchanged = fa
       const onHold = force ? "override" : "queue";
       const choice = { otherwise: atEpoch(model.policy, real.epoch), alternatives: [] };
       const call = { source, choice, count: 1, reasons: ["why"], actors: [], write: false, onHold, nonce: "" } as const;
-      const reply = await real.transitions.trigger({ id: real.id, ...call, unchanged, now });
+      const asked = { id: real.id, ...call, unchanged, now };
+      const { duringCycle: _, ...foreseen } = await real.transitions.foresee(asked);
+      const reply = await real.transitions.trigger(asked);
       if (reply.kind === "conflict") throw new Error("no key, no conflict");
       const dueAt = reply.dueAt === undefined ? undefined : reply.dueAt - real.epoch;
+      expect(foreseen, "what was foreseen").toEqual({ ...reply.first, dueAt: reply.dueAt });
       expect({ ...reply.first, dueAt }).toEqual(model.trigger(source, force, unchanged));
     },
   );
