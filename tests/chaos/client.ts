@@ -17,6 +17,8 @@ export interface Call {
   readonly body?: unknown;
   readonly raw?: boolean;
   readonly key?: string;
+  /** Of a write: the path and what was written. */
+  readonly written?: string;
 }
 
 /** An acknowledged call that carried a key. */
@@ -86,9 +88,10 @@ export class Client {
   }
 
   #note(call: Call, sentAt: number, reply: (Reply & { at: number }) | undefined): ClientRequest {
-    const { workspaceId, verb, source } = call;
+    const { workspaceId, verb, source, written } = call;
     const answer = reply && answerOf(verb, reply);
-    const request = { workspaceId, verb, sentAt, ...(source && { source }), ...(answer && { answer }) };
+    const of = { ...(source && { source }), ...(written && { written }) };
+    const request = { workspaceId, verb, sentAt, ...of, ...(answer && { answer }) };
     this.requests.push(request);
     return request;
   }

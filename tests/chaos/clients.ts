@@ -46,8 +46,9 @@ export class Clients {
       }
       case "write": {
         const path = `/files/${ask.path}`;
-        const content = { body: `written at ${Date.now()}`, raw: true };
-        await client.once({ workspaceId, verb: "trigger", source: "file-write", method: "PUT", path, ...content });
+        const body = ask.content ?? `written at ${Date.now()}`;
+        const write = { verb: "trigger", source: "file-write", method: "PUT", raw: true } as const;
+        await client.once({ workspaceId, ...write, path, body, written: `${ask.path}: ${body}` });
         break;
       }
       case "restart": {

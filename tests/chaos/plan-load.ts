@@ -13,7 +13,8 @@ export type Ask =
   | { readonly kind: "register" }
   /** Keyed: with an Idempotency-Key, and sent until somebody answers. */
   | { readonly kind: "trigger"; readonly source: string; readonly keyed: boolean }
-  | { readonly kind: "write"; readonly path: string }
+  /** Of a content that others write, too, or of one of its own. */
+  | { readonly kind: "write"; readonly path: string; readonly content: string | undefined }
   | { readonly kind: "restart"; readonly force: boolean }
   | { readonly kind: "hold"; readonly holdMs: number }
   | { readonly kind: "release" | "flush" | "cancel" | "pause" | "resume" | "hibernate" | "wake" }
@@ -63,7 +64,10 @@ function burst(member: CastMember, random: Random, from: number): LoadStep[] {
 }
 
 function request(source: string, random: Random): Ask {
-  if (source === "file-write" && random.chance(0.3)) return { kind: "write", path: `file-${random.between(0, 9)}.txt` };
+  if (source === "file-write" && random.chance(0.3)) {
+    const path = `file-${random.between(0, 4)}.txt`;
+    return { kind: "write", path, content: random.chance(0.6) ? `version ${random.between(1, 2)}` : undefined };
+  }
   return { kind: "trigger", source, keyed: random.chance(0.7) };
 }
 

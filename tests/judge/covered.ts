@@ -13,6 +13,32 @@ export function isOwed({ answer }: ClientRequest): boolean {
   return decision === "fired" || decision === "coalesced";
 }
 
+/** A write that was told that its bytes were there already. */
+function isNoNews({ answer }: ClientRequest): boolean {
+  return answer?.receipt?.rule === "unchanged";
+}
+
+/**
+ * Bytes that were there already came with another write of them, answered or not, since another content was acknowledged at that
+ * path: a cycle must have begun after the first that may have brought them.
+ */
+function broughtBy(request: ClientRequest, requests: readonly ClientRequest[]): ClientRequest {
+  if (!isNoNews(request)) return request;
+  const pathOf = ({ written }: ClientRequest) => written?.split(": ")[0];
+  const before = requests.filter(
+    (other) => pathOf(other) === pathOf(request) && other.sentAt <= (request.answer?.at ?? 0),
+  );
+  const replacing = before.filter(
+    ({ written, answer }) => written !== request.written && answer?.receipt !== undefined && answer.at < request.sentAt,
+  );
+  const replacedAt = Math.max(Number.NEGATIVE_INFINITY, ...replacing.map(({ sentAt }) => sentAt));
+  const bringing = before.filter(
+    (other) => other !== request && other.written === request.written && (other.answer?.at ?? replacedAt) >= replacedAt,
+  );
+  const sentAt = bringing.reduce((first, other) => Math.min(first, other.sentAt), Number.POSITIVE_INFINITY);
+  return { ...request, sentAt };
+}
+
 export function judgeCovered(
   workspace: WorkspaceRecord,
   effects: readonly LedgerEntry[],
@@ -24,7 +50,9 @@ export function judgeCovered(
   const drops = requests.filter(dropsWhatIsOwed);
   const lastDrop = Math.max(Number.NEGATIVE_INFINITY, ...drops.map((request) => spanOf(request, rules).to));
 
-  const owed = requests.filter(isOwed);
+  const owed = requests
+    .filter((request) => isOwed(request) || isNoNews(request))
+    .map((request) => broughtBy(request, requests));
   const uncovered = owed.filter(({ sentAt }) => lastGoodBegin < sentAt);
   const violations = uncovered
     .filter(({ sentAt }) => lastDrop < sentAt)

@@ -41,6 +41,8 @@ export interface ClientRequest {
   readonly verb: Verb;
   /** Of a trigger. A person's is "manual". */
   readonly source?: string;
+  /** Of a write to a file: "<path>: <content>". */
+  readonly written?: string;
   /** When it was sent, for the first time. */
   readonly sentAt: number;
   /** Absent when nobody can tell whether it took effect: no answer, or "try again". */

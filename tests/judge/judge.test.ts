@@ -62,6 +62,14 @@ describe("a clean run", () => {
     ],
     ["refusals", new Story().trigger(100).cycle(105, 300, "c1").effect(400, "refused", "c0", { token: 50 })],
     ["dropped and refused triggers", new Story().trigger(100, "dropped").trigger(200, "refused")],
+    [
+      "the same bytes again, which a cycle has read",
+      new Story().write(100, "x", "fired").cycle(105, 300, "c1").write(400, "x", "unchanged"),
+    ],
+    [
+      "bytes that were brought while another content was on its way",
+      new Story().write(100, "x", "fired").write(102, "y", "fired").cycle(110, 300, "c1").write(400, "x", "unchanged"),
+    ],
     ["a trigger nobody acknowledged", new Story().asked("trigger", 100, undefined, "file-write")],
     [
       "a person's restart inside the cooldown",
@@ -118,6 +126,23 @@ describe("a clean run", () => {
     ["a receipt that is found again", new Story().trigger(100).replayed("t100").cycle(105, 200, "c1")],
   ])("%s", (_, story) => {
     expect(judge(story.evidence()).violations).toEqual([]);
+  });
+});
+
+describe("bytes that were there already", () => {
+  test("must have been read by a cycle since a write that nobody answered brought them", () => {
+    const story = new Story().write(100, "x", "fired").cycle(105, 300, "c1");
+    story
+      .write(1_400, "y", "fired")
+      .cycle(1_405, 1_500, "c2")
+      .write(2_600, "x", undefined)
+      .write(2_700, "x", "unchanged");
+    expect(broken(story)).toContain("covered");
+  });
+
+  test("must have been brought by somebody", () => {
+    const story = new Story().write(100, "x", "fired").cycle(105, 300, "c1").write(400, "y", "unchanged");
+    expect(broken(story)).toContain("covered");
   });
 });
 

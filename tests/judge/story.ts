@@ -42,6 +42,22 @@ export class Story {
     return this.asked("trigger", sentAt, { at: sentAt + 5, status: 202, receipt }, source);
   }
 
+  /** A write of a content to one file, as it was answered; `undefined` = not at all. */
+  write(sentAt: number, content: string, answered: "fired" | "unchanged" | undefined): this {
+    const decision = answered === "unchanged" ? "dropped" : "fired";
+    const receipt = { triggerId: `t${sentAt}`, decision, rule: answered ?? "", generation: sentAt } as const;
+    const answer = { at: sentAt + 5, status: 200, receipt };
+    const request = {
+      workspaceId: "w",
+      verb: "trigger",
+      sentAt,
+      source: "file-write",
+      written: `a: ${content}`,
+    } as const;
+    this.#requests.push({ ...request, ...(answered && { answer }) });
+    return this;
+  }
+
   asked(verb: Verb, sentAt: number, answer?: ClientAnswer, source?: string): this {
     this.#requests.push({ workspaceId: "w", verb, sentAt, ...(answer && { answer }), ...(source && { source }) });
     return this;

@@ -22,6 +22,18 @@ export const receipt = z
   })
   .meta({ id: "Receipt" });
 
+export const foreseen = z
+  .object({
+    workspaceId: z.string(),
+    source: z.string(),
+    decision: z.enum(DECISIONS),
+    rule: z.enum(RULES),
+    action: z.enum(["restart", "none"]),
+    dueAt: time.nullable().describe("When the covering cycle might start, as far as known"),
+    duringCycle: z.boolean(),
+  })
+  .meta({ id: "Foreseen", description: "What a dry run answers in place of a receipt" });
+
 const covered = z
   .object({
     source: z.string(),

@@ -26,6 +26,15 @@ export const workspaceId = z
 /** The path of everything that concerns one workspace. */
 export const ofWorkspace = z.object({ id: workspaceId });
 
+/** What would this do? */
+export const dryRunQuery = z.object({
+  dryRun: z
+    .enum(["true", "false"])
+    .optional()
+    .transform((given) => given === "true")
+    .describe("Tells what would be decided, and changes nothing"),
+});
+
 export const reason = oneLine(1_000).optional();
 export const actor = oneLine(200).optional();
 export const verbBody = z.strictObject({ reason }).prefault({});

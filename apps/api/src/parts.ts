@@ -37,7 +37,6 @@ export async function makeParts(config: ApiEnvironment, logger: Logger, tracing:
   const { tokens, secret } = tokensFor(config);
   const checkSpec = specCheck(config);
   const limits = { maxFileBytes: config.MAX_FILE_BYTES };
-  const files = await WorkspaceFiles.open({ directory: config.WORKSPACES_DIR, ...limits });
   const templates = new Templates({
     ...limits,
     ...(config.TEMPLATES_DIR !== undefined && { directory: config.TEMPLATES_DIR }),
@@ -68,6 +67,8 @@ export async function makeParts(config: ApiEnvironment, logger: Logger, tracing:
       }),
     traceparent: tracing && (() => tracing.traceparent()),
   });
+  const { writes: notes } = coordinator;
+  const files = await WorkspaceFiles.open({ directory: config.WORKSPACES_DIR, ...limits, notes });
   const shadow = shadowPolicies && new Shadow(installation, { policies: shadowPolicies, ...metrics.shadow });
   const zoneRules = zoneRulesWatch({
     note: (call) => installation.transitions.noteZoneRules(call),

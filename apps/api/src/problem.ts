@@ -55,6 +55,7 @@ const FILE_STATUS: Readonly<Record<FileErrorCode, [status: number, title: string
   "too-large": [413, "Too large"],
   "too-many-files": [413, "Too many files"],
   changed: [412, "Not as expected"],
+  busy: [503, "Try again"],
 };
 
 const RETRY_AFTER_SECONDS = 1;
@@ -103,7 +104,8 @@ export function asProblem(error: unknown): Problem | undefined {
   if (error instanceof ZodError) return invalidInput(error);
   if (error instanceof FileError) {
     const [status, title] = FILE_STATUS[error.code];
-    return new Problem({ type: error.code, status, title, detail: error.message });
+    const headers: Record<string, string> = status === 503 ? { "Retry-After": String(RETRY_AFTER_SECONDS) } : {};
+    return new Problem({ type: error.code, status, title, detail: error.message }, headers);
   }
   if (error instanceof CoordinatorUnavailableError) return unavailable(error);
   if (failedWith(error, "ENOSPC", "EDQUOT")) return NO_SPACE;

@@ -1,6 +1,6 @@
 /** How the API shows what the coordinator knows: the same fields, times as ISO 8601. */
 
-import type { CoveredSource, Hold, Receipt, Restarting, WorkspaceState } from "@restart-coordinator/debounce";
+import type { CoveredSource, Foreseen, Hold, Receipt, Restarting, WorkspaceState } from "@restart-coordinator/debounce";
 import { LOOP, NO_BUDGET, OBSERVE } from "@restart-coordinator/debounce";
 import type { Member, Rollout } from "@restart-coordinator/fleet";
 import type { LivePolicies, PolicyFileStatus } from "@restart-coordinator/service";
@@ -10,6 +10,15 @@ import type { SetAside, Webhook } from "@restart-coordinator/webhooks";
 export function showReceipt(receipt: Receipt) {
   const { triggerId, workspaceId, source, decision, rule, generation, duringCycle } = receipt;
   return { triggerId, workspaceId, source, decision, rule, generation, dueAt: iso(receipt.dueAt), duringCycle };
+}
+
+export function showForeseen(
+  { workspaceId, source }: { readonly workspaceId: string; readonly source: string },
+  { decision, rule, dueAt, duringCycle }: Foreseen,
+) {
+  const isOwed = decision === "fired" || decision === "coalesced";
+  const action = isOwed ? ("restart" as const) : ("none" as const);
+  return { workspaceId, source, decision, rule, action, dueAt: iso(dueAt), duringCycle };
 }
 
 export function showRestarting({ restarting, cooling, startedAt, cooldownEndsAt }: Restarting) {

@@ -56,10 +56,10 @@ describe("PUT /workspaces/{id}/files", () => {
     expect(status).toBe(200);
     expect(json).toEqual({
       files: [
-        { path: "kept/a", bytes: 2 },
-        { path: "new/c", bytes: 4 },
-        { path: "empty", bytes: 0 },
-        { path: "nothing", bytes: 0 },
+        { path: "kept/a", bytes: 2, changed: true },
+        { path: "new/c", bytes: 4, changed: true },
+        { path: "empty", bytes: 0, changed: true },
+        { path: "nothing", bytes: 0, changed: true },
       ],
       restart: expect.objectContaining({ workspaceId: id, source: "file-write" }),
     });
@@ -97,9 +97,9 @@ describe("POST /workspaces/{id}/template", () => {
     expect(status).toBe(200);
     expect(json.template).toBe("node");
     expect([...json.files].sort((a, b) => (a.path < b.path ? -1 : 1))).toEqual([
-      { path: "logo.bin", bytes: 3 },
-      { path: "package.json", bytes: 2 },
-      { path: "src/index.js", bytes: 11 },
+      { path: "logo.bin", bytes: 3, changed: true },
+      { path: "package.json", bytes: 2, changed: true },
+      { path: "src/index.js", bytes: 11, changed: true },
     ]);
     expect(json.restart).toMatchObject({ workspaceId: id, source: "template-import", decision: "coalesced" });
     expect(await pathsOf(id)).toEqual(["logo.bin", "mine.txt", "package.json", "src/index.js"]);
@@ -117,9 +117,9 @@ describe("POST /workspaces/{id}/template", () => {
   test("says in the why what was imported", async () => {
     const id = await api.workspace();
     await importing(id, { name: "python" });
-    await importing(id, { files: {} });
+    await importing(id, { files: { more: "" } });
     expect([...((await api.state(id)).restart.why[0]?.reasons ?? [])].sort()).toEqual([
-      "imported inline files (0)",
+      "imported inline files (1)",
       "imported template python (1)",
     ]);
   });

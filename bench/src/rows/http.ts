@@ -29,6 +29,9 @@ export const httpTriggers: Row = {
     })),
 };
 
+const KIB_4 = { connections: 8, bytes: 4_096 } as const;
+
+/** Each time another content, of the same length: that it is another one must be found out. */
 export const fileWrite: Row = {
   id: "file-write",
   title: "PUT /workspaces/{id}/files/{path} of 4 KiB, 8 connections",
@@ -37,15 +40,35 @@ export const fileWrite: Row = {
     { measure: "p99Ms", against: BARE },
   ],
   open: (isShort) => {
-    const body = randomBytes(4_096);
-    return openBeside("our API", { connections: 8, count: isShort ? 50 : 2_000 }, (id) => ({
-      method: "PUT",
-      path: `/workspaces/${id}/files/config.yaml`,
-      headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/octet-stream" },
-      body,
-    }));
+    let writes = 0;
+    return openBeside("our API", { ...KIB_4, count: isShort ? 50 : 2_000 }, (id) => {
+      const body = Buffer.alloc(KIB_4.bytes);
+      writes += 1;
+      body.writeDoubleBE(writes);
+      return writing(id, body);
+    });
   },
 };
+
+/** The same bytes again and again: they are compared, and nothing is written. */
+export const fileUnchanged: Row = {
+  id: "file-unchanged",
+  title: "PUT of the same 4 KiB again, 8 connections",
+  limits: [{ measure: "perSecond", against: BARE, atLeast: 0.7 }],
+  open: (isShort) => {
+    const body = randomBytes(KIB_4.bytes);
+    return openBeside("our API", { ...KIB_4, count: isShort ? 50 : 2_000 }, (id) => writing(id, body));
+  },
+};
+
+function writing(id: string, body: Buffer): HttpRequest {
+  return {
+    method: "PUT",
+    path: `/workspaces/${id}/files/config.yaml`,
+    headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/octet-stream" },
+    body,
+  };
+}
 
 async function openBeside(
   name: string,

@@ -1,6 +1,6 @@
 -- Ends an attempt at a cycle, fenced.
 -- Uses: clock hash state schedule why drops events budget digits forgetting
--- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle spent events activity idempotency idempotencyOrder recent shadow seen down
+-- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle spent events activity idempotency idempotencyOrder recent shadow unsettled seen down
 -- ARGV: id fence outcome retryable error instance backoffMs maxBackoffMs breakerAfter jitter pauseMs steps specUsed specSha specKey
 -- ARGV: budgetCycles budgetDowntimeMs activityTtlMs now
 -- Whole: backoffMs maxBackoffMs breakerAfter pauseMs budgetCycles budgetDowntimeMs activityTtlMs now?

@@ -2,11 +2,13 @@
 -- Uses: clock state policy-choice refusal due schedule why drops events budget recall receipts digits
 -- KEYS: workspace state startedAt window due phases why covers lastCycle events activity recent idempotency idempotencyOrder
 -- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic loopCycles loopWithinMs
--- ARGV: quietHours ignoresQuietHours alternatives count texts firstTexts write onHold seenFence nonce idempotencyCaller idempotencyKey idempotencyBody activityTtlMs now
+-- ARGV: quietHours ignoresQuietHours alternatives count texts firstTexts write unchanged dryRun onHold seenFence nonce idempotencyCaller idempotencyKey idempotencyBody activityTtlMs now
 -- Whole: windowMs maxWaitMs loopCycles loopWithinMs count activityTtlMs now?
 -- Reply: judged decision rule restDecision restRule generation dueAt hintId running now nonce superseded claimedAt windowMs suppressed claimed
 -- Reply: replayed decision rule restDecision restRule generation dueAt hintId running now nonce superseded claimedAt windowMs suppressed claimed
 -- Reply: conflict
+-- Reply: foreseen decision rule dueAt running
+-- `foreseen`: with `dryRun` = 1, what would be decided about the first of them now. Nothing is written.
 -- `replayed`: the first receipt again, without a hint: `nonce` or `idempotencyKey` is known. `conflict`: the key was used with
 -- another body. `suppressed`: how many of the source its window has held back since `claimedAt`, these ones included;
 -- `claimed`: 1 = the first of these has claimed it
@@ -19,7 +21,7 @@
 -- Events: WORKSPACE_RESTART_REFUSED (now and then), WORKSPACE_RESTARTING_MID_WRITE, WORKSPACE_RESTART_CANCELED (a waiting retry is superseded)
 -- Batch: remembered
 -- Shared: due phases events recent source windowMs leading trailing maxWaitMs cooldown running automatic loopCycles
--- Shared: loopWithinMs quietHours ignoresQuietHours alternatives write onHold seenFence idempotencyCaller idempotencyKey idempotencyBody activityTtlMs now
+-- Shared: loopWithinMs quietHours ignoresQuietHours alternatives write unchanged dryRun onHold seenFence idempotencyCaller idempotencyKey idempotencyBody activityTtlMs now
 
 local ECHOES_KEPT = 32
 
@@ -64,6 +66,7 @@ local leading, trailing = A.leading == '1', A.trailing == '1'
 local held = ahead(state.heldUntil, now) and A.onHold ~= 'override'
 if not refusal and held and A.onHold == 'refuse' then refusal = 'held' end
 
+local unchanged = A.unchanged == '1'
 local cooling = ahead(cooldownEndsAt, now)
 local byPerson = A.cooldown == 'ignore'
 -- End of the window that the first of these has claimed.
@@ -96,6 +99,12 @@ end
 
 -- A person's request clears what earlier failures put in the way.
 local function supersede()
+  superseded = 1
+  if A.dryRun == '1' then
+    if state.action == 'restart' then setField(state, 'owedAt', state.askedAt) end
+    clearCycle(state)
+    return
+  end
   redis.call('SET', K.lastCycle, withMember(cjson.encode({ id = state.cycle, generation = tonumber(state.cycleGeneration),
     outcome = 'superseded', startedAt = tonumber(state.cycleStartedAt), endedAt = now,
     attempt = tonumber(state.attempt) }), 'covers', coversJson(K.covers) or '[]'), 'PX', A.activityTtlMs)
@@ -103,7 +112,6 @@ local function supersede()
   emit(A.id, 'WORKSPACE_RESTART_CANCELED', now, { outcome = 'superseded', cycle = state.cycle, source = source })
   owe(K.covers, K.why)
   clearCycle(state)
-  superseded = 1
 end
 
 -- judge.ts' judge, rule by rule; docs/policies.md says what each means.
@@ -112,6 +120,8 @@ local function judge()
   if refusal then return 'refused', refusal end
   -- A cycle that has begun since is what such a trigger asks for.
   if A.seenFence ~= '' and A.seenFence ~= state.fence then return 'dropped', 'running' end
+  -- 1a. Nothing changed: it is as if nobody had asked. No window is claimed.
+  if unchanged then return 'dropped', 'unchanged' end
   -- 2. A free window is claimed, whatever follows. A source without a window has nothing to lose.
   local wonWindow = windowMs == 0
   if windowMs > 0 and not ahead(windowEndsAt, now) then
@@ -177,6 +187,10 @@ local function judge()
 end
 
 local decision, rule = judge()
+if A.dryRun == '1' then
+  local isOwed = decision == 'fired' or decision == 'coalesced'
+  return R.foreseen { decision = decision, rule = rule, dueAt = isOwed and due and digits(due), running = running and '1' or '0' }
+end
 local restDecision, restRule = decision, rule
 if count > 1 then restDecision, restRule = judge() end
 local isOwed = decision == 'fired' or decision == 'coalesced'
@@ -197,9 +211,11 @@ end
 -- For people: what the window held back, and what was dropped until a cycle's event tells it.
 local suppressed = 0
 if not refusal then
-  suppressed = (claimedUntil and 0 or tonumber(state['suppressed:' .. source]) or 0)
-    + (decision ~= 'fired' and 1 or 0) + (restDecision ~= 'fired' and count - 1 or 0)
-  if windowMs > 0 then setField(state, 'suppressed:' .. source, suppressed) end
+  if not unchanged then
+    suppressed = (claimedUntil and 0 or tonumber(state['suppressed:' .. source]) or 0)
+      + (decision ~= 'fired' and 1 or 0) + (restDecision ~= 'fired' and count - 1 or 0)
+    if windowMs > 0 then setField(state, 'suppressed:' .. source, suppressed) end
+  end
   noteDrops(decision, rule, 1)
   noteDrops(restDecision, restRule, count - 1)
 end
@@ -240,10 +256,11 @@ if isOwed then
 end
 
 if decision == 'dropped' or restDecision == 'dropped' then
-  local field = 'toldDropped:' .. source
+  -- What was no change is told beside what a window holds back, not instead of it.
+  local field = 'toldDropped:' .. source .. (unchanged and '|unchanged' or '')
   if not ahead(state[field], now) then
     local untilTime = now + 15000
-    if ahead(windowEndsAt, now) then untilTime = windowEndsAt elseif cooling then untilTime = cooldownEndsAt end
+    if unchanged then untilTime = now + 15000 elseif ahead(windowEndsAt, now) then untilTime = windowEndsAt elseif cooling then untilTime = cooldownEndsAt end
     setField(state, field, untilTime)
     emit(A.id, 'WORKSPACE_RESTART_DROPPED', now, { source = source, rule = decision == 'dropped' and rule or restRule,
       untilAt = untilTime, cycle = state.cycle })
@@ -268,7 +285,7 @@ if decision == 'refused' and workspace.desired and refusal ~= 'removed' then
   end
 end
 
-if A.write == '1' and running then
+if A.write == '1' and running and not unchanged then
   -- The activity has the first of a source and cycle; the cycle's end counts them.
   local field = 'midWrites:' .. source
   local told = state[field]
@@ -282,7 +299,7 @@ save()
 local told = { decision = decision, rule = rule, restDecision = restDecision, restRule = restRule,
   generation = state.generation or '0', dueAt = isOwed and due and digits(due), running = running and '1' or '0',
   now = digits(now), nonce = A.nonce, superseded = superseded,
-  claimedAt = ahead(windowEndsAt, now) and digits(windowEndsAt - windowMs), windowMs = A.windowMs,
+  claimedAt = not unchanged and ahead(windowEndsAt, now) and digits(windowEndsAt - windowMs), windowMs = A.windowMs,
   suppressed = suppressed, claimed = claimedUntil and '1' or '0' }
 if A.nonce ~= '' or A.idempotencyKey ~= '' then
   local receipt = cjson.encode(R.replayed(told))

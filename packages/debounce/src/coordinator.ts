@@ -13,10 +13,11 @@ import { choiceFor, factsOf, policyFor } from "./policy/policy-set.ts";
 import { type Hint, hintOf } from "./transitions/hint.ts";
 import type { Census } from "./transitions/types.ts";
 import { type Receipt, receiptsOf } from "./triggers/receipt.ts";
-import { triggerCall } from "./triggers/trigger-call.ts";
+import { type Foreseen, triggerCall } from "./triggers/trigger-call.ts";
 import { checkTriggerRequest, type TriggerRequest } from "./triggers/trigger-request.ts";
 import { PHASES } from "./vocabulary.ts";
 import { type RegisterOptions, type RegisterResult, Registry, type WorkspaceEntry } from "./workspace/registry.ts";
+import { UnsettledWrites } from "./workspace/unsettled-writes.ts";
 import { Verbs } from "./workspace/verbs.ts";
 import { describeWorkspace, type WorkspaceState } from "./workspace/workspace-state.ts";
 import { assertWorkspaceId } from "./workspace-id.ts";
@@ -56,6 +57,7 @@ const MOST_ACTIVITY = 200;
 export class RestartCoordinator {
   readonly registry: Registry;
   readonly verbs: Verbs;
+  readonly writes: UnsettledWrites;
   readonly installation: Installation;
   readonly #options: CoordinatorOptions;
   readonly #batches: Batcher<TriggerRequest, Receipt>;
@@ -71,6 +73,7 @@ export class RestartCoordinator {
     this.#options = options;
     this.registry = new Registry(installation, hint);
     this.verbs = new Verbs(installation.transitions, hint);
+    this.writes = new UnsettledWrites(installation.transitions);
     this.#batches = new Batcher(
       (requests, key) => this.#triggerTogether(key.slice(0, key.indexOf(" ")), requests),
       MOST_PER_BATCH,
@@ -89,12 +92,29 @@ export class RestartCoordinator {
     assertWorkspaceId(workspaceId);
     checkTriggerRequest(request);
     this.#assertSource(request.source);
-    const { source, write = false, onHold = "queue", seenFence, idempotency } = request;
+    const { source, write = false, unchanged = false, onHold = "queue", seenFence, idempotency } = request;
     // Those that are alike in all of this may go together.
-    const mayShare = idempotency === undefined && seenFence === undefined;
-    if (mayShare) return this.#batches.call(`${workspaceId} ${source} ${write} ${onHold}`, request);
+    if (idempotency === undefined && seenFence === undefined) {
+      return this.#batches.call(`${workspaceId} ${source} ${write} ${unchanged} ${onHold}`, request);
+    }
     const [receipt] = await this.#triggerTogether(workspaceId, [request]);
     return receipt as Receipt;
+  }
+
+  /**
+   * Tells what would become of a trigger that came now, by the script that judges it. Nothing is changed or counted.
+   *
+   * @throws InvalidArgumentError, UnknownSourceError, InvalidWorkspaceIdError, CoordinatorUnavailableError
+   */
+  async foresee(workspaceId: string, request: TriggerRequest): Promise<Foreseen> {
+    assertWorkspaceId(workspaceId);
+    checkTriggerRequest(request);
+    this.#assertSource(request.source);
+    const choice = choiceFor(this.installation.policies, workspaceId);
+    const { idempotency: _, ...asked } = request;
+    return this.installation.transitions.foresee(
+      triggerCall(workspaceId, [asked], { choice, nonce: "", trace: undefined }),
+    );
   }
 
   /**

@@ -90,6 +90,7 @@ export type { ClockSeen, JudgedTriggers, Observer } from "./transitions/observer
 export type { ScriptName } from "./transitions/script-names.ts";
 export type { BegunReply, Census, CycleAction, DueWorkspace, EndReply } from "./transitions/types.ts";
 export type { Receipt } from "./triggers/receipt.ts";
+export type { Foreseen } from "./triggers/trigger-call.ts";
 export { parseTriggerId, type TriggerId } from "./triggers/trigger-id.ts";
 export type { TriggerRequest } from "./triggers/trigger-request.ts";
 export type { CoveredSource } from "./triggers/why.ts";
@@ -104,6 +105,7 @@ export type {
   WorkspacePage,
 } from "./workspace/registry.ts";
 export { outcomeOf, type TriggerOutcome } from "./workspace/trigger-outcome.ts";
+export type { Announced, NotedWrite, OtherWrite, UnsettledWrites } from "./workspace/unsettled-writes.ts";
 export { vanishedStates } from "./workspace/vanished.ts";
 export type {
   CancelResult,

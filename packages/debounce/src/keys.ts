@@ -18,6 +18,7 @@ export type KeyRole =
   | "idempotency"
   | "idempotencyOrder"
   | "shadow"
+  | "unsettled"
   | "children"
   | "due"
   | "hinted"
@@ -45,6 +46,7 @@ const OF_WORKSPACE: Readonly<Partial<Record<KeyRole, string>>> = {
   idempotency: "idempotency",
   idempotencyOrder: "idempotency-order",
   shadow: "shadow",
+  unsettled: "unsettled",
   children: "children",
 };
 

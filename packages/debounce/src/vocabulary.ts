@@ -19,6 +19,7 @@ export type Refusal = (typeof REFUSALS)[number];
 
 /** The rule that made a decision. */
 export const RULES = [
+  "unchanged",
   "window",
   "cooldown",
   "running",
@@ -48,7 +49,7 @@ export const RULES_OF = {
     "quiet-hours",
     "loop",
   ],
-  dropped: ["window", "cooldown", "running", "backoff"],
+  dropped: ["unchanged", "window", "cooldown", "running", "backoff"],
   refused: REFUSALS,
 } as const satisfies Readonly<Record<Decision, readonly Rule[]>>;
 

@@ -31,6 +31,8 @@ const GIVEN: Readonly<Record<ScriptName, Record<string, string | number>>> = {
       texts: JSON_TEXTS,
       firstTexts: JSON_TEXTS,
       write: 1,
+      unchanged: 0,
+      dryRun: 0,
       onHold: "queue",
       seenFence: "",
     },
@@ -79,6 +81,8 @@ const GIVEN: Readonly<Record<ScriptName, Record<string, string | number>>> = {
   parent: { paused: 1, orphanOf: "" },
   census: {},
   emptied: {},
+  "announce-writes": { writes: '{"p":"w"}', mode: "x", past: '["v"]', keptMs: 1_000 },
+  "settle-writes": { writes: '[["p","w"]]' },
   shadow: { version: 0, next: "{}", since: at(0), ttlMs: 1_000 },
 };
 

@@ -33,6 +33,13 @@ describe("a trace", () => {
     expect(parseCsv("t.csv", "detail,offset_ms,workspace,source\nx,7,a,manual,y")).toMatchObject([{ detail: "x" }]);
   });
 
+  test("may say which writes changed nothing", () => {
+    const trace =
+      "offset_ms,workspace,source,changed,detail\n0,a,file-write,yes,x\n1,a,file-write,no,y\n2,a,file-write,,z";
+    const unchanged = parseCsv("t.csv", trace).map((trigger) => trigger.unchanged ?? false);
+    expect(unchanged).toEqual([false, true, false]);
+  });
+
   test("may have its columns in another order, more of them, and no detail", async () => {
     expect(await triggersIn("t.csv", "source,who,workspace,offset_ms\nmanual,me,a,7")).toEqual([[7, "a", "manual"]]);
   });

@@ -7,8 +7,16 @@
  * - `too-large` (413): one file, or all files of a set together, exceed their limit
  * - `too-many-files` (413): a set has more files than allowed
  * - `changed` (412): what is there is not what the caller made a condition
+ * - `busy` (503): others write there all the time, and the caller's condition asks for a moment in which nobody does
  */
-export type FileErrorCode = "invalid-path" | "not-found" | "not-a-file" | "too-large" | "too-many-files" | "changed";
+export type FileErrorCode =
+  | "invalid-path"
+  | "not-found"
+  | "not-a-file"
+  | "too-large"
+  | "too-many-files"
+  | "changed"
+  | "busy";
 
 /** A refusal the caller can do something about. Everything else (disk full, no permission) is thrown as it came. */
 export class FileError extends Error {

@@ -1,3 +1,4 @@
+export { Change, type WriteNotes } from "./change.ts";
 export type { Confinement } from "./directory.ts";
 export { FileError, type FileErrorCode, failedWith } from "./errors.ts";
 export { DEFAULT_LIMITS, type FileSet, type Limits } from "./set.ts";

@@ -2,6 +2,7 @@ import { lstat, rename } from "node:fs/promises";
 import { type Directory, type Name, using } from "./directory.ts";
 import { FileError, failedWith, isObstacle, unless, unlessGone } from "./errors.ts";
 import { quoted } from "./paths.ts";
+import { hasContent } from "./same-content.ts";
 import type { StagedFile } from "./staging.ts";
 import { closeWay, type OpenOptions, type Trees, type Way } from "./trees.ts";
 
@@ -16,6 +17,8 @@ export class Destination {
   readonly #options: OpenOptions;
   #way: Way | undefined;
   #mode: number | undefined;
+  /** Of the file that is there. */
+  #bytes: number | undefined;
 
   private constructor(trees: Trees, workspace: string, segments: readonly string[], options: OpenOptions) {
     this.#trees = trees;
@@ -50,6 +53,13 @@ export class Destination {
     return this.#mode;
   }
 
+  /** Whether the file that is there has just this content already. One that had another length a moment ago has not. */
+  async holds(content: { readonly bytes: number; readonly digest: string }): Promise<boolean> {
+    if (this.#bytes !== content.bytes) return false;
+    this.#way ??= await unlessGone(() => this.#open({}));
+    return this.#way !== undefined && hasContent(this.#way.here.at(this.#segments.at(-1) ?? ""), content);
+  }
+
   /**
    * Renames a staged file to its path, making directories. Tries again when one of them is pruned under our feet, and
    * after each thing that was cleared out of the way. The directories that the file went through are held afterwards.
@@ -62,6 +72,7 @@ export class Destination {
       } catch (error) {
         this.release();
         const pruned = failedWith(error, "ENOENT");
+        if (pruned && (await unless(["ENOENT"], lstat(staged.place))) === undefined) throw revoked(this.#segments);
         const cleared = this.#options.clear !== undefined && (isObstacle(error) || failedWith(error, "EISDIR"));
         if (!(pruned || cleared) || attempt === MAX_ATTEMPTS) throw error;
       }
@@ -91,7 +102,9 @@ export class Destination {
     if (this.#way === undefined) return;
     const stats = await unless(["ENOENT"], lstat(this.#way.here.at(this.#segments.at(-1) ?? "")));
     if (stats?.isDirectory()) throw directoryInTheWay(this.#segments);
-    if (stats?.isFile()) this.#mode = stats.mode & 0o777;
+    if (!stats?.isFile()) return;
+    this.#mode = stats.mode & 0o777;
+    this.#bytes = stats.size;
   }
 
   #open(options: OpenOptions): Promise<Way> {
@@ -133,6 +146,11 @@ export async function syncDirectories(
   for (const names of distinct.values()) {
     await unlessGone(async () => using(await trees.open(workspace, names), (directory) => directory.sync()));
   }
+}
+
+/** Others took it for dead: see Change. */
+function revoked(segments: readonly string[]): FileError {
+  return new FileError("busy", `putting ${quoted(segments.join("/"))} in place took too long: repeat the request`);
 }
 
 function directoryInTheWay(segments: readonly string[]): FileError {

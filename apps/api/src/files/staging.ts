@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { lstat, mkdir, rename, rm, rmdir, unlink } from "node:fs/promises";
+import { lstat, mkdir, rename, rm, rmdir, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import {
@@ -17,6 +17,8 @@ import { tooLarge } from "./set.ts";
 
 /** A whole file in the staging directory, its bytes on disk. */
 export interface StagedFile {
+  /** Its name in the staging directory. */
+  readonly id: string;
   readonly place: string;
   readonly bytes: number;
   readonly digest: string;
@@ -28,6 +30,8 @@ export interface StageOptions {
   readonly maxBytes: number;
   /** Permission bits to give it; undefined: what the process' umask leaves. */
   readonly mode: number | undefined;
+  /** Done while the bytes are on their way to the disk, once the file has its place among the staged ones. */
+  readonly meanwhile?: (id: string) => Promise<void>;
 }
 
 /**
@@ -67,18 +71,22 @@ export class Staging {
    * @throws FileError `too-large`
    */
   async stage(source: Readable | Buffer, options: StageOptions): Promise<StagedFile> {
-    const place = join(this.#path, randomUUID());
+    const id = randomUUID();
+    const place = join(this.#path, id);
     try {
-      return { place, ...(await this.#write(place, source, options)) };
+      return { id, place, ...(await this.#write(id, source, options)) };
     } catch (error) {
       await rm(place, { force: true });
       throw error;
     }
   }
 
-  async #write(place: string, source: Readable | Buffer, options: StageOptions) {
+  async #write(id: string, source: Readable | Buffer, options: StageOptions) {
     const hash = newDigest();
-    const descriptor = await openDescriptor(place, "wx");
+    const descriptor = await openDescriptor(join(this.#path, id), "wx");
+    const meanwhile = options.meanwhile?.(id);
+    // If it is not awaited below, its failure is not the one that is told.
+    const over = meanwhile?.catch(() => {});
     try {
       let bytes = 0;
       for await (const piece of piecesOf(source)) {
@@ -90,10 +98,29 @@ export class Staging {
       }
       if (options.mode !== undefined) await this.#setMode(descriptor, options.mode);
       await syncDescriptor(descriptor);
+      await meanwhile;
       return { bytes, digest: digestIn(hash) };
     } finally {
+      await over;
       await closeDescriptor(descriptor);
     }
+  }
+
+  /** Makes an empty file under a fresh name: whoever has one among the staged ones is at work. */
+  async enlist(): Promise<string> {
+    const id = randomUUID();
+    await writeFile(join(this.#path, id), "", { flag: "wx" });
+    return id;
+  }
+
+  /** Whether it is still among the staged ones: neither put in place nor dropped. */
+  async has(id: string): Promise<boolean> {
+    return (await unless(["ENOENT"], lstat(join(this.#path, id)))) !== undefined;
+  }
+
+  /** Whoever staged it cannot put it in place any more, unless it has already. */
+  async revoke(id: string): Promise<void> {
+    await rm(join(this.#path, id), { force: true });
   }
 
   /** Removes a staged file, unless it was put in place. */

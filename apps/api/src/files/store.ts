@@ -1,6 +1,9 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { Change, NO_NOTES, type WriteNotes } from "./change.ts";
+import { contentOf } from "./content-of.ts";
+import { digestOf } from "./digest.ts";
 import { type Confinement, using } from "./directory.ts";
 import { FileError } from "./errors.ts";
 import { checkName, quoted, segmentsOf } from "./paths.ts";
@@ -9,12 +12,15 @@ import { prune, removeFile, removeIfSame } from "./removal.ts";
 import { checkedSet, DEFAULT_LIMITS, type FileInSet, type FileSet, type Limits } from "./set.ts";
 import { type StagedFile, Staging } from "./staging.ts";
 import { type OpenFile, type OpenOptions, Trees } from "./trees.ts";
+import type { Entry } from "./walk.ts";
 
 export interface WorkspaceFilesOptions extends Partial<Limits> {
   /** The workspaces' root, made if missing; the same for all replicas, and one file system. */
   readonly directory: string;
   /** Default: the strongest this machine has. */
   readonly confinement?: Confinement;
+  /** Where all who write note what is not settled yet; without it a change asks nobody for anything. */
+  readonly notes?: WriteNotes;
 }
 
 export interface ListedFile {
@@ -26,8 +32,10 @@ export interface ListedFile {
 export interface WrittenFile {
   readonly path: string;
   readonly bytes: number;
-  /** The SHA-256 of what was written. */
+  /** The SHA-256 of its content. */
   readonly digest: string;
+  /** False where it had this content already, and was left as it was. */
+  readonly changed: boolean;
 }
 
 /** Which content a file has, and since when. */
@@ -38,6 +46,14 @@ export interface FileVersion {
 
 /** Says whether a change may be made, by what is there; undefined = no file. */
 export type Condition = (current: FileVersion | undefined) => boolean;
+
+export interface WriteOptions {
+  readonly maxBytes?: number;
+  /** What must hold of the file that is there; nobody else puts one in place between that and this. */
+  readonly condition?: Condition | undefined;
+  /** Made by `change`, and settled once what it asks for is recorded. */
+  readonly change?: Change | undefined;
+}
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -66,11 +82,13 @@ export class WorkspaceFiles {
   readonly #trees: Trees;
   readonly #staging: Staging;
   readonly #limits: Limits;
+  readonly #notes: WriteNotes;
 
   private constructor(options: WorkspaceFilesOptions) {
     this.#trees = new Trees(options.directory, options.confinement);
     this.#staging = new Staging(join(options.directory, ".staging"), options.confinement);
     this.#limits = { ...DEFAULT_LIMITS, ...options };
+    this.#notes = options.notes ?? NO_NOTES;
   }
 
   /** Makes the root and its `.staging` if missing, and removes staged files that dead processes left an hour ago. */
@@ -79,6 +97,11 @@ export class WorkspaceFiles {
     await mkdir(options.directory, { recursive: true });
     await files.#staging.prepare(Date.now() - HOUR_MS);
     return files;
+  }
+
+  /** Begins a change to a workspace's files: one call that writes or removes, and what it asks for. A dry one changes nothing. */
+  change(workspace: string, options: { readonly isDry?: boolean } = {}): Change {
+    return new Change(workspace, this.#notes, this.#staging, options);
   }
 
   /**
@@ -116,36 +139,64 @@ export class WorkspaceFiles {
   /**
    * Writes one file, making the directories on its way; durable once it resolves. A source that fails or breaks off
    * rejects with its error. The source is never destroyed, so a request can still be answered.
+   * Where the file has these very bytes already, it is left as it is.
    * @param options.maxBytes instead of the store's `maxFileBytes`
    * @param options.condition asked before the source is read, and again before the file is put in place
-   * @throws FileError `invalid-path`, `not-a-file`, `too-large`, `changed`
+   * @throws FileError `invalid-path`, `not-a-file`, `too-large`, `changed`, `busy`
    */
   async write(
     workspace: string,
     path: string,
     source: Readable | Buffer,
-    options: { readonly maxBytes?: number; readonly condition?: Condition | undefined } = {},
+    options: WriteOptions = {},
   ): Promise<WrittenFile> {
     // Its error reaches the caller through this promise; before it is read, nobody else may be listening.
     if (source instanceof Readable) source.on("error", () => {});
     checkName("workspace", workspace);
     const segments = segmentsOf(path);
     const maxBytes = options.maxBytes ?? this.#limits.maxFileBytes;
+    const { condition, change = this.change(workspace) } = options;
+    const announce = (write: string) => change.announce([{ path, write }], { exclusive: condition !== undefined });
     const destination = await Destination.look(this.#trees, workspace, segments);
+    let staged: StagedFile | undefined;
+    let isPlaced = false;
     try {
-      await this.#assertStill(options.condition, workspace, segments);
-      // A source may take its time, which is no reason to hold directories open.
-      if (source instanceof Readable) destination.release();
-      const staged = await this.#staging.stage(source, { path, maxBytes, mode: destination.mode });
-      try {
-        await this.#assertStill(options.condition, workspace, segments);
-        await destination.place(staged);
-      } catch (error) {
-        await this.#staging.drop(staged);
-        throw error;
+      await this.#assertStill(condition, workspace, segments);
+      const stage = { path, maxBytes, mode: destination.mode };
+      if (change.isDry) {
+        const content = await contentOf(source, { path, maxBytes });
+        const changed = !(await destination.holds(content));
+        if (changed) change.foresee();
+        else await change.lookAt([path]);
+        return { path, ...content, changed };
       }
-      await destination.sync();
-      return { path, bytes: staged.bytes, digest: staged.digest };
+      let content: { readonly bytes: number; readonly digest: string };
+      let changed: boolean;
+      if (source instanceof Readable) {
+        // A source may take its time, which is no reason to hold directories open.
+        destination.release();
+        content = staged = await this.#staging.stage(source, stage);
+        changed = !(await destination.holds(content));
+        if (changed) await announce(staged.id);
+      } else {
+        content = { bytes: source.length, digest: digestOf(source) };
+        changed = !(await destination.holds(content));
+        if (changed) staged = await this.#staging.stage(source, { ...stage, meanwhile: announce });
+      }
+      if (changed && staged !== undefined) {
+        await this.#assertStill(condition, workspace, segments);
+        await destination.place(staged);
+        isPlaced = true;
+        await destination.sync();
+      } else {
+        if (staged !== undefined) await this.#staging.drop(staged);
+        await change.lookAt([path]);
+      }
+      return { path, bytes: content.bytes, digest: content.digest, changed };
+    } catch (error) {
+      if (staged !== undefined && !isPlaced) await this.#staging.drop(staged);
+      if (!isPlaced) await change.withdraw();
+      throw error;
     } finally {
       destination.release();
     }
@@ -157,13 +208,36 @@ export class WorkspaceFiles {
    * @returns whether it existed
    * @throws FileError `invalid-path`, `not-a-file`, `changed`
    */
-  async remove(workspace: string, path: string, condition?: Condition): Promise<boolean> {
+  async remove(
+    workspace: string,
+    path: string,
+    { condition, change = this.change(workspace) }: Pick<WriteOptions, "condition" | "change"> = {},
+  ): Promise<boolean> {
     checkName("workspace", workspace);
     const segments = segmentsOf(path);
     await this.#assertStill(condition, workspace, segments);
-    const existed = await removeFile(this.#trees, workspace, segments);
-    if (existed) await prune(this.#trees, workspace, segments.slice(0, -1));
-    return existed;
+    if ((await this.#trees.stats(workspace, segments)) === undefined) {
+      await change.lookAt([path]);
+      return false;
+    }
+    if (change.isDry) {
+      change.foresee();
+      return true;
+    }
+    const write = await this.#staging.enlist();
+    try {
+      await change.announce([{ path, write }], { exclusive: condition !== undefined });
+      await this.#assertStill(condition, workspace, segments);
+      const existed = await removeFile(this.#trees, workspace, segments);
+      if (existed) await prune(this.#trees, workspace, segments.slice(0, -1));
+      return existed;
+    } catch (error) {
+      // What is still there was not removed.
+      if ((await this.#trees.stats(workspace, segments).catch(() => undefined)) !== undefined) await change.withdraw();
+      throw error;
+    } finally {
+      await this.#staging.revoke(write);
+    }
   }
 
   /**
@@ -171,9 +245,9 @@ export class WorkspaceFiles {
    * at for what stands in their way, before the first is put in place.
    * @throws FileError `invalid-path`, `not-a-file`, `too-large`, `too-many-files`
    */
-  async writeMany(workspace: string, files: FileSet): Promise<WrittenFile[]> {
+  async writeMany(workspace: string, files: FileSet, change: Change = this.change(workspace)): Promise<WrittenFile[]> {
     checkName("workspace", workspace);
-    return this.#putAll(workspace, checkedSet(files, this.#limits), {});
+    return this.#putAll(workspace, checkedSet(files, this.#limits), change);
   }
 
   /**
@@ -188,19 +262,31 @@ export class WorkspaceFiles {
    * and its removal goes with it.
    * @throws FileError `invalid-path`, `not-a-file` (the workspace's own place), `too-large`, `too-many-files`
    */
-  async replaceAll(workspace: string, files: FileSet): Promise<WrittenFile[]> {
+  async replaceAll(workspace: string, files: FileSet, change: Change = this.change(workspace)): Promise<WrittenFile[]> {
     checkName("workspace", workspace);
     const set = checkedSet(files, this.#limits);
     const before = await this.#trees.entries(workspace);
     const discard: NonNullable<OpenOptions["clear"]> = (parent, name) => this.#staging.discard(parent, name);
-    const written = await this.#putAll(workspace, set, { clear: discard });
-
-    const kept = new Set(set.map(({ path }) => path));
-    const removed = before.filter(({ path }) => path === undefined || !kept.has(path));
-    for (const entry of removed) await removeIfSame(this.#trees, workspace, entry, discard);
-    const left = removed.map(({ names }) => names.slice(0, -1));
-    await syncDirectories(this.#trees, workspace, left);
-    return written;
+    const removed = leftOver(before, set);
+    if (removed.length === 0) {
+      await change.lookAt([THE_SET]);
+      return this.#putAll(workspace, set, change, { clear: discard });
+    }
+    if (change.isDry) {
+      change.foresee();
+      return this.#putAll(workspace, set, change, { clear: discard });
+    }
+    const write = await this.#staging.enlist();
+    try {
+      await change.announce([{ path: THE_SET, write }]);
+      const written = await this.#putAll(workspace, set, change, { clear: discard });
+      for (const entry of removed) await removeIfSame(this.#trees, workspace, entry, discard);
+      const left = removed.map(({ names }) => names.slice(0, -1));
+      await syncDirectories(this.#trees, workspace, left);
+      return written;
+    } finally {
+      await this.#staging.revoke(write);
+    }
   }
 
   /**
@@ -215,32 +301,51 @@ export class WorkspaceFiles {
     });
   }
 
-  async #putAll(workspace: string, set: readonly FileInSet[], options: OpenOptions): Promise<WrittenFile[]> {
+  async #putAll(
+    workspace: string,
+    set: readonly FileInSet[],
+    change: Change,
+    options: OpenOptions = {},
+  ): Promise<WrittenFile[]> {
     const { maxFileBytes: maxBytes } = this.#limits;
-    const destinations: Destination[] = [];
-    const staged: StagedFile[] = [];
+    const written: WrittenFile[] = [];
+    const staged: { readonly destination: Destination; readonly file: StagedFile; readonly path: string }[] = [];
+    let isBegun = false;
     try {
+      const destinations: Destination[] = [];
       for (const { segments } of set) {
         const destination = await Destination.look(this.#trees, workspace, segments, options);
         destination.release();
         destinations.push(destination);
       }
       for (const [index, { path, content }] of set.entries()) {
-        staged.push(await this.#staging.stage(content, { path, maxBytes, mode: destinations[index]?.mode }));
+        const destination = destinations[index] as Destination;
+        const is = { bytes: content.length, digest: digestOf(content) };
+        const changed = !(await destination.holds(is));
+        destination.release();
+        written.push({ path, ...is, changed });
+        if (changed && change.isDry) change.foresee();
+        if (!changed || change.isDry) continue;
+        const file = await this.#staging.stage(content, { path, maxBytes, mode: destination.mode });
+        staged.push({ destination, file, path });
       }
-      for (const [index, destination] of destinations.entries()) {
-        await destination.place(staged[index] as StagedFile);
+      const notes = staged.map(({ path, file }) => ({ path, write: file.id }));
+      if (notes.length > 0) await change.announce(notes);
+      else await change.lookAt(set.map(({ path }) => path));
+      isBegun = true;
+      for (const { destination, file } of staged) {
+        await destination.place(file);
         destination.release();
       }
-      const directories = set.map(({ segments }) => segments.slice(0, -1));
-      await syncDirectories(this.#trees, workspace, directories);
+      const changed = new Set(staged.map(({ path }) => path));
+      const directories = set.filter(({ path }) => changed.has(path)).map(({ segments }) => segments.slice(0, -1));
+      if (directories.length > 0) await syncDirectories(this.#trees, workspace, directories);
     } catch (error) {
-      for (const file of staged) await this.#staging.drop(file);
+      for (const { file } of staged) await this.#staging.drop(file);
+      if (!isBegun) await change.withdraw();
       throw error;
     }
-    return set.map(({ path, content }, index) => {
-      return { path, bytes: content.length, digest: (staged[index] as StagedFile).digest };
-    });
+    return written;
   }
 
   async #assertStill(condition: Condition | undefined, workspace: string, segments: readonly string[]): Promise<void> {
@@ -262,4 +367,19 @@ export class WorkspaceFiles {
       throw error;
     }
   }
+}
+
+/** Where it is noted that a set takes the place of all files: no file has this path. */
+const THE_SET = "";
+
+/** What is there and not part of the set, nor a directory that the set needs. */
+function leftOver(before: readonly Entry[], set: readonly FileInSet[]): Entry[] {
+  const kept = new Set(set.map(({ path }) => path));
+  const needed = new Set(
+    set.flatMap(({ segments }) => segments.slice(1).map((_, i) => segments.slice(0, i + 1).join("/"))),
+  );
+  return before.filter(({ path, stats }) => {
+    if (path === undefined) return true;
+    return !kept.has(path) && !(stats.isDirectory() && needed.has(path));
+  });
 }

@@ -5,14 +5,14 @@
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
-import { count, receipt, time } from "../answers.ts";
+import { count, foreseen, receipt, time } from "../answers.ts";
 import { conditionHeaders, conditionOf, etagOf, stillSo } from "../conditions.ts";
 import { type ApiContext, actorOf, assertRegistered, assertTakesFiles } from "../context.ts";
 import { logDecision } from "../decision-log.ts";
 import { assertPlain, bodyOf } from "../file-body.ts";
-import { FileError, type WrittenFile } from "../files/index.ts";
-import { ofWorkspace, oneLine, recordOf, text } from "../input.ts";
-import { showReceipt } from "../representation.ts";
+import { type Change, FileError, type WrittenFile } from "../files/index.ts";
+import { dryRunQuery, ofWorkspace, oneLine, recordOf, text } from "../input.ts";
+import { showForeseen, showReceipt } from "../representation.ts";
 import { type Input, type Route, reply, route, SENT } from "../route.ts";
 
 const RAW = "application/octet-stream";
@@ -22,7 +22,14 @@ const LARGEST_SET_BYTES = 72 * 1024 * 1024;
 /** A text, or any bytes as base64. */
 const content = z.union([text(), z.strictObject({ base64: z.base64() })]);
 const fileSet = recordOf(z.string(), content);
-const written = z.object({ path: z.string(), bytes: count });
+const listed = z.object({ path: z.string(), bytes: count, modifiedAt: time });
+const written = z.object({
+  path: z.string(),
+  bytes: count,
+  changed: z.boolean().describe("False where it had this very content, and was left as it was"),
+});
+/** What a dry run answers stands where the receipt would: it has no id. */
+const restart = z.union([receipt, foreseen]);
 const conditionFailed = "A condition does not hold; nothing was changed";
 
 const set = { tag: "Files", path: "/workspaces/:id/files", params: ofWorkspace } as const;
@@ -42,7 +49,7 @@ const listFiles = route({
   method: "GET",
   scope: "read",
   answers: {
-    200: { description: "All of them", content: z.object({ files: z.array(written.extend({ modifiedAt: time })) }) },
+    200: { description: "All of them", content: z.object({ files: z.array(listed) }) },
   },
   async handle(context, { params: { id } }) {
     await assertRegistered(context, id);
@@ -57,17 +64,19 @@ const replaceFiles = route({
   summary: "Replace all files of a workspace, at most 200",
   method: "PUT",
   scope: "trigger",
+  query: dryRunQuery,
   body: z.strictObject({ files: fileSet }),
   maxBodyBytes: LARGEST_SET_BYTES,
-  answers: { 200: { description: onDisk, content: z.object({ files: z.array(written), restart: receipt }) } },
+  answers: { 200: { description: onDisk, content: z.object({ files: z.array(written), restart }) } },
   problems: { ...removing, 507: diskFull },
   async handle(context, input) {
     const { id } = input.params;
     const set = decoded(input.body.files);
     await assertTakesFiles(context, id);
-    const files = await context.files.replaceAll(id, set);
+    const change = context.files.change(id, { isDry: input.query.dryRun });
+    const files = await context.files.replaceAll(id, set, change);
     const reason = `replaced all files (${files.length})`;
-    const restart = await triggerFor(context, input, { source: "file-write", reason, files: pathsOf(files) });
+    const restart = await triggerFor(context, input, { source: "file-write", reason, files: pathsOf(files), change });
     return reply(200, { files: files.map(shown), restart });
   },
 });
@@ -116,10 +125,11 @@ const writeFile = route({
   summary: "Write a file",
   method: "PUT",
   scope: "trigger",
+  query: dryRunQuery,
   headers: conditionHeaders,
   body: RAW,
   answers: {
-    200: { description: `${onDisk}; ETag names the content`, content: written.extend({ restart: receipt }) },
+    200: { description: `${onDisk}; ETag names the content`, content: written.extend({ restart }) },
   },
   problems: {
     409: "Not a file, or the workspace is being removed",
@@ -131,8 +141,9 @@ const writeFile = route({
     const { id, path } = input.params;
     assertPlain(input.request);
     const [body] = await Promise.all([bodyOf(input.request), assertTakesFiles(context, id)]);
-    const file = await context.files.write(id, path, body, { condition: conditionOf(input.headers) });
-    const why = { source: "file-write", reason: `wrote ${path}`, files: [path] };
+    const change = context.files.change(id, { isDry: input.query.dryRun });
+    const file = await context.files.write(id, path, body, { condition: conditionOf(input.headers), change });
+    const why = { source: "file-write", reason: `wrote ${path}`, files: [path], change };
     const restart = await triggerFor(context, input, why);
     return reply(200, { ...shown(file), restart }, { ETag: etagOf(file) });
   },
@@ -144,9 +155,10 @@ const removeFile = route({
   summary: "Remove a file",
   method: "DELETE",
   scope: "trigger",
+  query: dryRunQuery,
   headers: conditionHeaders,
   answers: {
-    200: { description: "Gone, and the trigger recorded", content: z.object({ path: z.string(), restart: receipt }) },
+    200: { description: "Gone, and the trigger recorded", content: z.object({ path: z.string(), restart }) },
   },
   problems: {
     404: "Unknown workspace or file",
@@ -156,9 +168,11 @@ const removeFile = route({
   async handle(context, input) {
     const { id, path } = input.params;
     await assertTakesFiles(context, id);
-    if (!(await context.files.remove(id, path, conditionOf(input.headers))))
-      throw new FileError("not-found", `no file ${JSON.stringify(path)}`);
-    const why = { source: "file-write", reason: `deleted ${path}`, files: [path] };
+    const change = context.files.change(id, { isDry: input.query.dryRun });
+    const existed = await context.files.remove(id, path, { condition: conditionOf(input.headers), change });
+    // Whoever removed it may have died before anybody was asked for a restart.
+    if (!existed && change.isUnchanged) throw new FileError("not-found", `no file ${JSON.stringify(path)}`);
+    const why = { source: "file-write", reason: `deleted ${path}`, files: [path], change };
     return reply(200, { path, restart: await triggerFor(context, input, why) });
   },
 });
@@ -171,6 +185,7 @@ const importTemplate = route({
   path: "/workspaces/:id/template",
   scope: "trigger",
   params: ofWorkspace,
+  query: dryRunQuery,
   body: z
     .strictObject({ name: oneLine(128).optional(), files: fileSet.optional() })
     .refine(({ name, files }) => (name === undefined) !== (files === undefined), "expected either name or files"),
@@ -178,7 +193,7 @@ const importTemplate = route({
   answers: {
     200: {
       description: onDisk,
-      content: z.object({ template: z.string().nullable(), files: z.array(written), restart: receipt }),
+      content: z.object({ template: z.string().nullable(), files: z.array(written), restart }),
     },
   },
   problems: { 404: "Unknown workspace or template", ...removing, 507: diskFull },
@@ -187,9 +202,15 @@ const importTemplate = route({
     const { name, files: inline } = input.body;
     await assertTakesFiles(context, id);
     const set = inline !== undefined ? decoded(inline) : await context.templates.load(name ?? "");
-    const files = await context.files.writeMany(id, set);
+    const change = context.files.change(id, { isDry: input.query.dryRun });
+    const files = await context.files.writeMany(id, set, change);
     const reason = `imported ${name === undefined ? "inline files" : `template ${name}`} (${files.length})`;
-    const restart = await triggerFor(context, input, { source: "template-import", reason, files: pathsOf(files) });
+    const restart = await triggerFor(context, input, {
+      source: "template-import",
+      reason,
+      files: pathsOf(files),
+      change,
+    });
     return reply(200, { template: name ?? null, files: files.map(shown), restart });
   },
 });
@@ -199,11 +220,18 @@ export const fileRoutes: readonly Route[] = [writeFile, readFile, removeFile, li
 async function triggerFor(
   { coordinator }: ApiContext,
   input: Input<typeof ofWorkspace>,
-  why: { source: string; reason: string; files: readonly string[] },
+  { change, ...why }: { source: string; reason: string; files: readonly string[]; change: Change },
 ) {
   const actor = actorOf(input.caller);
-  const receipt = await coordinator.trigger(input.params.id, { ...why, actor, write: true });
+  const request = { ...why, actor, write: true, unchanged: change.isUnchanged };
+  const { id: workspaceId } = input.params;
+  if (change.isDry) {
+    return showForeseen({ workspaceId, source: why.source }, await coordinator.foresee(workspaceId, request));
+  }
+  const receipt = await coordinator.trigger(workspaceId, request);
   logDecision(input, receipt, { reason: why.reason, actor });
+  // What a policy drops stays unasked for: whoever writes the same bytes again asks anew.
+  await change.settle({ isOwed: receipt.decision !== "dropped" });
   return showReceipt(receipt);
 }
 
@@ -215,8 +243,8 @@ function decoded(files: z.infer<typeof fileSet>): Record<string, Buffer | string
   return Object.fromEntries(entries);
 }
 
-function shown({ path, bytes }: WrittenFile) {
-  return { path, bytes };
+function shown({ path, bytes, changed }: WrittenFile) {
+  return { path, bytes, changed };
 }
 
 function notAsExpected(stream: Readable, path: string): FileError {
@@ -224,6 +252,8 @@ function notAsExpected(stream: Readable, path: string): FileError {
   return new FileError("changed", `${JSON.stringify(path)} is not what the request made its condition`);
 }
 
-function pathsOf(files: readonly { readonly path: string }[]): string[] {
-  return files.map(({ path }) => path);
+/** Those that changed; where none did, those that were given. */
+function pathsOf(files: readonly WrittenFile[]): string[] {
+  const changed = files.filter((file) => file.changed);
+  return (changed.length > 0 ? changed : files).map(({ path }) => path);
 }

@@ -1,13 +1,13 @@
 /** Asking for a restart: by the policy of a source, or at once. */
 import type { Receipt } from "@restart-coordinator/debounce";
 import { z } from "zod";
-import { receipt } from "../answers.ts";
+import { foreseen, receipt } from "../answers.ts";
 import { type ApiContext, actorOf, assertRegistered } from "../context.ts";
 import { logDecision } from "../decision-log.ts";
 import { idempotencyOf } from "../idempotency.ts";
-import { actor, idempotencyHeaders, ofWorkspace, oneLine, reason } from "../input.ts";
+import { actor, dryRunQuery, idempotencyHeaders, ofWorkspace, oneLine, reason } from "../input.ts";
 import { Problem } from "../problem.ts";
-import { showReceipt } from "../representation.ts";
+import { showForeseen, showReceipt } from "../representation.ts";
 import { type Input, type Route, reply, route } from "../route.ts";
 
 const usedBefore = { 422: "The Idempotency-Key was used for another body" };
@@ -20,12 +20,22 @@ const trigger = route({
   path: "/workspaces/:id/triggers",
   scope: "trigger",
   params: ofWorkspace,
+  query: dryRunQuery,
   headers: idempotencyHeaders,
   body: z.strictObject({ source: oneLine(64), reason, actor }),
-  answers: { 202: { description: "Recorded, whatever the decision", content: receipt } },
+  answers: {
+    202: { description: "Recorded, whatever the decision", content: receipt },
+    200: { description: "With `dryRun`: what would be decided now", content: foreseen },
+  },
   problems: usedBefore,
   async handle(context, input) {
     const { source, reason } = input.body;
+    if (input.query.dryRun) {
+      const { id } = input.params;
+      const told = await context.coordinator.foresee(id, { source, ...(reason && { reason }) });
+      if (told.rule === "removed") await assertRegistered(context, id);
+      return reply(200, showForeseen({ workspaceId: id, source }, told));
+    }
     return reply(202, showReceipt(await ask(context, input, { source, reason })));
   },
 });

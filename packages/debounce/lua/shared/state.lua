@@ -27,7 +27,7 @@
 --                               followed each of the last ones, as JSON: source and reason → cycles
 --   budgetUntil spentCycles spentDowntimeMs  the budget of the day is spent until then; what was spent
 --   desireAt                    a change of the desired state waits to be carried out
---   toldDropped:<source> toldRefused:<source>   until when it is not told again
+--   toldDropped:<source> toldDropped:<source>|unchanged toldRefused:<source>   until when it is not told again
 --   seenAt                      the time at which any of it was set last
 
 local DAY = 86400000

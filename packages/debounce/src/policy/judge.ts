@@ -50,6 +50,8 @@ export interface TriggerFacts {
   readonly source: string;
   /** Whether a person overrides a hold with it. */
   readonly force?: boolean;
+  /** A write of the very bytes that are there: nothing for a restart to read. */
+  readonly unchanged?: boolean;
   /** The source may restart in quiet hours. */
   readonly ignoresQuietHours?: boolean;
   /** Whether it was this that followed each of the last restarts: lua/trigger.lua says when that is so. */
@@ -60,6 +62,9 @@ export interface TriggerFacts {
 export function judge(facts: Facts, trigger: TriggerFacts, policy: SourcePolicy, now: number): Judgement {
   // 1. Refused: nothing is claimed.
   if (facts.refusal !== undefined) return unowed(facts, "refused", facts.refusal, undefined, now);
+
+  // 1a. Nothing changed: it is as if nobody had asked. No window is claimed.
+  if (trigger.unchanged) return unowed(facts, "dropped", "unchanged", undefined, now);
 
   // 2. A free window is claimed, whatever follows. A source without a window has nothing to lose.
   const claimedUntil = policy.windowMs > 0 && !isAhead(facts.windowEndsAt, now) ? now + policy.windowMs : undefined;

@@ -85,11 +85,13 @@ export async function observeTrigger(
   const time = new VirtualTime(workspace, cycleMs, before.endsAt, before.lastAt);
   await time.advanceTo(at);
   const running = time.endsAt !== undefined;
-  const { decision, rule } = await time.trigger(source, at);
+  // What changed nothing under one policy changes nothing under another.
+  const unchanged = active.rule === "unchanged";
+  const { decision, rule } = await time.trigger(source, at, unchanged);
   const verdict = { decision, rule };
   const after = withCycles(before, time.cycles);
   // A cycle that starts at the same moment covers it.
-  const isUncovered = decision === "dropped" && time.cycles.at(-1) !== at;
+  const isUncovered = decision === "dropped" && !unchanged && time.cycles.at(-1) !== at;
   const uncovered = after.uncovered + (isUncovered ? 1 : 0);
   const day = after.days[dayOf(at)] ?? EMPTY_DAY;
   const differs = active.decision !== verdict.decision || active.rule !== verdict.rule;

@@ -6,6 +6,8 @@ import type { Machine } from "./virtual-workspace.ts";
 export interface ReplayedTrigger {
   readonly atMs: number;
   readonly source: string;
+  /** A write of the bytes that were there already: there is nothing to be covered. */
+  readonly unchanged?: boolean;
 }
 
 export interface Replayed {
@@ -34,7 +36,7 @@ export async function replay(
   const time = new VirtualTime(machine, cycleMs);
   const verdicts: Replayed["verdicts"][number][] = [];
   for (const trigger of triggers) {
-    const { decision, rule } = await time.trigger(trigger.source, trigger.atMs);
+    const { decision, rule } = await time.trigger(trigger.source, trigger.atMs, trigger.unchanged);
     verdicts.push({ ...trigger, decision, rule });
   }
   await time.advanceTo(Number.POSITIVE_INFINITY);
@@ -44,8 +46,8 @@ export async function replay(
   const staleMs: number[] = [];
   let duringCycle = 0;
   let next = 0;
-  for (const { atMs, source } of triggers) {
-    if (PROBES.includes(source)) continue;
+  for (const { atMs, source, unchanged } of triggers) {
+    if (unchanged || PROBES.includes(source)) continue;
     while (next < cycles.length && (cycles[next] as number) < atMs) next += 1;
     const covering = cycles[next];
     if (covering === undefined) uncovered.push(atMs);

@@ -26,10 +26,10 @@ export class VirtualTime {
   }
 
   /** Times must not go back. */
-  async trigger(source: string, now: number): Promise<Judged> {
+  async trigger(source: string, now: number, unchanged = false): Promise<Judged> {
     await this.advanceTo(now);
     this.#now = now;
-    const judged = await this.#machine.trigger(source, now);
+    const judged = await this.#machine.trigger(source, now, unchanged);
     if (this.#endsAt === undefined) await this.#startIfDue(now);
     return judged;
   }

@@ -7,8 +7,8 @@ import type { Decision, Rule } from "../vocabulary.ts";
 
 /** What is simulated. The real scripts can be driven the same way, which is how tests hold the two against each other. */
 export interface Machine {
-  /** Judges a trigger; also tells when what is owed may start, as far as is known. */
-  trigger(source: string, now: number): Answer<Judged>;
+  /** Judges a trigger, of a write that changed nothing if told so; also tells when what is owed may start, as far as is known. */
+  trigger(source: string, now: number, unchanged?: boolean): Answer<Judged>;
   /** Begins a new cycle if one is due; tells whether it did. */
   begin(now: number): Answer<boolean>;
   /** Ends the running cycle well. */
@@ -49,11 +49,11 @@ export class VirtualWorkspace implements Machine {
   }
 
   /** @throws RangeError when the policy does not know the source */
-  trigger(source: string, now: number): Judged {
+  trigger(source: string, now: number, unchanged = false): Judged {
     const { sources } = this.#policy;
     const policy = Object.hasOwn(sources, source) ? sources[source] : undefined;
     if (policy === undefined) throw new RangeError(`the policy knows no source ${source}`);
-    const trigger = { source, ignoresQuietHours: ignoresQuietHours(this.#policy, source) };
+    const trigger = { source, unchanged, ignoresQuietHours: ignoresQuietHours(this.#policy, source) };
     const { decision, rule, claimedUntil, owed, dueAt } = judge(this.#facts(source), trigger, policy, now);
     const { windows } = this.#state;
     this.#state = {

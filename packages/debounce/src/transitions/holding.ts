@@ -23,7 +23,8 @@ export type HoldReply =
   /** The name is that of somebody else's hold. */
   | { readonly kind: "taken"; readonly owner: string }
   | { readonly kind: "too-many"; readonly most: number }
-  | { readonly kind: "unknown" | "removing" };
+  | { readonly kind: "unknown" }
+  | { readonly kind: "removing" };
 
 /** The actor's own holds, a named one, or all. */
 export type WhichHolds = "own" | "all" | { readonly hold: string };
@@ -39,7 +40,8 @@ export interface ReleaseCall {
 export type ReleaseReply =
   | ({ readonly kind: "released"; readonly heldUntil: number | undefined } & Woken)
   | { readonly kind: "not-held"; readonly heldUntil: number | undefined }
-  | { readonly kind: "unknown" | "removing" };
+  | { readonly kind: "unknown" }
+  | { readonly kind: "removing" };
 
 export class Holding {
   readonly #scripts: CoordinatorScripts;
@@ -72,7 +74,7 @@ export class Holding {
     }
     if (kind === "taken") return { kind, owner: reply.text("owner") };
     if (kind === "too-many") return { kind, most: reply.number("most") };
-    return { kind: kind as "unknown" | "removing" };
+    return { kind: kind === "removing" ? kind : "unknown" };
   }
 
   async release(call: ReleaseCall): Promise<ReleaseReply> {

@@ -28,5 +28,7 @@ export const SCRIPT_NAMES = [
   "shadow",
   "zone-rules",
   "emptied",
+  "announce-writes",
+  "settle-writes",
 ] as const;
 export type ScriptName = (typeof SCRIPT_NAMES)[number];

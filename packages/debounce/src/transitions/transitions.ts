@@ -5,7 +5,7 @@
 import type { ScriptArguments, ScriptReply } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
 import type { KeyRole, KeySpace } from "../keys.ts";
-import type { TriggerCall, TriggerReply } from "../triggers/trigger-call.ts";
+import type { Foreseen, TriggerCall, TriggerReply } from "../triggers/trigger-call.ts";
 import { type Desire, PHASES, type Phase, type Refusal, type Rule } from "../vocabulary.ts";
 import { Cycling } from "./cycling.ts";
 import { wokenOf } from "./hint.ts";
@@ -55,6 +55,10 @@ export class Transitions {
   /** @throws NotReplicatedError when too few replicas have it: it may be carried out, or lost */
   trigger(call: TriggerCall): Promise<TriggerReply> {
     return this.#triggering.trigger(call);
+  }
+
+  foresee(call: TriggerCall): Promise<Foreseen> {
+    return this.#triggering.foresee(call);
   }
 
   begin(call: BeginCall): Promise<BeginReply> {
@@ -243,6 +247,27 @@ export class Transitions {
       seenAt: reply.optionalNumber("seenAt"),
       observeMs: reply.optionalNumber("observeMs"),
     };
+  }
+
+  /** Notes what is about to be written, path → write; `others`: path, write and age of those that are noted there. */
+  async announceWrites(call: {
+    id: string;
+    writes: Readonly<Record<string, string>>;
+    mode: "s" | "x" | "l";
+    past: readonly string[];
+    keptMs: number;
+    now?: number;
+  }): Promise<{ readonly kind: "noted" | "busy"; readonly others: readonly [string, string, number][] }> {
+    const { id, mode, keptMs, now = "" } = call;
+    const lists = { writes: JSON.stringify(call.writes), past: JSON.stringify(call.past) };
+    const reply = await this.#run("announce-writes", id, { ...lists, mode, keptMs, now });
+    const { kind } = reply;
+    if (kind === "unknown") return { kind: "noted", others: [] };
+    return { kind: kind as "noted" | "busy", others: JSON.parse(reply.optionalText("others") ?? "[]") };
+  }
+
+  async settleWrites(call: { id: string; writes: readonly (readonly [path: string, write: string])[] }): Promise<void> {
+    await this.#run("settle-writes", call.id, { writes: JSON.stringify(call.writes) });
   }
 
   /** What a shadow policy has made of a workspace. */

@@ -1,9 +1,9 @@
 /** The trigger as a typed call: triggers of one workspace and source in, the judgement on them out. */
 import { NotReplicatedError, type ScriptReply } from "@restart-coordinator/redis-scripts";
 import type { KeyRole, KeySpace } from "../keys.ts";
-import type { TriggerCall, TriggerReply, WindowFacts } from "../triggers/trigger-call.ts";
+import type { Foreseen, TriggerCall, TriggerReply, WindowFacts } from "../triggers/trigger-call.ts";
 import type { Decision, Rule } from "../vocabulary.ts";
-import { ownArguments, triggerArguments } from "./script-arguments.ts";
+import { flag, ownArguments, triggerArguments } from "./script-arguments.ts";
 import type { CoordinatorScripts } from "./scripts.ts";
 import type { TransitionSettings } from "./types.ts";
 
@@ -46,6 +46,21 @@ export class Triggering {
       now,
       nonce,
       window: windowOf(reply),
+    };
+  }
+
+  /** What would be decided about one trigger now, by the very script that decides. Writes nothing. */
+  async foresee(call: TriggerCall): Promise<Foreseen> {
+    const { id, source } = call;
+    const keys = this.#keys.keysOf(id);
+    const keyOf = (role: KeyRole) => (role === "window" ? this.#keys.window(source, id) : keys(role));
+    const args = { ...triggerArguments(call, this.#settings), ...ownArguments(call), nonce: "", dryRun: flag(true) };
+    const reply = await this.#scripts.run("trigger", keyOf, args);
+    return {
+      decision: reply.text("decision") as Decision,
+      rule: reply.text("rule") as Rule,
+      dueAt: reply.optionalNumber("dueAt"),
+      duringCycle: reply.flag("running"),
     };
   }
 

@@ -25,6 +25,8 @@ export interface TriggerCall {
   readonly firstMoreFiles?: number;
   /** The triggers are writes, reported as such when a cycle runs. */
   readonly write: boolean;
+  /** The writes found the very bytes that they brought. */
+  readonly unchanged?: boolean;
   readonly onHold: "queue" | "refuse" | "override";
   readonly seenFence?: string | undefined;
   /** The first one's trace. */
@@ -34,6 +36,14 @@ export interface TriggerCall {
   readonly idempotencyKey?: string | undefined;
   readonly idempotencyBody?: string | undefined;
   readonly now?: number;
+}
+
+/** What would become of a trigger that came now. */
+export interface Foreseen extends Verdict {
+  /** When the cycle that covers it may start, ms, as far as known; undefined where none would cover it. */
+  readonly dueAt: number | undefined;
+  /** A cycle is running. */
+  readonly duringCycle: boolean;
 }
 
 /** What the source's debounce window has done so far. Times are ms. */
@@ -64,7 +74,7 @@ export type TriggerReply =
     };
 
 /**
- * Makes one call of requests that are alike in source, `write` and `onHold`; one with an idempotency key or a fencing token
+ * Makes one call of requests that are alike in source, `write`, `unchanged` and `onHold`; one with an idempotency key or a fencing token
  * comes alone.
  */
 export function triggerCall(
@@ -83,6 +93,7 @@ export function triggerCall(
     source: first.source,
     count: requests.length,
     write: first.write === true,
+    unchanged: first.unchanged === true,
     onHold: first.onHold ?? "queue",
     idempotencyCaller: first.idempotency?.caller,
     seenFence: first.seenFence,

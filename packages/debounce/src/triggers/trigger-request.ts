@@ -11,6 +11,8 @@ export interface TriggerRequest {
   readonly files?: readonly string[];
   /** The trigger reports a write: one that lands while a cycle runs is told as such. */
   readonly write?: boolean;
+  /** The write found the very bytes that it brought: it is dropped by the rule `unchanged`. */
+  readonly unchanged?: boolean;
   /** What a hold does to it: let it pile up (default), refuse it, or be overridden by it. */
   readonly onHold?: "queue" | "refuse" | "override";
   /**
@@ -31,6 +33,7 @@ const FIELDS: readonly (keyof TriggerRequest)[] = [
   "actor",
   "files",
   "write",
+  "unchanged",
   "onHold",
   "seenFence",
   "idempotency",
@@ -40,12 +43,13 @@ const KEY_CHARACTERS = 255;
 /** @throws InvalidArgumentError for a field that is unknown or of another kind */
 export function checkTriggerRequest(request: TriggerRequest): void {
   needFields("a trigger", request, FIELDS);
-  const { source, reason, actor, files, write, onHold, seenFence, idempotency } = request;
+  const { source, reason, actor, files, write, unchanged, onHold, seenFence, idempotency } = request;
   needKind("source", source ?? null, "string");
   needKind("reason", reason, "string");
   needKind("actor", actor, "string");
   needKind("seenFence", seenFence, "string");
   needKind("write", write, "boolean");
+  needKind("unchanged", unchanged, "boolean");
   if (onHold !== undefined) needOneOf("onHold", onHold, ["queue", "refuse", "override"]);
   if (files !== undefined && !(Array.isArray(files) && files.every((file) => typeof file === "string"))) {
     throw new InvalidArgumentError("expected files to be a list of texts");

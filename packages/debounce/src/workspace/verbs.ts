@@ -24,12 +24,14 @@ export type HoldResult =
   /** The name is that of somebody else's hold. */
   | { readonly kind: "taken"; readonly owner: string }
   | { readonly kind: "too-many"; readonly most: number }
-  | { readonly kind: "unknown" | "removing" };
+  | { readonly kind: "unknown" }
+  | { readonly kind: "removing" };
 /** `heldUntil`: others' holds still stand until then. */
 export type ReleaseResult =
   | { readonly kind: "released"; readonly heldUntil: number | undefined; readonly dueAt: number | undefined }
   | { readonly kind: "not-held"; readonly heldUntil: number | undefined }
-  | { readonly kind: "unknown" | "removing" };
+  | { readonly kind: "unknown" }
+  | { readonly kind: "removing" };
 export type FlushResult =
   | { readonly kind: "flushed"; readonly dueAt: number | undefined }
   | { readonly kind: "refused"; readonly rule: Rule }

@@ -42,16 +42,23 @@ function step(
   };
 }
 
-function trigger(afterMs: number, source: string, force: boolean): Command {
-  return step(`trigger ${source}${force ? " (force)" : ""}`, afterMs, async (model, real, now) => {
-    const onHold = force ? "override" : "queue";
-    const choice = { otherwise: atEpoch(model.policy, real.epoch), alternatives: [] };
-    const call = { source, choice, count: 1, reasons: ["why"], actors: [], write: false, onHold, nonce: "" } as const;
-    const reply = await real.transitions.trigger({ id: real.id, ...call, now });
-    if (reply.kind === "conflict") throw new Error("no key, no conflict");
-    const dueAt = reply.dueAt === undefined ? undefined : reply.dueAt - real.epoch;
-    expect({ ...reply.first, dueAt }).toEqual(model.trigger(source, force));
-  });
+function trigger(afterMs: number, source: string, force: boolean, unchanged = false): Command {
+  return step(
+    `trigger ${source}${force ? " (force)" : ""}${unchanged ? " (unchanged)" : ""}`,
+    afterMs,
+    async (model, real, now) => {
+      const onHold = force ? "override" : "queue";
+      const choice = { otherwise: atEpoch(model.policy, real.epoch), alternatives: [] };
+      const call = { source, choice, count: 1, reasons: ["why"], actors: [], write: false, onHold, nonce: "" } as const;
+      const asked = { id: real.id, ...call, unchanged, now };
+      const { duringCycle: _, ...foreseen } = await real.transitions.foresee(asked);
+      const reply = await real.transitions.trigger(asked);
+      if (reply.kind === "conflict") throw new Error("no key, no conflict");
+      const dueAt = reply.dueAt === undefined ? undefined : reply.dueAt - real.epoch;
+      expect(foreseen, "what was foreseen").toEqual({ ...reply.first, dueAt: reply.dueAt });
+      expect({ ...reply.first, dueAt }).toEqual(model.trigger(source, force, unchanged));
+    },
+  );
 }
 
 /** Looks when the model says that something is due, so that sequences get anywhere, or at any time. */
@@ -175,6 +182,9 @@ export const commands = [
   fc
     .tuple(wait, fc.constantFrom("file-write", "a2a-preflight"))
     .map(([after, source]) => trigger(after, source, false)),
+  fc
+    .tuple(wait, fc.constantFrom("file-write", "template-import"))
+    .map(([after, source]) => trigger(after, source, false, true)),
   wait.map((after) => trigger(after, "manual", true)),
   wait.map((after) => begin(after)),
   fc.constant(begin("at the wake-up")),

@@ -85,11 +85,11 @@ export class WorkspaceModel {
     return this.cycle !== undefined && !this.cycle.retrying;
   }
 
-  trigger(source: string, force: boolean) {
+  trigger(source: string, force: boolean, unchanged = false) {
     const policy = this.policy.sources[source];
     if (policy === undefined) throw new Error(`no policy for ${source}`);
     const facts = this.#facts(source);
-    const trigger = { source, force, ignoresQuietHours: ignoresQuietHours(this.policy, source) };
+    const trigger = { source, force, unchanged, ignoresQuietHours: ignoresQuietHours(this.policy, source) };
     const asked = judge(facts, trigger, policy, this.now);
     const isEcho = policy.automatic && isOwed(asked) && !this.owed?.looping && !this.owed?.deliberate;
     const closesLoop = isEcho && !this.#breakerOpen && this.#echoes.hear(source, this.running, this.now);

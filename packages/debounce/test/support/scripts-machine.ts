@@ -22,7 +22,7 @@ export class ScriptsMachine implements Machine {
     return this;
   }
 
-  async trigger(source: string, now: number) {
+  async trigger(source: string, now: number, unchanged = false) {
     const reply = await this.#transitions.trigger({
       id: this.#id,
       source,
@@ -31,6 +31,7 @@ export class ScriptsMachine implements Machine {
       reasons: ["replayed"],
       actors: [],
       write: false,
+      unchanged,
       onHold: "queue",
       nonce: "",
       now: this.#epoch + now,

@@ -35,7 +35,8 @@ export function triggersOf(
   };
   for (const { event, workspace_id: workspace, timestamp, payload } of entries) {
     if (event === "WORKSPACE_RESTART_DROPPED") {
-      dropped.push({ atMs: timestamp, workspace, source: String(payload.source), where });
+      const unchanged = payload.rule === "unchanged";
+      dropped.push({ atMs: timestamp, workspace, source: String(payload.source), where, unchanged });
     }
     if (event !== "WORKSPACE_AUTO_RESTART_FIRED" || payload.covers === undefined) continue;
     const covers = owedList.safeParse(payload.covers);

@@ -1,4 +1,7 @@
-/** Traces: `offset_ms,workspace,source[,detail]`, a header line first; lines that begin with # are comments. */
+/**
+ * Traces: `offset_ms,workspace,source[,changed][,detail]`, a header line first; lines that begin with # are comments. `changed`
+ * is `no` for a write of the bytes that were there already, `yes` or nothing otherwise.
+ */
 import { CsvError, parse } from "csv-parse/sync";
 import { expectWorkspaceId, inOrderOfTime, type RecordedTrigger, SimulationError, shown } from "./recording.ts";
 
@@ -17,6 +20,7 @@ export function parseCsv(file: string, text: string): RecordedTrigger[] {
       `${file}:${header.info.lines}: expected a header with ${NEEDED.join(", ")}, got ${shown(names.join(","))}`,
     );
   }
+  const changedAt = names.indexOf("changed");
   const detailAt = names.indexOf("detail");
   const isLast = detailAt === names.length - 1;
   const triggers = rows.slice(1).map(({ record, info }) => {
@@ -28,9 +32,13 @@ export function parseCsv(file: string, text: string): RecordedTrigger[] {
     const source = record[sourceAt]?.trim() ?? "";
     if (source === "") throw new SimulationError(`${where}: expected a source, got nothing`);
     const workspace = expectWorkspaceId(record[workspaceAt]?.trim() ?? "", where);
+    const changed = changedAt === -1 ? "" : (record[changedAt]?.trim() ?? "");
+    if (!["", "yes", "no"].includes(changed)) {
+      throw new SimulationError(`${where}: expected changed to be yes or no, got ${shown(changed)}`);
+    }
     // Free text: a comma in the last column is only that.
     const detail = detailAt === -1 ? "" : record.slice(detailAt, isLast ? undefined : detailAt + 1).join(",");
-    return { atMs: Number(offset), workspace, source, detail, where };
+    return { atMs: Number(offset), workspace, source, detail, where, ...(changed === "no" && { unchanged: true }) };
   });
   return inOrderOfTime(triggers);
 }

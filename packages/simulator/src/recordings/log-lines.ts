@@ -34,7 +34,7 @@ export function parseLogLines(file: string, text: string): Omit<Recording, "name
       );
     }
     const workspace = expectWorkspaceId(entry.workspaceId, where);
-    triggers.push({ atMs, workspace, source: String(entry.source), where });
+    triggers.push({ atMs, workspace, source: String(entry.source), where, unchanged: entry.rule === "unchanged" });
   }
   const notes = [
     ...(refused > 0 ? [`${refused} refused triggers left out: a simulated workspace is never paused`] : []),

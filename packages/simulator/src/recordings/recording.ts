@@ -7,6 +7,8 @@ export interface RecordedTrigger {
   readonly source: string;
   /** What else a trace says of it: the file that was written, or the reason. */
   readonly detail?: string;
+  /** A write of the bytes that were there already. */
+  readonly unchanged?: boolean;
   /** Where it stands, for messages: `file:line`, or the address it came from. */
   readonly where: string;
 }
