@@ -46,7 +46,7 @@ async function help(client: Client, { id: workspaceId, status, restart }: Shown)
   const post = { workspaceId, method: "POST" } as const;
   if (status === "paused") await client.once({ ...post, verb: "resume", path: "/resume" });
   if (status === "hibernated") await client.once({ ...post, verb: "wake", path: "/wake" });
-  if (restart.phase === "held") await client.once({ ...post, verb: "release", path: "/release" });
+  if (restart.phase === "held") await client.once({ ...post, verb: "release", path: "/release", body: { all: true } });
   if (restart.phase === "failed") {
     await client.once({ ...post, verb: "trigger", source: "manual", path: "/restart", body: {} });
   }

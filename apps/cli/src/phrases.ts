@@ -1,5 +1,5 @@
 /** How a workspace stands, in words. Pure: `now` is given. */
-import type { Covered, Event, Policy, Receipt, Workspace } from "./answers.ts";
+import type { Covered, Event, Hold, Policy, Receipt, Workspace } from "./answers.ts";
 import { oneLine } from "./output.ts";
 
 /** One line: what will happen, when, and why. */
@@ -16,7 +16,7 @@ export function outlook({ status, restart, down }: Workspace, now: number, polic
   }
   if (phase === "held") {
     const owed = why.length === 0 ? "" : `; owed${because}`;
-    if (heldUntil !== null) return `held until ${clock(heldUntil)}${owed}`;
+    if (heldUntil !== null) return `held until ${clock(heldUntil)}${heldBy(restart.holds)}${owed}`;
     const until = restart.budgetUntil === null ? "" : ` until ${clock(restart.budgetUntil)}`;
     return `the day's budget is spent: waits${until}, or for a person${owed}`;
   }
@@ -72,6 +72,13 @@ export function sightings({ status, seenAt, down, stray, drift }: Workspace, now
     lines.push(oneLine(`drift for ${sinceOf(drift.since, now)}: runs with another ${drift.fields.join(", ")}`));
   }
   return lines;
+}
+
+/** " by ann (deploying), bob". */
+function heldBy(holds: readonly Hold[]): string {
+  if (holds.length === 0) return "";
+  const named = holds.map(({ owner, reason }) => (reason === null ? owner : `${owner} (${oneLine(reason)})`));
+  return ` by ${[...new Set(named)].join(", ")}`;
 }
 
 /** "9 file writes, 1 manual". */

@@ -1,6 +1,6 @@
 -- Ends an attempt at a cycle, fenced.
 -- Uses: clock hash state schedule why drops events budget digits forgetting
--- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle spent events activity idempotency recent shadow seen down
+-- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle spent events activity idempotency idempotencyOrder recent shadow seen down
 -- ARGV: id fence outcome retryable error instance backoffMs maxBackoffMs breakerAfter jitter pauseMs steps specUsed specSha specKey
 -- ARGV: budgetCycles budgetDowntimeMs activityTtlMs now
 -- Whole: backoffMs maxBackoffMs breakerAfter pauseMs budgetCycles budgetDowntimeMs activityTtlMs now?
@@ -22,11 +22,11 @@
 
 local now = clock()
 local at = digits(now)
-local state = readState()
+local state = readState(now)
 if state.fence ~= A.fence or not state.owner then return R.lost() end
 local workspace = readHash(K.workspace)
 local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
-local duration = now - state.cycleStartedAt
+local duration = math.max(0, now - state.cycleStartedAt)
 
 local function answer(what, dueAt, told)
   return R.ended { what = what, dueAt = dueAt and digits(dueAt), durationMs = digits(duration),

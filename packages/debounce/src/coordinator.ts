@@ -175,6 +175,12 @@ export class RestartCoordinator {
     };
   }
 
+  /** Tells the time by Redis' clock, which every time here is of, ms. @throws CoordinatorUnavailableError */
+  async now(): Promise<number> {
+    const [seconds, microseconds] = await asked(() => this.installation.redis.time());
+    return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
+  }
+
   /** The sources that a trigger may name. */
   get sources(): readonly string[] {
     return Object.keys(this.installation.policies.common.sources);

@@ -113,5 +113,7 @@ export const EVENTS = [
   "WORKSPACE_ADOPTED",
   "WORKSPACE_STRAY",
   "WORKSPACE_DRIFTED",
+  "CLOCK_SET_BACK",
+  "REDIS_CAME_BACK_EMPTY",
 ] as const;
 export type EventName = (typeof EVENTS)[number];

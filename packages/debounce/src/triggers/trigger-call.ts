@@ -30,6 +30,7 @@ export interface TriggerCall {
   /** The first one's trace. */
   readonly trace?: string | undefined;
   readonly nonce: string;
+  readonly idempotencyCaller?: string | undefined;
   readonly idempotencyKey?: string | undefined;
   readonly idempotencyBody?: string | undefined;
   readonly now?: number;
@@ -83,6 +84,7 @@ export function triggerCall(
     count: requests.length,
     write: first.write === true,
     onHold: first.onHold ?? "queue",
+    idempotencyCaller: first.idempotency?.caller,
     seenFence: first.seenFence,
     idempotencyKey: first.idempotency?.key,
     idempotencyBody: first.idempotency?.body,

@@ -13,7 +13,7 @@ const SEEN = ["online", "unhealthy", "offline", "unknown"] as const;
 const WEBHOOK_OUTCOMES = ["taken", "not-taken"] as const;
 const ATTEMPT_ENDS = [...ENDS, "handover", "lost"] as const;
 
-type Begun = Pick<BegunReply, "how" | "action" | "askedAt" | "startedAt" | "covers">;
+type Begun = Pick<BegunReply, "how" | "action" | "covers">;
 
 /** The metrics of a worker count attempts at cycles, each once Redis has taken note of it. */
 export class WorkerMetrics extends ProcessMetrics {
@@ -65,6 +65,11 @@ export class WorkerMetrics extends ProcessMetrics {
     "restart_sweep_hints_total",
     "Due workspaces without a live worker that the sweep has found and hinted.",
   );
+  readonly #clockSteps = this.#counter(
+    "restart_clock_steps_total",
+    "Steps of Redis' clock that this worker saw, by direction.",
+    ["direction"],
+  );
   readonly #queueOpened = this.#counter(
     "restart_queue_opened_total",
     "Times that the queue of hints of a shard was paused or throttled from outside, and opened again.",
@@ -109,15 +114,17 @@ export class WorkerMetrics extends ProcessMetrics {
     for (const outcome of ENDS) this.#cycles.inc({ outcome }, 0);
     for (const seen of SEEN) this.#observations.inc({ seen }, 0);
     for (const outcome of WEBHOOK_OUTCOMES) this.#webhookAttempts.inc({ outcome }, 0);
+    for (const direction of ["back", "forward"]) this.#clockSteps.inc({ direction }, 0);
     for (const result of ATTEMPT_ENDS) {
       this.#attempts.inc({ result }, 0);
       if (result !== "declined") this.#stops.inc({ result }, 0);
     }
   }
 
-  attemptBegan({ how, action, askedAt, startedAt, covers }: Begun): void {
+  /** `waitedMs`: from when it was asked for to its start. */
+  attemptBegan({ how, action, covers }: Begun, waitedMs: number): void {
     if (how !== "new" || action !== "restart") return;
-    this.#triggerToStart.observe(Math.max(0, startedAt - askedAt) / 1_000);
+    this.#triggerToStart.observe(Math.max(0, waitedMs) / 1_000);
     this.#triggersPerCycle.observe(covers.reduce((sum, { count }) => sum + count, 0));
   }
 
@@ -156,6 +163,10 @@ export class WorkerMetrics extends ProcessMetrics {
 
   observed(seen: (typeof SEEN)[number]): void {
     this.#observations.inc({ seen });
+  }
+
+  clockStepped(direction: "back" | "forward"): void {
+    this.#clockSteps.inc({ direction });
   }
 
   queueOpened(): void {
