@@ -1,6 +1,7 @@
 /** Whose instance it is, and how it is taken away. */
-import { TerminateInstancesCommand } from "@aws-sdk/client-ec2";
+import { CreateTagsCommand, StopInstancesCommand, TerminateInstancesCommand } from "@aws-sdk/client-ec2";
 import { expect, it } from "vitest";
+import { TAG } from "../../../src/provisioners/ec2/tags.ts";
 import { startBench } from "./ec2-harness.ts";
 
 const { describeEc2, harness, echo } = await startBench();
@@ -40,6 +41,50 @@ describeEc2("whose instance it is", () => {
       .provisioner({ strategy: "stop-start" })
       .restart(harness.cycle(workspace, "c1", 2));
     expect(await harness.live(workspace.id)).toEqual([instance.instanceId]);
+  });
+});
+
+describeEc2("what is seen of it", () => {
+  const tag = (id: string, Key: string, Value: string) =>
+    harness.ec2.send(new CreateTagsCommand({ Resources: [id], Tags: [{ Key, Value }] }));
+
+  it("is certainly gone once somebody has terminated or stopped it", async () => {
+    const workspace = await harness.launched();
+    const { instanceId } = workspace.instance as { instanceId: string };
+    await harness.ec2.send(new StopInstancesCommand({ InstanceIds: [instanceId] }));
+    expect(await harness.provisioner().status(workspace)).toMatchObject({ seen: "offline", isCertain: true });
+    await harness.ec2.send(new TerminateInstancesCommand({ InstanceIds: [instanceId] }));
+    expect(await harness.provisioner().status(workspace)).toMatchObject({
+      seen: "offline",
+      isCertain: true,
+      detail: expect.stringContaining(`instance ${instanceId} is terminated`),
+    });
+  });
+
+  it("is another instance, where that carries our tags: somebody has replaced the recorded one", async () => {
+    const workspace = await harness.launched();
+    const other = await harness.launchedBeside(workspace);
+    await harness.ec2.send(new TerminateInstancesCommand({ InstanceIds: [workspace.instance.instanceId as string] }));
+    expect(await harness.provisioner().status(workspace)).toMatchObject({
+      seen: "online",
+      isOurs: true,
+      instance: { instanceId: other },
+    });
+  });
+
+  it("is told as stray where another owner has the workspace's tag, or the recorded one has lost ours", async () => {
+    const workspace = await harness.launched();
+    const { instanceId } = workspace.instance as { instanceId: string };
+    await tag(instanceId, TAG.owner, "somebody-else");
+    expect(await harness.provisioner().status(workspace)).toMatchObject({
+      seen: "online",
+      isOurs: false,
+      stray: `instance ${instanceId} is recorded, and its tags do not say that it is ours`,
+    });
+    expect(await harness.provisioner().status({ ...workspace, instance: undefined })).toMatchObject({
+      seen: "offline",
+      stray: `${instanceId} of another owner has the workspace's tag`,
+    });
   });
 });
 
