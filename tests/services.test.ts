@@ -72,7 +72,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "the watch over the policy file",
     ...["the wish to schedule anew what is owed", "the comparison of rules of time zones"],
     ...["the cycles under way", "the turns under way", "the hints under way"],
-    ...["the sweep", "the look at the rollouts", "the webhooks"],
+    ...["the sweep", "the look at the workspaces", "the look at the rollouts", "the webhooks"],
   ],
   "worker with EC2": [
     "health and metrics",
@@ -82,7 +82,8 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "the queue of hints",
     "the watch over the policy file",
     ...["the wish to schedule anew what is owed", "the comparison of rules of time zones"],
-    ...["the cycles under way", "the turns under way", "the hints under way", "the sweep", "the look at the rollouts"],
+    ...["the cycles under way", "the turns under way", "the hints under way"],
+    ...["the sweep", "the look at the workspaces", "the look at the rollouts"],
     ...["the comparison of what runs with what is recorded", "the webhooks"],
   ],
   api: [

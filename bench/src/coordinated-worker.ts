@@ -83,6 +83,6 @@ function instant(onStart: (workspaceId: string) => void): Provisioner {
       return { instance: { id: workspace.id } };
     },
     stop: async () => {},
-    status: async () => "online",
+    status: async () => ({ seen: "online", detail: "it is instant" }),
   };
 }

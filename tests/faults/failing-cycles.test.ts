@@ -172,7 +172,7 @@ async function workerWith(
       name: "broken",
       restart,
       stop: async () => {},
-      status: async () => "offline",
+      status: async () => ({ seen: "offline", detail: "it is broken" }),
       preflight: async () => {
         onPreflight();
         return { ok: true };

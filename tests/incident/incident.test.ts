@@ -5,10 +5,11 @@ import { join } from "node:path";
 import { apiEnvironment, readEnvironment } from "@restart-coordinator/service";
 import { afterEach, describe, expect } from "vitest";
 import { startApi } from "../../apps/api/src/server.ts";
+import { storyOf, type Told } from "../../apps/cli/src/story.ts";
 import { type Bench, test } from "../faults/support/bench.ts";
 import { redisUrl } from "../setup/shared-redis.ts";
 import { BEGAN_AT, letHappen } from "./happening.ts";
-import { reconstruct, type Told } from "./reconstruct.ts";
+
 import { type Recorded, readRecorded } from "./recorded.ts";
 
 const TOKEN = "reader-token-0123456789";
@@ -48,7 +49,7 @@ async function activityOf(id: string, ask: Awaited<ReturnType<typeof apiOf>>): P
 /** Of the incident: the hour before is another story. */
 async function incidentOf(bench: Bench, id: string) {
   const activity = await activityOf(id, await apiOf(bench));
-  return reconstruct(activity.filter(({ timestamp }) => Date.parse(timestamp) >= BEGAN_AT));
+  return storyOf(activity.filter(({ timestamp }) => Date.parse(timestamp) >= BEGAN_AT));
 }
 
 /** How many of each source, over a list of counts or of rows. */
@@ -135,7 +136,7 @@ test("a real API and a real worker tell the same facts", async ({ useBench }) =>
   await ask("POST", "w/flush", "{}");
   await bench.settled("w");
 
-  const { cycles, dropped, lines } = reconstruct(await activityOf("w", ask));
+  const { cycles, dropped, lines } = storyOf(await activityOf("w", ask));
   expect(cycles).toMatchObject([
     {
       because: "at-once",

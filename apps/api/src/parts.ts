@@ -25,6 +25,7 @@ import type { Logger } from "pino";
 import { Tokens } from "./authentication.ts";
 import { EventFeed } from "./events/feed.ts";
 import { Templates, WorkspaceFiles } from "./files/index.ts";
+import { FleetHistory } from "./fleet-history.ts";
 
 export type ApiParts = Awaited<ReturnType<typeof makeParts>>;
 
@@ -82,6 +83,7 @@ export async function makeParts(config: ApiEnvironment, logger: Logger, tracing:
   const rolloutDriver = new RolloutDriver({ rollouts, coordinator, owner: `api ${hostname()}:${process.pid}` });
   const streams = eventStreams(keys, rollouts.keys);
   const feed = new EventFeed({ redis, streams, logger });
+  const history = new FleetHistory(feed);
 
   const webhooks = {
     registry: new WebhookRegistry(installation, { streams }),
@@ -92,7 +94,7 @@ export async function makeParts(config: ApiEnvironment, logger: Logger, tracing:
   metrics.knowSources(coordinator.sources);
   return {
     ...{ coordinator, policies, shadow, shadowPolicies, rollouts, rolloutDriver, files, templates, checkSpec, redis },
-    ...{ redisWatch, startCheck, zoneRules, hints, tokens, secret, feed, webhooks, metrics, logger, tracing },
+    ...{ redisWatch, startCheck, zoneRules, hints, tokens, secret, feed, history, webhooks, metrics, logger, tracing },
   };
 }
 

@@ -2,7 +2,9 @@
 import { type Request, type RequestHandler, type Response, Router } from "express";
 import { z } from "zod";
 import { allow, assertMay, authenticate, type Tokens } from "./authentication.ts";
+import { assertNoCondition } from "./conditions.ts";
 import type { ApiContext } from "./context.ts";
+import { badFields } from "./problem.ts";
 import { jsonReader } from "./request-body.ts";
 import { type JsonReply, type Mount, type Route, SENT } from "./route.ts";
 
@@ -31,14 +33,15 @@ export function routerOf(
 const NO_BODY = z.strictObject({}).optional();
 
 function handlerOf(route: Route, context: ApiContext): RequestHandler {
-  const { scope, params, query, headers, body } = route;
+  const { scope, limitedScope, params, query, headers, body } = route;
   const read = typeof body === "string" ? undefined : jsonReader(route.maxBodyBytes);
   const schema = typeof body === "object" ? body : NO_BODY;
 
   return async (request, response) => {
     const { caller } = response.locals;
     // First: nobody makes this process read and inflate what he may not send.
-    if (scope !== undefined) assertMay(caller, scope);
+    if (scope !== undefined && caller.scope !== limitedScope) assertMay(caller, scope);
+    if (route.method !== "GET") assertWhole(request, route);
     const input = {
       params: params?.parse(paramsOf(request)),
       query: query?.parse(request.query),
@@ -51,6 +54,14 @@ function handlerOf(route: Route, context: ApiContext): RequestHandler {
     const reply = await route.handle(context, input);
     if (reply !== SENT) send(request, response, reply);
   };
+}
+
+/** What asks for less than the route does is refused, not carried out in full. @throws Problem 400, 412 */
+function assertWhole(request: Request, { headers }: Route): void {
+  if (request.get("Content-Range") !== undefined) {
+    throw badFields([{ field: "Content-Range", message: "only a whole can be put here, not a part of it" }]);
+  }
+  if (headers === undefined || !("If-Match" in headers.shape)) assertNoCondition(request);
 }
 
 /** Express decodes each segment of a wildcard by itself. */

@@ -15,6 +15,7 @@ import {
 import type { Logger } from "pino";
 import { evictionWatch } from "./eviction-watch.ts";
 import { HealthService } from "./health-service.ts";
+import { observeLoop } from "./observing/observe-loop.ts";
 import { makeParts, type WorkerParts } from "./parts.ts";
 import { reconcileLoop } from "./reconcile-loop.ts";
 import { rolloutLoop } from "./rollout-loop.ts";
@@ -80,6 +81,14 @@ export function workerServices(parts: WorkerParts): readonly Listed[] {
         openQueue: (shard) => parts.hints.open(shard),
         onClosed: () => metrics.queueOpened(),
         onHinted: () => metrics.sweepHinted(),
+        logger,
+      }),
+      observeLoop({
+        lookout: parts.lookout,
+        observations: parts.observations,
+        provisioner: created.provisioner,
+        shards: parts.shards,
+        intervalMs: config.RESTART_OBSERVE_MS,
         logger,
       }),
       rolloutLoop({ driver: parts.rolloutDriver, intervalMs, logger }),

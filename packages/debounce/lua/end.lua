@@ -1,15 +1,16 @@
 -- Ends an attempt at a cycle, fenced.
 -- Uses: clock hash state schedule why drops events budget digits forgetting
--- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle spent events activity idempotency recent shadow
--- ARGV: id fence outcome retryable error instance backoffMs maxBackoffMs breakerAfter jitter pauseMs steps
+-- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle spent events activity idempotency idempotencyOrder recent shadow seen down
+-- ARGV: id fence outcome retryable error instance backoffMs maxBackoffMs breakerAfter jitter pauseMs steps specUsed specSha
 -- ARGV: budgetCycles budgetDowntimeMs activityTtlMs now
 -- Whole: backoffMs maxBackoffMs breakerAfter pauseMs budgetCycles budgetDowntimeMs activityTtlMs now?
 -- `outcome`: ok | failed | declined | canceled | handover. A handover ends the lease, not the cycle: the next worker
 -- takes it over at once, or after `pauseMs`. A retryable failure keeps the cycle for another attempt, until the breaker opens.
 -- A cycle that stopped without having been asked to has failed.
 -- `jitter`: 0 to 1, shortens the backoff by up to half.
+-- `specUsed`: JSON of what it was started with, field by field; `specSha`: SHA-1 of the spec as it was at the begin
 -- Batch: remembered
--- Shared: workspaces due phases hinted events recent backoffMs maxBackoffMs breakerAfter pauseMs budgetCycles budgetDowntimeMs
+-- Shared: workspaces due phases hinted events recent seen down backoffMs maxBackoffMs breakerAfter pauseMs budgetCycles budgetDowntimeMs
 -- Shared: activityTtlMs now
 -- Reply: ended what dueAt durationMs stillDeclined
 -- Reply: lost
@@ -165,6 +166,16 @@ if outcome == 'ok' then
     redis.call('HSET', K.workspace, 'status', status)
   end
   if not isStart then redis.call('HDEL', K.workspace, 'instance') end
+  -- What was seen of it is no longer so.
+  redis.call('HDEL', K.workspace, 'downAt', 'downSeen', 'stray')
+  if isStart and A.specUsed ~= '' then redis.call('HSET', K.workspace, 'specUsed', A.specUsed) end
+  if not isStart then redis.call('HDEL', K.workspace, 'specUsed') end
+  -- A spec that was changed meanwhile is not what runs now.
+  if not isStart or redis.sha1hex(workspace.spec or '') == A.specSha then
+    redis.call('HDEL', K.workspace, 'drift', 'specAsk', 'specHeld')
+  end
+  redis.call('ZREM', K.down, A.id)
+  if isStart then redis.call('ZADD', K.seen, at, A.id) else redis.call('ZREM', K.seen, A.id) end
 end
 
 -- What an unfinished cycle left behind concerns the next one.

@@ -28,7 +28,7 @@ export function describeJob(id: string, workspace: WorkspaceState | undefined): 
       ...(heldUntil !== null && { heldUntil }),
       ...(failures > 0 && { failures, breakerOpen }),
       ...(declines > 0 && { declines }),
-      more: `/workspaces/${id}/activity`,
+      more: `/#/workspaces/${id}`,
     },
   };
 }

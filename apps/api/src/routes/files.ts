@@ -2,13 +2,15 @@
  * The files of a workspace. A change is on disk before its trigger, and the trigger is in Redis before the answer: an
  * acknowledged change is covered by a restart that begins after it, by the policy of its source.
  */
+import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { count, receipt, time } from "../answers.ts";
+import { conditionHeaders, conditionOf, etagOf, stillSo } from "../conditions.ts";
 import { type ApiContext, actorOf, assertRegistered, assertTakesFiles } from "../context.ts";
 import { logDecision } from "../decision-log.ts";
-import { bodyOf } from "../file-body.ts";
-import { FileError } from "../files/index.ts";
+import { assertPlain, bodyOf } from "../file-body.ts";
+import { FileError, type WrittenFile } from "../files/index.ts";
 import { ofWorkspace, oneLine, recordOf, text } from "../input.ts";
 import { showReceipt } from "../representation.ts";
 import { type Input, type Route, reply, route, SENT } from "../route.ts";
@@ -21,6 +23,7 @@ const LARGEST_SET_BYTES = 72 * 1024 * 1024;
 const content = z.union([text(), z.strictObject({ base64: z.base64() })]);
 const fileSet = recordOf(z.string(), content);
 const written = z.object({ path: z.string(), bytes: count });
+const conditionFailed = "A condition does not hold; nothing was changed";
 
 const set = { tag: "Files", path: "/workspaces/:id/files", params: ofWorkspace } as const;
 const one = {
@@ -30,6 +33,7 @@ const one = {
 } as const;
 const onDisk = "On disk, and the trigger recorded";
 const removing = { 409: "The workspace is being removed" };
+const diskFull = "The disk, or its quota, is full; the old content stays";
 
 const listFiles = route({
   ...set,
@@ -56,7 +60,7 @@ const replaceFiles = route({
   body: z.strictObject({ files: fileSet }),
   maxBodyBytes: LARGEST_SET_BYTES,
   answers: { 200: { description: onDisk, content: z.object({ files: z.array(written), restart: receipt }) } },
-  problems: removing,
+  problems: { ...removing, 507: diskFull },
   async handle(context, input) {
     const { id } = input.params;
     const set = decoded(input.body.files);
@@ -64,7 +68,7 @@ const replaceFiles = route({
     const files = await context.files.replaceAll(id, set);
     const reason = `replaced all files (${files.length})`;
     const restart = await triggerFor(context, input, { source: "file-write", reason, files: pathsOf(files) });
-    return reply(200, { files, restart });
+    return reply(200, { files: files.map(shown), restart });
   },
 });
 
@@ -74,12 +78,18 @@ const readFile = route({
   summary: "Read a file",
   method: "GET",
   scope: "read",
-  answers: { 200: { description: "Its bytes", content: RAW } },
-  problems: { 404: "Unknown workspace or file", 409: "Not a file" },
-  async handle(context, { params: { id, path }, response }) {
+  headers: conditionHeaders.extend({ "If-Modified-Since": z.string().optional() }),
+  answers: {
+    200: { description: "Its bytes", content: RAW },
+    304: { description: "Still what the caller has", content: undefined },
+  },
+  problems: { 404: "Unknown workspace or file", 409: "Not a file", 412: "A condition does not hold" },
+  async handle(context, { params: { id, path }, headers, request, response }) {
     await assertRegistered(context, id);
     const { bytes, modifiedAt, stream } = await context.files.read(id, path);
+    const digest = await stream.digest();
     response.set({
+      ETag: etagOf({ digest }),
       "Content-Type": RAW,
       "Content-Length": String(bytes),
       "Last-Modified": modifiedAt.toUTCString(),
@@ -87,6 +97,14 @@ const readFile = route({
       "Content-Disposition": "attachment",
       "X-Content-Type-Options": "nosniff",
     });
+    if (!stillSo(headers, { digest, modifiedAt })) throw notAsExpected(stream, path);
+    // Express compares If-None-Match and If-Modified-Since with what was just set.
+    if (request.fresh) {
+      stream.destroy();
+      for (const name of ["Content-Type", "Content-Length", "Content-Disposition"]) response.removeHeader(name);
+      response.status(304).end();
+      return SENT;
+    }
     await pipeline(stream, response);
     return SENT;
   },
@@ -98,15 +116,25 @@ const writeFile = route({
   summary: "Write a file",
   method: "PUT",
   scope: "trigger",
+  headers: conditionHeaders,
   body: RAW,
-  answers: { 200: { description: onDisk, content: written.extend({ restart: receipt }) } },
-  problems: { 409: "Not a file, or the workspace is being removed" },
+  answers: {
+    200: { description: `${onDisk}; ETag names the content`, content: written.extend({ restart: receipt }) },
+  },
+  problems: {
+    409: "Not a file, or the workspace is being removed",
+    412: conditionFailed,
+    415: "A Content-Encoding that is not undone here",
+    507: diskFull,
+  },
   async handle(context, input) {
     const { id, path } = input.params;
+    assertPlain(input.request);
     const [body] = await Promise.all([bodyOf(input.request), assertTakesFiles(context, id)]);
-    const file = await context.files.write(id, path, body);
+    const file = await context.files.write(id, path, body, { condition: conditionOf(input.headers) });
     const why = { source: "file-write", reason: `wrote ${path}`, files: [path] };
-    return reply(200, { ...file, restart: await triggerFor(context, input, why) });
+    const restart = await triggerFor(context, input, why);
+    return reply(200, { ...shown(file), restart }, { ETag: etagOf(file) });
   },
 });
 
@@ -116,14 +144,20 @@ const removeFile = route({
   summary: "Remove a file",
   method: "DELETE",
   scope: "trigger",
+  headers: conditionHeaders,
   answers: {
     200: { description: "Gone, and the trigger recorded", content: z.object({ path: z.string(), restart: receipt }) },
   },
-  problems: { 404: "Unknown workspace or file", 409: "Not a file, or the workspace is being removed" },
+  problems: {
+    404: "Unknown workspace or file",
+    409: "Not a file, or the workspace is being removed",
+    412: conditionFailed,
+  },
   async handle(context, input) {
     const { id, path } = input.params;
     await assertTakesFiles(context, id);
-    if (!(await context.files.remove(id, path))) throw new FileError("not-found", `no file ${JSON.stringify(path)}`);
+    if (!(await context.files.remove(id, path, conditionOf(input.headers))))
+      throw new FileError("not-found", `no file ${JSON.stringify(path)}`);
     const why = { source: "file-write", reason: `deleted ${path}`, files: [path] };
     return reply(200, { path, restart: await triggerFor(context, input, why) });
   },
@@ -147,7 +181,7 @@ const importTemplate = route({
       content: z.object({ template: z.string().nullable(), files: z.array(written), restart: receipt }),
     },
   },
-  problems: { 404: "Unknown workspace or template", ...removing },
+  problems: { 404: "Unknown workspace or template", ...removing, 507: diskFull },
   async handle(context, input) {
     const { id } = input.params;
     const { name, files: inline } = input.body;
@@ -156,7 +190,7 @@ const importTemplate = route({
     const files = await context.files.writeMany(id, set);
     const reason = `imported ${name === undefined ? "inline files" : `template ${name}`} (${files.length})`;
     const restart = await triggerFor(context, input, { source: "template-import", reason, files: pathsOf(files) });
-    return reply(200, { template: name ?? null, files, restart });
+    return reply(200, { template: name ?? null, files: files.map(shown), restart });
   },
 });
 
@@ -179,6 +213,15 @@ function decoded(files: z.infer<typeof fileSet>): Record<string, Buffer | string
     typeof value === "string" ? value : Buffer.from(value.base64, "base64"),
   ]);
   return Object.fromEntries(entries);
+}
+
+function shown({ path, bytes }: WrittenFile) {
+  return { path, bytes };
+}
+
+function notAsExpected(stream: Readable, path: string): FileError {
+  stream.destroy();
+  return new FileError("changed", `${JSON.stringify(path)} is not what the request made its condition`);
 }
 
 function pathsOf(files: readonly { readonly path: string }[]): string[] {

@@ -19,9 +19,10 @@
 --   canceledTo                  an operator canceled what is owed up to that generation; the cycle too, if it stops
 --   retrying                    the cycle's last attempt failed; it waits for backoffEndsAt
 --   failures backoffEndsAt breaker      of restarts
+--   crashes                     how often in a row it went down soon after a restart; each waits longer, until backoffEndsAt
 --   declines declinedAt         how often in a row a restart was declined, since when
 --   stopFailures stopRetryAt            of the stop under way
---   heldUntil heldBy            an operator holds restarts back
+--   heldUntil holds             restarts are held back until then; who holds them, see holds.lua
 --   lastRestart lastRestartEndsAt echoes     the last restart, the end of it and its cooldown; which automatic triggers
 --                               followed each of the last ones, as JSON: source and reason → cycles
 --   budgetUntil spentCycles spentDowntimeMs  the budget of the day is spent until then; what was spent
@@ -95,6 +96,11 @@ local function followClock(state, now)
   end
   for field, value in pairs(state) do
     if field:find('^told%u') then setField(state, field, value - back) end
+  end
+  if state.holds then
+    local holds = cjson.decode(state.holds)
+    for _, hold in ipairs(holds) do hold.since, hold.endsAt = hold.since - back, hold.endsAt - back end
+    setField(state, 'holds', cjson.encode(holds))
   end
   local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
   if cooldownEndsAt then

@@ -3,7 +3,8 @@
  * ends it. At most one worker holds the lease of a workspace; one that lost it can write no state.
  */
 import { asked, CallNames } from "@restart-coordinator/redis-scripts";
-import { needFields, needMs, needText, needWhole } from "../checks.ts";
+import { needFields, needKind, needMs, needText, needWhole } from "../checks.ts";
+import type { EffectiveSpec } from "../drift/spec-fields.ts";
 import type { Installation } from "../installation/installation.ts";
 import type { Policy } from "../policy/policy.ts";
 import { choiceFor, factsOf, policyFor } from "../policy/policy-set.ts";
@@ -15,6 +16,8 @@ import { CycleLease } from "./cycle-lease.ts";
 export interface CyclesOptions {
   /** Names this worker in the records, 1 to 200 characters. */
   readonly worker: string;
+  /** Lays a spec over this worker's defaults, so that a change of those is seen as drift, too. */
+  readonly effectiveSpec?: EffectiveSpec | undefined;
 }
 
 export type Begun =
@@ -31,12 +34,15 @@ const NOT_REPLICATED_PAUSE_MS = 1_000;
 export class Cycles {
   readonly installation: Installation;
   readonly #worker: string;
+  readonly #effectiveSpec: EffectiveSpec | undefined;
   readonly #names = new CallNames();
 
   /** @throws InvalidArgumentError for an option that is unknown or of another kind */
   constructor(installation: Installation, options: CyclesOptions) {
-    needFields("the options of cycles", options, ["worker"]);
+    needFields("the options of cycles", options, ["worker", "effectiveSpec"]);
     needText("worker", options.worker, 200);
+    needKind("effectiveSpec", options.effectiveSpec, "function");
+    this.#effectiveSpec = options.effectiveSpec;
     this.installation = installation;
     this.#worker = options.worker;
   }
@@ -61,6 +67,7 @@ export class Cycles {
       leaseMs,
       sentAt,
       names: this.#names,
+      effectiveSpec: this.#effectiveSpec,
     });
     return { kind: "begun", lease };
   }

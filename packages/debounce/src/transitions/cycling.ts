@@ -74,6 +74,8 @@ export class Cycling {
       instance,
       jitter,
       steps,
+      specUsed = "",
+      specSha = "",
       nonce = "",
     } = call;
     const reply = await this.#scripts.together("end", {
@@ -88,6 +90,8 @@ export class Cycling {
         instance: instance === undefined ? "" : JSON.stringify(instance),
         jitter,
         steps: stepsJson(steps),
+        specUsed,
+        specSha,
       },
       nonce,
     });

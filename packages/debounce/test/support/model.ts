@@ -70,7 +70,8 @@ export class WorkspaceModel {
   #declines = 0;
   #backoffEndsAt: number | undefined;
   #breakerOpen = false;
-  #heldUntil: number | undefined;
+  /** When each hold ends, by its owner. */
+  readonly #holds = new Map<string, number>();
   readonly #echoes: ModelEchoes;
   readonly #budget: ModelBudget;
 
@@ -192,13 +193,18 @@ export class WorkspaceModel {
     return told;
   }
 
-  hold(ms: number): void {
-    this.#heldUntil = this.now + ms;
+  hold(owner: string, ms: number): void {
+    this.#forgetEndedHolds();
+    this.#holds.set(owner, this.now + ms);
     if (this.owed !== undefined) this.owed = { ...this.owed, overrideHold: false };
   }
 
-  release(): void {
-    this.#heldUntil = undefined;
+  release(owner: string | "all"): string {
+    this.#forgetEndedHolds();
+    const { size } = this.#holds;
+    if (owner === "all") this.#holds.clear();
+    else this.#holds.delete(owner);
+    return this.#holds.size < size ? "released" : "not-held";
   }
 
   flush(): string {
@@ -317,7 +323,15 @@ export class WorkspaceModel {
   }
 
   #isHeld(): boolean {
-    return this.#heldUntil !== undefined && this.#heldUntil > this.now;
+    return (this.#heldUntil ?? 0) > this.now;
+  }
+
+  get #heldUntil(): number | undefined {
+    return this.#holds.size === 0 ? undefined : Math.max(...this.#holds.values());
+  }
+
+  #forgetEndedHolds(): void {
+    for (const [owner, endsAt] of this.#holds) if (endsAt <= this.now) this.#holds.delete(owner);
   }
 
   #facts(source: string): Facts {

@@ -9,6 +9,7 @@ const WEBHOOK_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const EC2_WAIT_BUCKETS = [0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
 
 const ENDS = ["ok", "failed", "declined", "canceled"] as const;
+const SEEN = ["online", "unhealthy", "offline", "unknown"] as const;
 const WEBHOOK_OUTCOMES = ["taken", "not-taken"] as const;
 const ATTEMPT_ENDS = [...ENDS, "handover", "lost"] as const;
 
@@ -84,6 +85,9 @@ export class WorkerMetrics extends ProcessMetrics {
     "Calls that EC2 throttled although they had waited for their turn.",
     ["action"],
   );
+  readonly #observations = this.#counter("restart_observations_total", "Looks at workspaces, by what was seen.", [
+    "seen",
+  ]);
   readonly #webhookAttempts = this.#counter(
     "restart_webhook_attempts_total",
     "Attempts to deliver an event to a webhook, by what came of them.",
@@ -108,6 +112,7 @@ export class WorkerMetrics extends ProcessMetrics {
   constructor() {
     super(["begin", "renew", "journal", "end", "sweep"]);
     for (const outcome of ENDS) this.#cycles.inc({ outcome }, 0);
+    for (const seen of SEEN) this.#observations.inc({ seen }, 0);
     for (const outcome of WEBHOOK_OUTCOMES) this.#webhookAttempts.inc({ outcome }, 0);
     for (const direction of ["back", "forward"]) this.#clockSteps.inc({ direction }, 0);
     for (const result of ATTEMPT_ENDS) {
@@ -154,6 +159,10 @@ export class WorkerMetrics extends ProcessMetrics {
 
   sweepHinted(): void {
     this.#sweepHints.inc();
+  }
+
+  observed(seen: (typeof SEEN)[number]): void {
+    this.#observations.inc({ seen });
   }
 
   clockStepped(direction: "back" | "forward"): void {

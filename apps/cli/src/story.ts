@@ -1,7 +1,9 @@
 /**
- * What a person who was asleep makes of `GET /workspaces/{id}/activity`. Reads nothing but that JSON: no trace, no log, no
- * Redis, no policy.
+ * What a person who was asleep makes of `GET /workspaces/{id}/activity`: the story of a workspace, minute by minute. Reads
+ * nothing but that JSON: no log, no Redis, no policy. Pure, but for the zone of the process, in which times are told.
  */
+
+import { oneLine } from "./output.ts";
 
 /** An entry of the activity, as the API gives it. */
 export interface Told {
@@ -31,6 +33,14 @@ interface Payload {
   readonly steps?: readonly Step[];
   readonly instance?: unknown;
   readonly instanceBefore?: unknown;
+  readonly actor?: string;
+  readonly reason?: string;
+  readonly heldUntil?: string;
+  readonly untilAt?: string;
+  readonly retryAt?: string;
+  readonly triggers?: number;
+  readonly waitsFor?: string;
+  readonly cascadeFrom?: string;
 }
 
 export interface Covered {
@@ -68,7 +78,7 @@ export interface Cycle {
   midWrites: number;
 }
 
-export interface Incident {
+export interface Story {
   readonly cycles: readonly Cycle[];
   /** At least as many: what came after the last cycle is counted only once another begins or ends. */
   readonly dropped: Readonly<Record<string, number>>;
@@ -85,9 +95,37 @@ const BECAUSE: Readonly<Record<string, string>> = {
   hold: "the hold was over",
   asked: "a person asked",
   desired: "it was resumed",
+  budget: "the day's budget allowed it again",
+  "quiet-hours": "the quiet hours were over",
 };
 
-export function reconstruct(newestFirst: readonly Told[]): Incident {
+/** What people did, and what held a restart back. */
+const SAID: Readonly<Record<string, (payload: Payload) => string>> = {
+  WORKSPACE_HELD: ({ actor, heldUntil, reason }) =>
+    `restarts are held until ${clock(heldUntil ?? 0)}${by(actor)}${of(reason)}`,
+  WORKSPACE_RELEASED: ({ actor }) => `the hold is ended${by(actor)}`,
+  WORKSPACE_RESTART_FLUSHED: ({ actor }) => `what is owed is due now${by(actor)}`,
+  WORKSPACE_RESTART_CANCELED: ({ actor, triggers = 0, reason, source }) =>
+    source === undefined
+      ? `${triggers} triggers are canceled${by(actor)}${of(reason)}`
+      : `the retry is superseded: ${source}`,
+  WORKSPACE_RESTART_REFUSED: ({ source, rule, reasons = [] }) => `${source} is refused (${rule})${of(reasons[0])}`,
+  WORKSPACE_PAUSED: ({ actor, reason, cascadeFrom }) => `it shall stop${by(actor)}${of(reason)}${along(cascadeFrom)}`,
+  WORKSPACE_RESUMED: ({ actor, reason, waitsFor, cascadeFrom }) =>
+    `it shall run${by(actor)}${of(reason)}${along(cascadeFrom)}${waitsFor === undefined ? "" : `, and waits (${waitsFor})`}`,
+  WORKSPACE_RESTART_LOOP: ({ source, reason }) =>
+    `a loop: ${source} followed each of the last restarts${of(reason)}; nothing restarts by itself until a person or a change asks`,
+  WORKSPACE_RESTART_BUDGET_SPENT: ({ untilAt }) =>
+    `the day's budget is spent: automatic restarts wait${untilAt === undefined ? "" : ` until ${clock(untilAt)}`}`,
+  WORKSPACE_REMOVED: ({ actor }) => `it is removed${by(actor)}`,
+};
+
+const by = (actor?: string): string => (actor ? ` by ${actor}` : "");
+const of = (reason?: string): string => (reason ? `: ${reason}` : "");
+const along = (ancestor?: string): string => (ancestor === undefined ? "" : `, with its ancestor ${ancestor}`);
+
+/** Takes the pages as the API gives them, newest first. */
+export function storyOf(newestFirst: readonly Told[]): Story {
   const told = newestFirst.toReversed();
   const lines = told.flatMap(linesOf).sort((a, b) => a.at - b.at);
   return { cycles: cyclesOf(told), dropped: droppedOf(told), lines: byMinute(lines) };
@@ -151,7 +189,8 @@ function linesOf({ event, timestamp, payload }: Told): Line[] {
         { at, text: `${source} while cycle ${cycle} runs: ${(payload.files ?? payload.reasons ?? []).join(", ")}` },
       ];
     default:
-      return payload.durationMs === undefined ? [{ at, text: event }] : endOf(at, event, payload, counts);
+      if (payload.durationMs !== undefined) return endOf(at, event, payload, counts);
+      return [{ at, text: SAID[event]?.(payload) ?? event }];
   }
 }
 
@@ -165,7 +204,8 @@ function endOf(at: number, event: string, payload: Payload, counts: readonly Lin
     at,
     text: `  while it ran: ${count} × ${source}`,
   }));
-  const how = `${event} after ${durationMs / 1_000} s${error === undefined ? "" : `: ${error}`}`;
+  const next = payload.retryAt === undefined ? "" : `; the next try is at ${clock(payload.retryAt)}`;
+  const how = `${event} after ${durationMs / 1_000} s${error === undefined ? "" : `: ${error}`}${next}`;
   const instances = instance === undefined ? "" : `, ${idOf(instanceBefore)} → ${idOf(instance)}`;
   return [...steps, { at, text: `cycle ${payload.cycle} ends: ${how}${instances}` }, ...meanwhile, ...counts];
 }
@@ -186,20 +226,26 @@ function idOf(instance: unknown): string {
   return instanceId ?? "no instance";
 }
 
+/** Where the process is: "22:01:26.400". */
 function clock(at: number | string): string {
-  return new Date(at).toISOString().slice(11, 23);
+  return local(at).slice(11, 23);
+}
+
+function local(at: number | string): string {
+  const date = new Date(at);
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString();
 }
 
 function byMinute(lines: readonly Line[]): string[] {
   const told: string[] = [];
   let minute = "";
   for (const { at, text } of lines) {
-    const time = clock(at);
-    if (time.slice(0, 5) !== minute) {
-      minute = time.slice(0, 5);
-      told.push(`${new Date(at).toISOString().slice(0, 10)} ${minute}`);
+    const time = local(at);
+    if (time.slice(0, 16) !== minute) {
+      minute = time.slice(0, 16);
+      told.push(minute.replace("T", " "));
     }
-    told.push(`  ${time.slice(6)}  ${text}`);
+    told.push(`  ${time.slice(17, 23)}  ${oneLine(text)}`);
   }
   return told;
 }
