@@ -1,5 +1,7 @@
 /** The Lua text that runs one script for several calls, and the order in which their keys and arguments are sent. */
 
+import { REFUSE_WHEN_LATE } from "./deadlines.ts";
+
 /** What stands between the parts of a remembered reply. */
 export const SEPARATOR = "\t";
 
@@ -40,7 +42,7 @@ export function batchedLua({ inFront, body, parts }: { inFront: string; body: st
   const first = isRemembered ? 2 : 1;
   const assign = (table: string, names: readonly string[], array: string, offset: string | number) =>
     names.map((name, i) => `${table}.${name} = ${array}[${offset} + ${i + 1}]`).join("\n");
-  return `local K, A = {}, ${isRemembered ? "{ nonce = '' }" : "{}"}
+  return `${REFUSE_WHEN_LATE}local K, A = {}, ${isRemembered ? "{ nonce = '' }" : "{}"}
 ${inFront}
 local function run()
 ${body}

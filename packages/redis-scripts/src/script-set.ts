@@ -1,7 +1,8 @@
 /** Makes typed calls of the scripts in a directory. */
 import type { Cluster, Redis } from "ioredis";
 import { ScriptBatches } from "./batches.ts";
-import { asked } from "./errors.ts";
+import { Deadlines, isLate } from "./deadlines.ts";
+import { asked, CoordinatorUnavailableError } from "./errors.ts";
 import { ReplicatedScripts, type Replication } from "./replication.ts";
 import { type Acknowledged, ScriptReply } from "./reply.ts";
 import { readScript, type Script } from "./script.ts";
@@ -52,11 +53,13 @@ export class BoundScripts<Name extends string, Role extends string> {
   readonly #onAnswered: ScriptOptions<Name>["onAnswered"];
   readonly #scripts: ReadonlyMap<Name, Script<Role>>;
   readonly #pipelines: ReplicatedScripts | undefined;
+  readonly #deadlines: Deadlines;
   readonly #batches: ReadonlyMap<Name, ScriptBatches>;
   readonly #sharedValues = new WeakMap<ScriptArguments, readonly (string | number)[]>();
 
   constructor(redis: Redis | Cluster, set: ScriptSet<Name>, { replication, onAnswered }: ScriptOptions<Name> = {}) {
     this.#redis = redis;
+    this.#deadlines = new Deadlines(redis);
     this.#set = set;
     this.#onAnswered = onAnswered;
     this.#scripts = new Map(set.names.map((name) => [name, readScript<Role>(set.directory, name)]));
@@ -79,8 +82,11 @@ export class BoundScripts<Name extends string, Role extends string> {
     const pipelines = this.#pipelines;
     if (pipelines === undefined) return this.run(name, keyOf, args);
     const script = this.#script(name);
-    const call = { lua: script.lua, keys: script.keys.map(keyOf), args: valuesOf(args, script.args, name) };
-    return this.#answered(script, () => pipelines.run(call));
+    const keys = script.keys.map(keyOf);
+    const values = valuesOf(args, script.args, name);
+    return this.#answered(script, () =>
+      this.#inTime(keys, (before) => pipelines.run({ lua: script.lua, keys, args: [...values, before] })),
+    );
   }
 
   /**
@@ -113,16 +119,41 @@ export class BoundScripts<Name extends string, Role extends string> {
     const command = `${this.#commandOf(name)}_batch`;
     this.#redis.defineCommand(command, { lua });
     const pipelines = kind === "replicated" ? this.#pipelines : undefined;
-    return new ScriptBatches(async (keys, args) => {
+    const send = async (keys: readonly string[], args: readonly (string | number)[]): Promise<Acknowledged> => {
       if (pipelines !== undefined) return pipelines.run({ lua, keys, args });
       return { reply: await this.#command(command)(keys.length, ...keys, ...args), isReplicated: true };
-    }, parts.isRemembered);
+    };
+    return new ScriptBatches(
+      (keys, args) => this.#inTime(keys, (before) => send(keys, [...args, before])),
+      parts.isRemembered,
+    );
   }
 
   async #send(script: Script<Role>, keyOf: (role: Role) => string, args: ScriptArguments): Promise<Acknowledged> {
     const values = valuesOf(args, script.args, script.name);
-    const reply = await this.#command(this.#commandOf(script.name))(...script.keys.map(keyOf), ...values);
-    return { reply, isReplicated: true };
+    const keys = script.keys.map(keyOf);
+    const command = this.#command(this.#commandOf(script.name));
+    return this.#inTime(keys, async (before) => ({
+      reply: await command(...keys, ...values, before),
+      isReplicated: true,
+    }));
+  }
+
+  /** One that was refused as late was carried out by nobody: Redis' clock is looked at, and it is sent once more. */
+  async #inTime(keys: readonly string[], send: (before: string) => Promise<Acknowledged>): Promise<Acknowledged> {
+    const [key = ""] = keys;
+    if (!this.#deadlines.areKept) return send("");
+    try {
+      return await send(await this.#deadlines.argumentFor(key));
+    } catch (error) {
+      if (!isLate(error)) throw error;
+    }
+    this.#deadlines.forget(key);
+    try {
+      return await send(await this.#deadlines.argumentFor(key));
+    } catch (error) {
+      throw isLate(error) ? new CoordinatorUnavailableError(error, "away") : error;
+    }
   }
 
   async #answered(script: Script<Role>, send: () => Promise<Acknowledged>): Promise<ScriptReply> {

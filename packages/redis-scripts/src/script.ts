@@ -13,6 +13,7 @@
  */
 import { readFileSync } from "node:fs";
 import { type BatchParts, batchedLua, batchParts } from "./batched-lua.ts";
+import { REFUSE_WHEN_LATE } from "./deadlines.ts";
 import { headerWords, labelledLines, piecesOf, readPiece } from "./pieces.ts";
 
 export interface Script<Role extends string = string> {
@@ -45,7 +46,7 @@ export function readScript<Role extends string>(directory: URL, name: string): S
   const inFront = [repliesLua(replies), ...pieces.map((piece) => readPiece(directory, piece))].join("\n");
   const table = (names: readonly string[], array: string) =>
     `{ ${names.map((word, i) => `${word} = ${array}[${i + 1}]`).join(", ")} }`;
-  const lua = `local K = ${table(keys, "KEYS")}\nlocal A = ${table(args, "ARGV")}\n${inFront}\n${body}`;
+  const lua = `${REFUSE_WHEN_LATE}local K = ${table(keys, "KEYS")}\nlocal A = ${table(args, "ARGV")}\n${inFront}\n${body}`;
   const parts = batchParts({ keys, args, shared: new Set(headerWords(body, "Shared")), isRemembered });
   return { name, keys, args, replies, lua, parts, batchedLua: batchedLua({ inFront, body, parts }) };
 }
