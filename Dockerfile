@@ -12,6 +12,7 @@ COPY packages/fleet/package.json packages/fleet/
 COPY packages/service/package.json packages/service/
 COPY packages/provisioner-specs/package.json packages/provisioner-specs/
 COPY packages/webhooks/package.json packages/webhooks/
+COPY packages/worker/package.json packages/worker/
 COPY apps/api/package.json apps/api/
 COPY apps/worker/package.json apps/worker/
 # The pnpm that package.json names. The compiler is a dependency of the root.
