@@ -12,7 +12,7 @@ function sources(folder: string): { file: string; text: string }[] {
 
 function findFiles(folder: string): string[] {
   const names = readdirSync(ROOT + folder, { recursive: true, encoding: "utf8" });
-  return names.filter((name) => name.endsWith(".ts")).map((name) => `${folder}/${name}`);
+  return names.filter((name) => /\.tsx?$/.test(name)).map((name) => `${folder}/${name}`);
 }
 
 function importsOf(text: string): string[] {
@@ -41,10 +41,12 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
   // Somebody else's worker: no BullMQ, no HTTP. (The conformance kit is for vitest.)
   "packages/worker": [/^vitest$/, /^@restart-coordinator\/debounce$/],
   "apps/api": [
-    /^(ioredis|bullmq|pino|zod|zod-openapi|express)$/,
+    /^(ioredis|bullmq|pino|zod|zod-openapi|express|sirv)$/,
     /^@bull-board\//,
     /^@restart-coordinator\/(debounce|fleet|provisioner-specs|service|service\/boot|webhooks)$/,
   ],
+  // A page in the browser: it knows the HTTP API, and nothing else of ours.
+  "apps/console": [/^(preact|preact\/hooks|@preact\/signals|@tanstack\/virtual-core|d3-scale|uplot)$/],
   // Programs that ask over HTTP need to know nothing else. (The simulator and the policy file's reader are loaded when asked for.)
   "apps/cli": [/^(commander|eventsource-parser\/stream)$/, /^@restart-coordinator\/(service|simulator)$/],
   "apps/worker": [

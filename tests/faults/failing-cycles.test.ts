@@ -183,6 +183,7 @@ async function workerWith(
     removeFiles: async () => {},
     wake: async (hint) => void hints.push(hint),
     deleteTraces: async () => {},
+    passed: (_workspaceId, from, to) => to - from,
     logger: createLogger("test", "silent"),
   });
   return { look: () => drainer.drain("w"), hints, cycles };

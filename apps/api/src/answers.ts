@@ -45,6 +45,16 @@ const cycle = z.object({
   stopAsked: z.boolean().describe("Somebody asked it to stop, which it does at its next safe point"),
   startedAt: time,
   covers: z.array(covered),
+  steps: z
+    .array(
+      z.object({
+        name: z.string(),
+        startedAt: time,
+        durationMs: count.optional(),
+        detail: z.looseObject({}).optional(),
+      }),
+    )
+    .describe("What the attempt under way did so far, as its worker last said"),
 });
 
 const lastCycle = z.object({
@@ -59,6 +69,10 @@ const lastCycle = z.object({
   cancelTooLate: z.boolean().optional().describe("Canceled, and past its last safe point"),
   covers: z.array(covered),
 });
+
+export const hold = z
+  .object({ id: z.string(), owner: z.string(), reason: z.string().nullable(), since: time, endsAt: time })
+  .meta({ id: "Hold" });
 
 export const workspace = z
   .object({
@@ -94,9 +108,11 @@ export const workspace = z
       observedGeneration: generation,
       dueAt: time.nullable(),
       because: z.enum(BECAUSE).nullable().describe("What it waits for last, or why it is due when it is"),
+      deadlineAt: time.nullable().describe("Triggers that wait for quiet are due no later than then"),
       startedAt: time.nullable(),
       cooldownEndsAt: time.nullable(),
-      heldUntil: time.nullable(),
+      heldUntil: time.nullable().describe("The end of the hold that lasts longest"),
+      holds: z.array(hold).describe("Each hold that stands, in the order in which they were put on"),
       budgetUntil: time.nullable().describe("The restart budget of the day is spent until then"),
       loop: z
         .object({ source: z.string(), reason: z.string(), cycles: z.array(z.string()) })
@@ -106,6 +122,7 @@ export const workspace = z
       cycle: cycle.nullable(),
       lastCycle: lastCycle.nullable(),
       failures: count,
+      declines: count.describe("How often in a row a restart was declined; nothing was touched"),
       breakerOpen: z.boolean(),
     }),
   })

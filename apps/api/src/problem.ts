@@ -111,7 +111,8 @@ export function asProblem(error: unknown): Problem | undefined {
     return new Problem({ status: 400, title: "Bad request", detail: error.message });
   }
   if (error instanceof IdempotencyConflictError) {
-    return new Problem({ type: "idempotency-conflict", status: 422, title: "Key used before", detail: error.message });
+    const detail = "this Idempotency-Key was used in the last 24 hours with another body: choose another key";
+    return new Problem({ type: "idempotency-conflict", status: 422, title: "Key used before", detail });
   }
   return fromBodyParser(error);
 }

@@ -1,6 +1,6 @@
 /** How the API shows what the coordinator knows: the same fields, times as ISO 8601. */
 
-import type { CoveredSource, Receipt, Restarting, WorkspaceState } from "@restart-coordinator/debounce";
+import type { CoveredSource, Hold, Receipt, Restarting, WorkspaceState } from "@restart-coordinator/debounce";
 import { LOOP, NO_BUDGET, OBSERVE } from "@restart-coordinator/debounce";
 import type { Member, Rollout } from "@restart-coordinator/fleet";
 import type { LivePolicies, PolicyFileStatus } from "@restart-coordinator/service";
@@ -98,16 +98,23 @@ export function showWorkspace(workspace: WorkspaceState, { withSpec }: { withSpe
       ...restart,
       dueAt: iso(restart.dueAt),
       because: restart.because ?? null,
+      deadlineAt: iso(restart.deadlineAt),
       startedAt: iso(restart.startedAt),
       cooldownEndsAt: iso(restart.cooldownEndsAt),
       heldUntil: iso(restart.heldUntil),
+      holds: restart.holds.map(showHold),
       budgetUntil: iso(restart.budgetUntil),
       loop: restart.loop ?? null,
       why: restart.why.map(showCovered),
       cycle:
         cycle === undefined
           ? null
-          : { ...cycle, startedAt: iso(cycle.startedAt), covers: cycle.covers.map(showCovered) },
+          : {
+              ...cycle,
+              startedAt: iso(cycle.startedAt),
+              covers: cycle.covers.map(showCovered),
+              steps: cycle.steps.map((step) => ({ ...step, startedAt: iso(step.startedAt) })),
+            },
       lastCycle:
         lastCycle === undefined
           ? null
@@ -119,6 +126,10 @@ export function showWorkspace(workspace: WorkspaceState, { withSpec }: { withSpe
             },
     },
   };
+}
+
+export function showHold({ id, owner, reason, since, endsAt }: Hold) {
+  return { id, owner, reason: reason ?? null, since: iso(since), endsAt: iso(endsAt) };
 }
 
 export function showRollout(rollout: Rollout) {
@@ -164,8 +175,8 @@ function showCovered(covered: CoveredSource) {
   };
 }
 
-function iso(ms: number): string;
-function iso(ms: number | undefined): string | null;
-function iso(ms: number | undefined): string | null {
+export function iso(ms: number): string;
+export function iso(ms: number | undefined): string | null;
+export function iso(ms: number | undefined): string | null {
   return ms === undefined ? null : new Date(ms).toISOString();
 }

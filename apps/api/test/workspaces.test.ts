@@ -11,15 +11,18 @@ const IDLE = {
   observedGeneration: 0,
   dueAt: null,
   because: null,
+  deadlineAt: null,
   startedAt: null,
   cooldownEndsAt: null,
   heldUntil: null,
+  holds: [],
   budgetUntil: null,
   loop: null,
   why: [],
   cycle: null,
   lastCycle: null,
   failures: 0,
+  declines: 0,
   breakerOpen: false,
 };
 

@@ -10,6 +10,14 @@ export interface Covered {
   readonly files?: readonly string[];
 }
 
+export interface Hold {
+  readonly id: string;
+  readonly owner: string;
+  readonly reason: string | null;
+  readonly since: string;
+  readonly endsAt: string;
+}
+
 export interface Workspace {
   readonly id: string;
   readonly name: string | null;
@@ -29,6 +37,7 @@ export interface Workspace {
     readonly budgetUntil: string | null;
     readonly loop: { readonly source: string; readonly reason: string } | null;
     readonly because: string | null;
+    readonly holds: readonly Hold[];
     readonly why: readonly Covered[];
     readonly cycle: {
       readonly attempt: number;
@@ -44,6 +53,7 @@ export interface Workspace {
       readonly covers: readonly Covered[];
     } | null;
     readonly failures: number;
+    readonly declines: number;
   };
 }
 

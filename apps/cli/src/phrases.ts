@@ -1,10 +1,10 @@
 /** How a workspace stands, in words. Pure: `now` is given. */
-import type { Covered, Event, Policy, Receipt, Workspace } from "./answers.ts";
+import type { Covered, Event, Hold, Policy, Receipt, Workspace } from "./answers.ts";
 import { oneLine } from "./output.ts";
 
 /** One line: what will happen, when, and why. */
 export function outlook({ status, restart, down }: Workspace, now: number, policy?: Policy): string {
-  const { phase, dueAt, why, cycle, heldUntil, lastCycle, failures } = restart;
+  const { phase, dueAt, why, cycle, heldUntil, lastCycle, failures, declines } = restart;
   const because = why.length === 0 ? "" : `, because of ${causes(why)}`;
   if (phase === "running") {
     const verb = cycle?.action === "restart" ? "restarting" : "stopping";
@@ -16,15 +16,16 @@ export function outlook({ status, restart, down }: Workspace, now: number, polic
   }
   if (phase === "held") {
     const owed = why.length === 0 ? "" : `; owed${because}`;
-    if (heldUntil !== null) return `held until ${clock(heldUntil)}${owed}`;
+    if (heldUntil !== null) return `held until ${clock(heldUntil)}${heldBy(restart.holds)}${owed}`;
     const until = restart.budgetUntil === null ? "" : ` until ${clock(restart.budgetUntil)}`;
     return `the day's budget is spent: waits${until}, or for a person${owed}`;
   }
-  if (phase === "backoff" && failures === 0 && down !== null) {
+  if (phase === "backoff" && failures === 0 && declines === 0 && down !== null) {
     return `went down ${times(down.crashes)} soon after a restart; restarts ${inTime(dueAt, now)}`;
   }
   if (phase === "backoff") {
-    return `failed ${times(failures)}${errorOf(lastCycle)}; tries again ${inTime(dueAt, now)}`;
+    const what = declines > 0 ? `declined ${times(declines)}` : `failed ${times(failures)}`;
+    return `${what}${errorOf(lastCycle)}; tries again ${inTime(dueAt, now)}`;
   }
   if (phase === "failed" && restart.loop !== null) {
     const { source, reason } = restart.loop;
@@ -71,6 +72,13 @@ export function sightings({ status, seenAt, down, stray, drift }: Workspace, now
     lines.push(oneLine(`drift for ${sinceOf(drift.since, now)}: runs with another ${drift.fields.join(", ")}`));
   }
   return lines;
+}
+
+/** " by ann (deploying), bob". */
+function heldBy(holds: readonly Hold[]): string {
+  if (holds.length === 0) return "";
+  const named = holds.map(({ owner, reason }) => (reason === null ? owner : `${owner} (${oneLine(reason)})`));
+  return ` by ${[...new Set(named)].join(", ")}`;
 }
 
 /** "9 file writes, 1 manual". */

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { completionCommands } from "./commands/completion.ts";
 import { filesCommand } from "./commands/files.ts";
+import { holdsCommand } from "./commands/holds.ts";
 import { policyCommand } from "./commands/policy.ts";
 import { registryCommands } from "./commands/registry.ts";
 import { rolloutsCommand } from "./commands/rollouts.ts";
@@ -35,6 +36,7 @@ export async function createProgram(argv: readonly string[] = []): Promise<Comma
     ...verbCommands(),
     filesCommand(),
     policyCommand(),
+    holdsCommand(),
     rolloutsCommand(),
     webhooksCommand(),
     await simulateCommand(argv),

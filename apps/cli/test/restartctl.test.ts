@@ -66,6 +66,24 @@ describe("what it tells people", () => {
     expect((await restartctl("flush", id)).stdout).toBe(`${id}: nothing is owed\n`);
   });
 
+  test("holds: whose they are, why and until when; a release ends one's own, a named one or all", async () => {
+    const id = await api.workspace();
+    expect((await restartctl("holds", id)).stdout).toBe("nothing is held\n");
+    await restartctl("hold", id, "--for", "10m", "--reason", "deploy");
+    const operator = await start(["hold", id, "--for", "1m", "--hold", "demo"], env(TOKENS.operate)).ended;
+    expect(operator.stdout).toMatch(/: held until [\d:]+; others hold it until [\d:]+\n$/);
+    const ofThis = (await restartctl("holds")).stdout.split("\n").filter((line) => line.startsWith(id));
+    expect(ofThis).toEqual([
+      expect.stringMatching(/admin +admin +[\d:]{8} +[\d:]{8} +deploy$/),
+      expect.stringMatching(/demo +operate +[\d:]{8} +[\d:]{8} *$/),
+    ]);
+    expect((await restartctl("status", id)).stdout).toContain("by admin (deploy), operate");
+    expect((await restartctl("release", id)).stdout).toMatch(/: released; still held until [\d:]+ by operate\n$/);
+    expect((await restartctl("release", id)).stdout).toMatch(/: no such hold was released; still held until/);
+    expect((await restartctl("release", id, "--hold", "demo")).stdout).toBe(`${id}: released\n`);
+    expect(await json("holds", id)).toEqual({ holds: [] });
+  });
+
   test("pause --cascade takes the family along", async () => {
     const parent = await api.workspace();
     await api.workspace({ parentId: parent });

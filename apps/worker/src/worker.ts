@@ -11,7 +11,6 @@ import {
   type Tracing,
   type WorkerEnvironment,
   ZONE_RULES,
-  zoneRulesWatch,
 } from "@restart-coordinator/service";
 import type { Logger } from "pino";
 import { evictionWatch } from "./eviction-watch.ts";
@@ -66,11 +65,7 @@ export function workerServices(parts: WorkerParts): readonly Listed[] {
     new BackgroundService("the wish to schedule anew what is owed", {
       start: () => void cycles.policiesChanged().catch((error: Error) => logger.warn({ err: error }, NOT_SCHEDULED)),
     }),
-    zoneRulesWatch({
-      note: (call) => cycles.installation.transitions.noteZoneRules(call),
-      matters: () => parts.policies.hasQuietHours,
-      logger,
-    }),
+    parts.zoneRules,
     // Each of these begins nothing more at the stop, and ends what it is at.
     [
       parts.drainer,

@@ -17,7 +17,7 @@
 
 local now = clock()
 local workspace = readHash(K.workspace)
-local state = readState()
+local state = readState(now)
 local generation = tonumber(state.generation) or 0
 local before = workspace.desired
 if not before then return R.unknown() end

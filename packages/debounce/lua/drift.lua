@@ -1,6 +1,6 @@
 -- Records in which fields what runs differs from its spec, unless a cycle has begun, or shall begin, since that was looked at.
 -- Uses: clock hash state refusal events digits
--- KEYS: workspace state why events activity
+-- KEYS: workspace state startedAt why events activity
 -- ARGV: id fence fields target activityTtlMs now
 -- Whole: activityTtlMs now?
 -- `fields`: JSON list of names, '[]' = in none; `target`: names how it would be started now
@@ -15,7 +15,7 @@ local ASKED_AGAIN_MS = 10 * 60 * 1000
 local now = clock()
 local fields = cjson.decode(A.fields)
 local workspace = readHash(K.workspace)
-local state = readState()
+local state = readState(now)
 if workspace.desired ~= 'running' or (state.fence or '') ~= A.fence or state.cycle or state.desireAt then return R.stale() end
 if #fields == 0 then
   redis.call('HDEL', K.workspace, 'drift', 'specAsk', 'specHeld')

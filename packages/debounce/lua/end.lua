@@ -1,6 +1,6 @@
 -- Ends an attempt at a cycle, fenced.
 -- Uses: clock hash state schedule why drops events budget digits forgetting
--- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle spent events activity idempotency recent shadow seen down
+-- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle spent events activity idempotency idempotencyOrder recent shadow seen down
 -- ARGV: id fence outcome retryable error instance backoffMs maxBackoffMs breakerAfter jitter pauseMs steps specUsed specSha
 -- ARGV: budgetCycles budgetDowntimeMs activityTtlMs now
 -- Whole: backoffMs maxBackoffMs breakerAfter pauseMs budgetCycles budgetDowntimeMs activityTtlMs now?
@@ -12,22 +12,24 @@
 -- Batch: remembered
 -- Shared: workspaces due phases hinted events recent seen down backoffMs maxBackoffMs breakerAfter pauseMs budgetCycles budgetDowntimeMs
 -- Shared: activityTtlMs now
--- Reply: ended what dueAt durationMs
+-- Reply: ended what dueAt durationMs stillDeclined
 -- Reply: lost
--- `what`: ok | retry | failed | declined | canceled | handover | removed; `dueAt`: the next wake-up
+-- `what`: ok | retry | failed | declined | canceled | handover | removed; `dueAt`: the next wake-up;
+-- `stillDeclined`: 1 = it was declined as often in a row as failures open the breaker
 -- Events: WORKSPACE_ONLINE, WORKSPACE_OFFLINE, WORKSPACE_RESTART_FAILED, WORKSPACE_RESTART_DECLINED,
--- Events: WORKSPACE_RESTART_CANCELED, WORKSPACE_RESTART_BUDGET_SPENT, WORKSPACE_REMOVED
+-- Events: WORKSPACE_RESTART_STILL_DECLINED, WORKSPACE_RESTART_CANCELED, WORKSPACE_RESTART_BUDGET_SPENT, WORKSPACE_REMOVED
 
 local now = clock()
 local at = digits(now)
-local state = readState()
+local state = readState(now)
 if state.fence ~= A.fence or not state.owner then return R.lost() end
 local workspace = readHash(K.workspace)
 local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
-local duration = now - state.cycleStartedAt
+local duration = math.max(0, now - state.cycleStartedAt)
 
-local function answer(what, dueAt)
-  return R.ended { what = what, dueAt = dueAt and digits(dueAt), durationMs = digits(duration) }
+local function answer(what, dueAt, told)
+  return R.ended { what = what, dueAt = dueAt and digits(dueAt), durationMs = digits(duration),
+    stillDeclined = told and '1' or '0' }
 end
 
 if A.outcome == 'handover' then
@@ -53,12 +55,12 @@ local unasked = outcome == 'canceled' and not state.stopAsked and not canceledTo
 if unasked then outcome = 'failed' end
 local failed = outcome == 'failed' or outcome == 'declined'
 local isStart = state.action == 'restart'
--- What a stop has cost is no reason to give a restart up.
-local counter = isStart and 'failures' or 'stopFailures'
+-- What a stop has cost is no reason to give a restart up, and nor is what was declined: it touched nothing.
+local counter = not isStart and 'stopFailures' or outcome == 'declined' and 'declines' or 'failures'
 local failures = failed and (tonumber(state[counter]) or 0) + 1 or 0
 -- With the breaker open, a restart has one attempt. A stop is tried until it works, for that is how it shall be.
-local opens = failed and isStart
-  and (state.breaker or failures >= tonumber(A.breakerAfter) or (outcome == 'failed' and A.retryable == '0'))
+local opens = outcome == 'failed' and isStart
+  and (state.breaker or failures >= tonumber(A.breakerAfter) or A.retryable == '0')
 local retryAt
 if failed then
   local backoff = math.min(tonumber(A.maxBackoffMs), tonumber(A.backoffMs) * 2 ^ math.min(failures - 1, 30))
@@ -66,9 +68,13 @@ if failed then
   set(state, { [counter] = failures, [isStart and 'backoffEndsAt' or 'stopRetryAt'] = retryAt })
 end
 if opens then set(state, { breaker = 1 }) end
+local declines = outcome == 'declined' and failures or nil
+if not declines then clearFields(state, { 'declines', 'declinedAt' })
+elseif declines == 1 then set(state, { declinedAt = now }) end
+local stillDeclined = declines == tonumber(A.breakerAfter)
 
 local record = { cycle = state.cycle, generation = tonumber(state.cycleGeneration), attempt = tonumber(state.attempt),
-  action = state.action, outcome = outcome, startedAt = tonumber(state.cycleStartedAt),
+  action = state.action, outcome = outcome, declines = declines, startedAt = tonumber(state.cycleStartedAt),
   askedAt = tonumber(state.askedAt), durationMs = duration }
 if A.error ~= '' then record.error = A.error elseif unasked then record.error = 'stopped without having been asked to' end
 -- What is JSON already is put in as it is.
@@ -179,6 +185,10 @@ local events = { ok = isStart and 'WORKSPACE_ONLINE' or 'WORKSPACE_OFFLINE', fai
 record.nextDueAt = wake
 if isStart and (outcome == 'ok' or canceledTo) then record.observed = tonumber(state.observed) end
 emit(A.id, events[outcome], now, recordJson(covers))
+if stillDeclined then
+  emit(A.id, 'WORKSPACE_RESTART_STILL_DECLINED', now, { cycle = record.cycle, generation = generation, declines = declines,
+    firstDeclinedAt = tonumber(state.declinedAt), error = record.error, nextDueAt = wake })
+end
 tellBudget(A.id, state, now)
 save()
-return answer(outcome, wake)
+return answer(outcome, wake, stillDeclined)

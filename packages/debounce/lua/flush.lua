@@ -15,7 +15,7 @@ local workspace = readHash(K.workspace)
 if not workspace.desired then return R.unknown() end
 local refusal = refusalOf(workspace)
 if refusal then return R.refused { rule = refusal } end
-local state = readState()
+local state = readState(now)
 local retrying = state.retrying and state.action == 'restart'
 if not state.owedAt and not retrying then return R['nothing-owed']() end
 if ahead(state.heldUntil, now) then return R.held() end

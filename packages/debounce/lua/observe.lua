@@ -17,7 +17,7 @@ local CRASHED_WITHIN_MS = 10 * 60 * 1000
 
 local now = clock()
 local workspace = readHash(K.workspace)
-local state = readState()
+local state = readState(now)
 if not workspace.desired or (state.fence or '') ~= A.fence or state.cycle or state.desireAt then return R.stale() end
 local change
 

@@ -31,7 +31,7 @@ if drift and before.specUsed then
 end
 if before.desired then
   -- What is owed waits while the runtime is external, and no longer once it is not.
-  local state = readState()
+  local state = readState(now)
   local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
   local wakeBefore = wakeOf(state, before, cooldownEndsAt, now)
   local wake = schedule(A.id, state, readHash(K.workspace), cooldownEndsAt, now)

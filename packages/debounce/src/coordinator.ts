@@ -89,9 +89,10 @@ export class RestartCoordinator {
     assertWorkspaceId(workspaceId);
     checkTriggerRequest(request);
     this.#assertSource(request.source);
-    const { source, write = false, onHold = "queue", idempotency } = request;
+    const { source, write = false, onHold = "queue", seenFence, idempotency } = request;
     // Those that are alike in all of this may go together.
-    if (idempotency === undefined) return this.#batches.call(`${workspaceId} ${source} ${write} ${onHold}`, request);
+    const mayShare = idempotency === undefined && seenFence === undefined;
+    if (mayShare) return this.#batches.call(`${workspaceId} ${source} ${write} ${onHold}`, request);
     const [receipt] = await this.#triggerTogether(workspaceId, [request]);
     return receipt as Receipt;
   }
@@ -172,6 +173,12 @@ export class RestartCoordinator {
       down: sum(({ down }) => down),
       observationAgeMs: oldestOf(counted.map(({ observationAgeMs }) => observationAgeMs)),
     };
+  }
+
+  /** Tells the time by Redis' clock, which every time here is of, ms. @throws CoordinatorUnavailableError */
+  async now(): Promise<number> {
+    const [seconds, microseconds] = await asked(() => this.installation.redis.time());
+    return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
   }
 
   /** The sources that a trigger may name. */

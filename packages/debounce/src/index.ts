@@ -86,7 +86,7 @@ export { type Replayed, type ReplayedTrigger, replay } from "./simulation/replay
 export { VirtualTime } from "./simulation/virtual-time.ts";
 export { type VirtualState, VirtualWorkspace } from "./simulation/virtual-workspace.ts";
 export type { Hint } from "./transitions/hint.ts";
-export type { JudgedTriggers, Observer } from "./transitions/observer.ts";
+export type { ClockSeen, JudgedTriggers, Observer } from "./transitions/observer.ts";
 export type { ScriptName } from "./transitions/script-names.ts";
 export type { BegunReply, Census, CycleAction, DueWorkspace, EndReply } from "./transitions/types.ts";
 export type { Receipt } from "./triggers/receipt.ts";
@@ -105,10 +105,18 @@ export type {
 } from "./workspace/registry.ts";
 export { outcomeOf, type TriggerOutcome } from "./workspace/trigger-outcome.ts";
 export { vanishedStates } from "./workspace/vanished.ts";
-export type { CancelResult, FlushResult, HoldResult, ReleaseResult } from "./workspace/verbs.ts";
+export type {
+  CancelResult,
+  FlushResult,
+  HoldRequest,
+  HoldResult,
+  ReleaseResult,
+  WhichHolds,
+} from "./workspace/verbs.ts";
 export type {
   Down,
   Drift,
+  Hold,
   LastCycle,
   RestartLoop,
   RestartState,

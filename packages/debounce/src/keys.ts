@@ -16,6 +16,7 @@ export type KeyRole =
   | "spent"
   | "activity"
   | "idempotency"
+  | "idempotencyOrder"
   | "shadow"
   | "children"
   | "due"
@@ -27,6 +28,7 @@ export type KeyRole =
   | "events"
   | "recent"
   | "rescheduling"
+  | "clock"
   | "workspaces"
   | "zoneRules";
 
@@ -41,6 +43,7 @@ const OF_WORKSPACE: Readonly<Partial<Record<KeyRole, string>>> = {
   spent: "spent",
   activity: "activity",
   idempotency: "idempotency",
+  idempotencyOrder: "idempotency-order",
   shadow: "shadow",
   children: "children",
 };

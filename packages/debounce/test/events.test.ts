@@ -237,10 +237,16 @@ describe("an operator's verb tells who and what", () => {
     const one = await workspace();
     await one.at(0).trigger("secret-change");
     expect(await told(one, () => one.hold(1_000))).toEqual([
-      { event: "WORKSPACE_HELD", payload: { actor: "ann", reason: "demo", heldUntil: at(1_000) } },
+      {
+        event: "WORKSPACE_HELD",
+        payload: { actor: "ann", hold: "ann", reason: "demo", endsAt: at(1_000), heldUntil: at(1_000) },
+      },
     ]);
     expect(await told(one, () => one.at(500).release())).toEqual([
-      { event: "WORKSPACE_RELEASED", payload: { actor: "ann", dueAt: at(2_000) } },
+      {
+        event: "WORKSPACE_RELEASED",
+        payload: { actor: "ann", released: [{ hold: "ann", owner: "ann" }], dueAt: at(2_000) },
+      },
     ]);
     expect(await told(one, () => one.flush())).toEqual([
       { event: "WORKSPACE_RESTART_FLUSHED", payload: { actor: "ann", dueAt: at(500) } },
@@ -313,6 +319,6 @@ describe("the activity", () => {
 
 test("every event is described, and nothing else", () => {
   const page = readFileSync(new URL("../../../docs/events.md", import.meta.url), "utf8");
-  const described = [...page.matchAll(/^\| `(WORKSPACE_[A-Z_]+)`/gm)].map(([, name]) => name);
+  const described = [...page.matchAll(/^\| `((?:WORKSPACE|CLOCK|REDIS)_[A-Z_]+)`/gm)].map(([, name]) => name);
   expect(described.sort()).toEqual([...EVENTS].sort());
 });

@@ -143,6 +143,17 @@ describe("an observation cannot contradict a newer cycle", () => {
   });
 });
 
+test("a complaint of before a cycle that has begun since is dropped, and claims nothing", async () => {
+  const one = await online();
+  const seenFence = await fenceOf(one);
+  await one.trigger("manual");
+  await one.cycle();
+  one.at(10 * MINUTE);
+  expect(await one.trigger("liveness-offline", { seenFence })).toMatchObject({ decision: "dropped", rule: "running" });
+  expect(await one.trigger("file-write", { seenFence })).toMatchObject({ decision: "dropped", rule: "running" });
+  expect(await one.trigger("file-write")).toMatchObject({ decision: "fired", rule: "window" });
+});
+
 describe("what goes down again and again soon after a restart", () => {
   async function crash(one: TestWorkspace, ms: number) {
     one.at(ms);

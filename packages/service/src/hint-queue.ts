@@ -96,6 +96,18 @@ export class HintQueues extends BackgroundService {
     return Object.fromEntries(sums) as Record<State, number>;
   }
 
+  /**
+   * Counts the workers that wait for hints, shard by shard. Undefined where Redis does not let us see its clients, as some
+   * that are hosted do not.
+   */
+  async countWorkers(): Promise<number[] | undefined> {
+    try {
+      return await Promise.all(this.#queues.map((queue) => queue.getWorkersCount()));
+    } catch {
+      return undefined;
+    }
+  }
+
   protected override async down(): Promise<void> {
     await Promise.all(this.#queues.map((queue) => queue.close()));
   }

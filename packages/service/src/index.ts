@@ -11,7 +11,7 @@ export {
 } from "./environment.ts";
 export { jobIdOf, workspaceOfJob } from "./hint-places.ts";
 export { HINT_JOB, HINT_QUEUE, type HintData, HintQueues } from "./hint-queue.ts";
-export { installationOf } from "./installation.ts";
+export { installationOf, tellEmptied } from "./installation.ts";
 export { Bell } from "./lifecycle/bell.ts";
 export { IntervalLoop, type IntervalLoopOptions } from "./lifecycle/interval-loop.ts";
 export { BackgroundService, type Service, StillUnderWayError } from "./lifecycle/service.ts";

@@ -16,6 +16,8 @@ const SENTENCES: Readonly<Partial<Record<EventName, (payload: Payload) => string
   WORKSPACE_RESTART_FAILED: ({ error, attempt }) =>
     `:x: could not be restarted, attempt ${shown(attempt)}: ${shown(error)}`,
   WORKSPACE_RESTART_DECLINED: ({ error }) => `was not restarted, the old instance lives: ${shown(error)}`,
+  WORKSPACE_RESTART_STILL_DECLINED: ({ declines, error }) =>
+    `:warning: was declined ${shown(declines)} times in a row, the old instance lives: ${shown(error)}`,
   WORKSPACE_RESTART_CANCELED: ({ actor }) => `has its restart canceled${by(actor)}`,
   WORKSPACE_RESTART_FLUSHED: ({ actor }) => `is to be restarted now${by(actor)}`,
   WORKSPACE_PAUSED: ({ desired, actor }) => `is to be ${shown(desired)}${by(actor)}`,
@@ -23,6 +25,8 @@ const SENTENCES: Readonly<Partial<Record<EventName, (payload: Payload) => string
   WORKSPACE_HELD: ({ actor, reason }) => `is held${by(actor)}${reason ? `: ${shown(reason)}` : ""}`,
   WORKSPACE_RELEASED: ({ actor }) => `is released${by(actor)}`,
   WORKSPACE_REMOVED: () => "was removed",
+  REDIS_CAME_BACK_EMPTY: () => ":x: are forgotten: Redis came back empty. They must be registered again",
+  CLOCK_SET_BACK: ({ byMs }) => `:warning: wait as long as before: Redis' clock was set back by ${shown(byMs)} ms`,
 };
 
 const counts = ({ done, total, failed }: Payload): string =>
@@ -47,7 +51,7 @@ export function slackText({ event, workspace_id, payload }: RestartEvent): strin
     return `*${subject}* ${Object.hasOwn(OF_ROLLOUTS, event) ? OF_ROLLOUTS[event]?.(payload) : shown(event)}`;
   }
   const sentence = Object.hasOwn(SENTENCES, event) ? SENTENCES[event as EventName]?.(payload) : undefined;
-  return `*${workspace_id}* ${sentence ?? shown(event)}`;
+  return `*${workspace_id || "All workspaces"}* ${sentence ?? shown(event)}`;
 }
 
 function causesOf({ covers, because }: Payload): string {

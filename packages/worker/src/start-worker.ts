@@ -90,7 +90,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
 
 /** Writes down what the installation is, or finds that it is another. */
 async function claim({ redis, keys }: Installation, provisioner: string): Promise<void> {
-  const shards = await claimShardCount(redis, keys);
+  const { count: shards } = await claimShardCount(redis, keys);
   if (shards !== keys.shards) {
     throw new WrongInstallationError(
       `the installation has ${shards} shards, this worker ${keys.shards}: give it \`shards: ${shards}\`, or another prefix`,

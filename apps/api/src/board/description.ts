@@ -12,7 +12,7 @@ export function describeJob(id: string, workspace: WorkspaceState | undefined): 
     return { name: `${id}: not registered, nothing to do`, data: { workspaceId: id } };
   }
   const { name, status, restart } = showWorkspace(workspace, { withSpec: false });
-  const { phase, dueAt, why, cycle, heldUntil, failures, breakerOpen } = restart;
+  const { phase, dueAt, why, cycle, heldUntil, failures, declines, breakerOpen } = restart;
   const called = name === null ? id : `${id} (${name})`;
   const doing = cycle === null ? sourcesOf(workspace.restart.why) : `${cycle.action}, attempt ${cycle.attempt}`;
   return {
@@ -27,7 +27,8 @@ export function describeJob(id: string, workspace: WorkspaceState | undefined): 
       cycle,
       ...(heldUntil !== null && { heldUntil }),
       ...(failures > 0 && { failures, breakerOpen }),
-      more: `/workspaces/${id}/activity`,
+      ...(declines > 0 && { declines }),
+      more: `/#/workspaces/${id}`,
     },
   };
 }

@@ -9,6 +9,11 @@ local function spentOfDay(now)
   local list = {}
   for cycle, entry in pairs(readHash(K.spent)) do
     local at, downtime, count = entry:match('^(%d+) (%d+) (%d+)$')
+    -- The clock was set back since: it counts for a day from now at the longest.
+    if tonumber(at) > now then
+      at = now
+      redis.call('HSET', K.spent, cycle, digits(now) .. ' ' .. downtime .. ' ' .. count)
+    end
     if tonumber(at) + DAY > now then
       list[#list + 1] = { cycle = cycle, at = tonumber(at), downtime = tonumber(downtime), count = tonumber(count) }
     else

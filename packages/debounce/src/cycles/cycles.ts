@@ -118,16 +118,18 @@ export class Cycles {
     needWhole("shard", shard, 0, keys.shards - 1);
     needMs("settleMs", settleMs, 0);
     const owner = this.#worker;
-    const due = keys.forShard("due", shard);
+    // What is held, with nothing owed, is in no due set.
+    const sets = [keys.forShard("due", shard), keys.forShard("phases", shard)];
     const taken = await transitions.rescheduling.take({ shard, owner, settleMs });
     let turn = taken;
     let cursor = "0";
-    while (turn.kind === "yours") {
-      const [next, found] = await asked(() => redis.zscan(due, cursor, "COUNT", RESCHEDULE_BATCH));
+    while (turn.kind === "yours" && sets[0] !== undefined) {
+      const [set] = sets;
+      const [next, found] = await asked(() => redis.zscan(set, cursor, "COUNT", RESCHEDULE_BATCH));
       yield* await this.#rescheduled(found.filter((_, index) => index % 2 === 0));
-      if (next === "0") break;
+      if (next === "0") sets.shift();
       cursor = next;
-      turn = await transitions.rescheduling.take({ shard, owner, settleMs });
+      if (sets.length > 0) turn = await transitions.rescheduling.take({ shard, owner, settleMs });
     }
     // What was asked for meanwhile is done again: some of it may have been scheduled by what others had before.
     if (turn.kind === "yours" && taken.kind === "yours") {

@@ -7,7 +7,7 @@ import type { RestartCoordinator } from "../coordinator.ts";
 import { driftReason } from "../drift/drift-reason.ts";
 import { driftOf, type EffectiveSpec, type Spec, targetOf, type UsedSpec, usedSpecOf } from "../drift/spec-fields.ts";
 import type { Installation } from "../installation/installation.ts";
-import { OBSERVE, type ObservePolicy, type Policy } from "../policy/policy.ts";
+import { type BuiltInSource, OBSERVE, type ObservePolicy, type Policy } from "../policy/policy.ts";
 import { factsOf, policyFor } from "../policy/policy-set.ts";
 import { type Hint, hintOf } from "../transitions/hint.ts";
 import type { Facts, ObserveReply } from "../transitions/types.ts";
@@ -147,7 +147,7 @@ export class Observations {
     // One that does not arrive costs a sweep interval.
     if (hint !== undefined) void (async () => this.#options.onDue?.(hint))().catch(() => {});
     if (reply.kind === "recorded" && reply.ask) {
-      await this.#coordinator.trigger(id, { source: "liveness-offline", reason: detail, actor: this.#options.actor });
+      await this.#ask(look, "liveness-offline", detail);
     }
     return reply;
   }
@@ -158,7 +158,8 @@ export class Observations {
    *
    * @throws CoordinatorUnavailableError
    */
-  async compare({ workspaceId: id, facts }: Look): Promise<readonly string[]> {
+  async compare(look: Look): Promise<readonly string[]> {
+    const { workspaceId: id, facts } = look;
     if (facts.desired !== "running" || facts.specUsed === undefined) return [];
     const spec = facts.spec === undefined ? {} : (JSON.parse(facts.spec) as Spec);
     const now = usedSpecOf(id, spec, this.#options.effectiveSpec);
@@ -167,10 +168,15 @@ export class Observations {
     const call = { id, fence: facts.fence, fields, target: targetOf(now) };
     const recorded = await this.#installation.transitions.observing.drift(call);
     if (recorded !== "stale" && recorded.ask) {
-      const request = { source: "spec-change", reason: driftReason(fields), actor: this.#options.actor };
-      await this.#coordinator.trigger(id, request);
+      await this.#ask(look, "spec-change", driftReason(fields));
     }
     return fields;
+  }
+
+  /** What a cycle did that began meanwhile needs not be asked for. */
+  async #ask({ workspaceId, facts }: Look, source: BuiltInSource, reason: string): Promise<void> {
+    const seen = facts.fence === "" ? {} : { seenFence: facts.fence };
+    await this.#coordinator.trigger(workspaceId, { source, reason, actor: this.#options.actor, ...seen });
   }
 
   async #look(id: string): Promise<Look> {

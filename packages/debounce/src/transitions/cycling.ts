@@ -97,7 +97,13 @@ export class Cycling {
     });
     if (reply.kind === "lost") return this.#fenced("end");
     const what = reply.text("what") as (EndReply & { kind: "ended" })["what"];
-    return { kind: "ended", what, dueAt: reply.optionalNumber("dueAt"), durationMs: reply.number("durationMs") };
+    return {
+      kind: "ended",
+      what,
+      dueAt: reply.optionalNumber("dueAt"),
+      durationMs: reply.number("durationMs"),
+      stillDeclined: reply.flag("stillDeclined"),
+    };
   }
 
   #fenced(write: "renew" | "journal" | "end"): { readonly kind: "lost" } {

@@ -27,5 +27,6 @@ export const SCRIPT_NAMES = [
   "census",
   "shadow",
   "zone-rules",
+  "emptied",
 ] as const;
 export type ScriptName = (typeof SCRIPT_NAMES)[number];

@@ -115,6 +115,8 @@ export type EndReply =
       /** When somebody must look at the workspace next, ms; undefined = nobody need. */
       readonly dueAt: number | undefined;
       readonly durationMs: number;
+      /** It was declined as often in a row as failures open the breaker: told once. */
+      readonly stillDeclined: boolean;
     }
   | { readonly kind: "lost" };
 

@@ -1,7 +1,7 @@
 /** A workspace as people see it, read from one snapshot. Pure. */
 import { type Because, isAhead, type Owed, phaseOf, type Standing, wakeOf } from "../policy/due.ts";
 import type { QuietHours } from "../policy/policy.ts";
-import type { CycleAction, Snapshot } from "../transitions/types.ts";
+import type { CycleAction, Snapshot, Step } from "../transitions/types.ts";
 import { type CoveredSource, parseCovers, parseWhy } from "../triggers/why.ts";
 import type { Outcome, Phase, Refusal, Status } from "../vocabulary.ts";
 
@@ -57,6 +57,8 @@ export interface RestartState {
   readonly dueAt: number | undefined;
   /** What it waits for last, or why it is due when it is; undefined where `dueAt` is. */
   readonly because: Because | undefined;
+  /** The longest that triggers which wait for quiet may keep waiting: no later than then are they due. */
+  readonly deadlineAt: number | undefined;
   /** Start of the running cycle. */
   readonly startedAt: number | undefined;
   readonly cooldownEndsAt: number | undefined;
@@ -64,16 +66,30 @@ export interface RestartState {
   readonly why: readonly CoveredSource[];
   readonly cycle: RunningCycle | undefined;
   readonly lastCycle: LastCycle | undefined;
-  /** An operator holds restarts back until then, ms. */
+  /** Restarts are held back until then, by whichever hold ends last, ms. */
   readonly heldUntil: number | undefined;
+  /** Each hold that stands, in the order in which they were put on. */
+  readonly holds: readonly Hold[];
   /** The restart budget of the day is spent until then: automatic restarts wait, ms. */
   readonly budgetUntil: number | undefined;
   /** What is owed is in a loop with our own restarts. */
   readonly loop: RestartLoop | undefined;
   /** Failures in a row of the last cycles. */
   readonly failures: number;
+  /** How often in a row the pre-flight said no; nothing was touched. */
+  readonly declines: number;
   /** Failed so often, or restarted in a loop, that only a person or a new change brings it back. */
   readonly breakerOpen: boolean;
+}
+
+/** Somebody holds restarts back. Times are ms. */
+export interface Hold {
+  /** Its name, by which it is released. */
+  readonly id: string;
+  readonly owner: string;
+  readonly reason?: string;
+  readonly since: number;
+  readonly endsAt: number;
 }
 
 /** The source and reason that followed each of these restarts. */
@@ -92,6 +108,8 @@ export interface RunningCycle {
   readonly stopAsked: boolean;
   readonly startedAt: number;
   readonly covers: readonly CoveredSource[];
+  /** What the attempt under way did so far, as its worker last said. */
+  readonly steps: readonly Step[];
 }
 
 export interface LastCycle {
@@ -138,6 +156,7 @@ export function describeWorkspace(id: string, snapshot: Snapshot, quietHours?: Q
       observedGeneration: numberOf(state.observed) ?? 0,
       dueAt: due?.at,
       because: due?.because,
+      deadlineAt: numberOf(state.deadlineAt),
       startedAt: running ? numberOf(state.cycleStartedAt) : undefined,
       cooldownEndsAt: isAhead(cooldownEndsAt, now) ? cooldownEndsAt : undefined,
       why,
@@ -152,12 +171,15 @@ export function describeWorkspace(id: string, snapshot: Snapshot, quietHours?: Q
               stopAsked: state.stopAsked !== undefined,
               startedAt: numberOf(state.cycleStartedAt) ?? 0,
               covers,
+              steps: state.steps === undefined ? [] : (JSON.parse(state.steps) as Step[]),
             },
       lastCycle: snapshot.lastCycle === undefined ? undefined : (JSON.parse(snapshot.lastCycle) as LastCycle),
       heldUntil: isAhead(heldUntil, now) ? heldUntil : undefined,
+      holds: (JSON.parse(state.holds ?? "[]") as Hold[]).filter(({ endsAt }) => isAhead(endsAt, now)),
       budgetUntil: isAhead(budgetUntil, now) ? budgetUntil : undefined,
       loop: state.loop === undefined ? undefined : (JSON.parse(state.loop) as RestartLoop),
       failures: numberOf(state.stopFailures) ?? numberOf(state.failures) ?? 0,
+      declines: numberOf(state.declines) ?? 0,
       breakerOpen: state.breaker !== undefined || state.loop !== undefined,
     },
   };

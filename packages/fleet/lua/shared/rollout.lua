@@ -26,6 +26,11 @@ end
 
 local function numberOf(rollout, field) return tonumber(rollout[field]) or 0 end
 
+-- A time that no rule lets be later was written before the clock was set back.
+local function cutTo(rollout, field, latest)
+  if numberOf(rollout, field) > latest then set(rollout, { [field] = latest }) end
+end
+
 local function isOver(rollout) return rollout.state == 'finished' or rollout.state == 'aborted' end
 
 -- Whether the caller may advance the rollout. If so, it may for another lease.
