@@ -13,6 +13,7 @@ COPY packages/service/package.json packages/service/
 COPY packages/provisioner-specs/package.json packages/provisioner-specs/
 COPY packages/simulator/package.json packages/simulator/
 COPY packages/webhooks/package.json packages/webhooks/
+COPY packages/worker/package.json packages/worker/
 COPY apps/api/package.json apps/api/
 COPY apps/console/package.json apps/console/
 COPY apps/worker/package.json apps/worker/

@@ -38,6 +38,8 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
   "packages/simulator": [/^(commander|csv-parse\/sync|zod)$/, /^@restart-coordinator\/(debounce|service)$/],
   // What both processes check a spec by knows neither a worker nor AWS.
   "packages/provisioner-specs": [/^zod$/],
+  // Somebody else's worker: no BullMQ, no HTTP. (The conformance kit is for vitest.)
+  "packages/worker": [/^vitest$/, /^@restart-coordinator\/debounce$/],
   "apps/api": [
     /^(ioredis|bullmq|pino|zod|zod-openapi|express|sirv)$/,
     /^@bull-board\//,
@@ -49,7 +51,7 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
   "apps/cli": [/^(commander|eventsource-parser\/stream)$/, /^@restart-coordinator\/(service|simulator)$/],
   "apps/worker": [
     /^(ioredis|bullmq|pino|zod|@aws-sdk\/client-ec2|@opentelemetry\/api)$/,
-    /^@restart-coordinator\/(debounce|fleet|provisioner-specs|service|service\/boot|webhooks)$/,
+    /^@restart-coordinator\/(debounce|fleet|provisioner-specs|service|service\/boot|webhooks|worker)$/,
   ],
 };
 

@@ -2,10 +2,9 @@ import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import type { CycleLease, Cycles, Hint } from "@restart-coordinator/debounce";
 import { BackgroundService, type WorkerMetrics } from "@restart-coordinator/service";
+import { type AttemptSettings, type Provisioner, runAttempt } from "@restart-coordinator/worker";
 import type { Logger } from "pino";
 import { CycleSpan } from "./cycle-span.ts";
-import type { Provisioner } from "./provisioners/provisioner.ts";
-import { type AttemptSettings, runAttempt } from "./run-cycle.ts";
 
 export interface DrainerParts {
   readonly cycles: Cycles;

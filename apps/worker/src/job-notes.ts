@@ -1,5 +1,5 @@
+import type { CycleStep } from "@restart-coordinator/worker";
 import type { Job } from "bullmq";
-import type { CycleStep } from "./running-cycle.ts";
 
 const DETAIL_CHARACTERS = 600;
 

@@ -1,6 +1,6 @@
 import type { CycleLease } from "@restart-coordinator/debounce";
-import type { Logger } from "pino";
-import { type Cycle, type Journal, ProvisionerError, type Workspace } from "./provisioners/provisioner.ts";
+import type { Log } from "./log.ts";
+import { type Cycle, type Journal, ProvisionerError, type Workspace } from "./provisioner.ts";
 
 /** A step that a provisioner told of. */
 export interface CycleStep {
@@ -15,7 +15,7 @@ export interface RunningCycleParts {
   /** What cuts the attempt short. */
   readonly signal: AbortSignal;
   readonly onStep: (step: CycleStep) => void;
-  readonly logger: Logger;
+  readonly logger: Log;
 }
 
 const JOURNAL_BYTES = 16_384;

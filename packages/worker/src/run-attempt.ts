@@ -7,8 +7,8 @@ import {
   CycleStopAskedError,
   LeaseLostError,
 } from "@restart-coordinator/debounce";
-import type { Logger } from "pino";
-import { type Cycle, type Provisioner, ProvisionerError } from "./provisioners/provisioner.ts";
+import type { Log } from "./log.ts";
+import { type Cycle, type Provisioner, ProvisionerError } from "./provisioner.ts";
 import { type CycleStep, RunningCycle } from "./running-cycle.ts";
 
 export interface AttemptSettings {
@@ -30,7 +30,7 @@ export async function runAttempt(
   lease: CycleLease,
   provisioner: Provisioner,
   settings: AttemptSettings,
-  logger: Logger,
+  logger: Log,
 ): Promise<AttemptResult | "lost"> {
   const { deadlineMs, handover } = settings;
   const stop = new AbortController();
