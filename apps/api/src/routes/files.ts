@@ -5,21 +5,17 @@
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { count, receipt, time } from "../answers.ts";
+import { fileContent } from "../body/file-set.ts";
 import { type ApiContext, actorOf, assertRegistered, assertTakesFiles } from "../context.ts";
 import { logDecision } from "../decision-log.ts";
 import { bodyOf } from "../file-body.ts";
 import { FileError } from "../files/index.ts";
-import { ofWorkspace, oneLine, recordOf, text } from "../input.ts";
+import { ofWorkspace, oneLine, recordOf } from "../input.ts";
 import { showReceipt } from "../representation.ts";
 import { type Input, type Route, reply, route, SENT } from "../route.ts";
 
 const RAW = "application/octet-stream";
-/** Base64 included. */
-const LARGEST_SET_BYTES = 72 * 1024 * 1024;
-
-/** A text, or any bytes as base64. */
-const content = z.union([text(), z.strictObject({ base64: z.base64() })]);
-const fileSet = recordOf(z.string(), content);
+const fileSet = recordOf(z.string(), fileContent);
 const written = z.object({ path: z.string(), bytes: count });
 
 const set = { tag: "Files", path: "/workspaces/:id/files", params: ofWorkspace } as const;
@@ -54,14 +50,13 @@ const replaceFiles = route({
   method: "PUT",
   scope: "trigger",
   body: z.strictObject({ files: fileSet }),
-  maxBodyBytes: LARGEST_SET_BYTES,
+  fileSet: true,
   answers: { 200: { description: onDisk, content: z.object({ files: z.array(written), restart: receipt }) } },
   problems: removing,
   async handle(context, input) {
     const { id } = input.params;
-    const set = decoded(input.body.files);
     await assertTakesFiles(context, id);
-    const files = await context.files.replaceAll(id, set);
+    const files = await context.files.replaceAll(id, input.body.files);
     const reason = `replaced all files (${files.length})`;
     const restart = await triggerFor(context, input, { source: "file-write", reason, files: pathsOf(files) });
     return reply(200, { files, restart });
@@ -140,7 +135,7 @@ const importTemplate = route({
   body: z
     .strictObject({ name: oneLine(128).optional(), files: fileSet.optional() })
     .refine(({ name, files }) => (name === undefined) !== (files === undefined), "expected either name or files"),
-  maxBodyBytes: LARGEST_SET_BYTES,
+  fileSet: true,
   answers: {
     200: {
       description: onDisk,
@@ -152,7 +147,7 @@ const importTemplate = route({
     const { id } = input.params;
     const { name, files: inline } = input.body;
     await assertTakesFiles(context, id);
-    const set = inline !== undefined ? decoded(inline) : await context.templates.load(name ?? "");
+    const set = inline ?? (await context.templates.load(name ?? ""));
     const files = await context.files.writeMany(id, set);
     const reason = `imported ${name === undefined ? "inline files" : `template ${name}`} (${files.length})`;
     const restart = await triggerFor(context, input, { source: "template-import", reason, files: pathsOf(files) });
@@ -171,14 +166,6 @@ async function triggerFor(
   const receipt = await coordinator.trigger(input.params.id, { ...why, actor, write: true });
   logDecision(input, receipt, { reason: why.reason, actor });
   return showReceipt(receipt);
-}
-
-function decoded(files: z.infer<typeof fileSet>): Record<string, Buffer | string> {
-  const entries = Object.entries(files).map(([path, value]): [string, Buffer | string] => [
-    path,
-    typeof value === "string" ? value : Buffer.from(value.base64, "base64"),
-  ]);
-  return Object.fromEntries(entries);
 }
 
 function pathsOf(files: readonly { readonly path: string }[]): string[] {
