@@ -45,8 +45,8 @@ interface Definition<P extends Fields, Q extends Fields, H extends Fields, B ext
   readonly headers?: H;
   /** The schema of a JSON body, or the media type of a raw one. */
   readonly body?: B;
-  /** The largest JSON body, where it may be larger than usual. */
-  readonly maxBodyBytes?: number;
+  /** It carries the files of a set, and may be larger than usual. */
+  readonly fileSet?: true;
 
   /** By status. */
   readonly answers: A;

@@ -2,11 +2,18 @@
 import { type Request, type RequestHandler, type Response, Router } from "express";
 import { z } from "zod";
 import { allow, assertMay, authenticate, type Tokens } from "./authentication.ts";
+import { BodyBudget } from "./body/budget.ts";
+import { fileSetReader, LARGEST_SET_BYTES } from "./body/file-set.ts";
+import { jsonReader } from "./body/json.ts";
+import { keepingPace, PACE } from "./body/pace.ts";
 import { assertNoCondition } from "./conditions.ts";
 import type { ApiContext } from "./context.ts";
 import { badFields } from "./problem.ts";
-import { jsonReader } from "./request-body.ts";
 import { type JsonReply, type Mount, type Route, SENT } from "./route.ts";
+
+const MIB = 1024 * 1024;
+/** Of one caller only the largest body, or what is as much; a third more for all others. */
+const BODIES = { bytes: 96 * MIB, bytesPerCaller: LARGEST_SET_BYTES, waitingPerCaller: 200, waitMs: 30_000 } as const;
 
 /** Makes the router of a list of routes. What is asked most stands first: a request is compared with all before its own. */
 export function routerOf(
@@ -15,9 +22,10 @@ export function routerOf(
   tokens: Tokens,
 ): Router {
   const router = Router();
+  const budget = new BodyBudget(BODIES);
   const add = (route: Route, ...guards: RequestHandler[]): void => {
     const method = route.method.toLowerCase() as Lowercase<Route["method"]>;
-    router[method](route.path, ...guards, handlerOf(route, context));
+    router[method](route.path, ...guards, handlerOf(route, context, budget));
   };
   const isOpen = ({ scope }: Route): boolean => scope === undefined;
   for (const route of routes.filter(isOpen)) add(route);
@@ -32,9 +40,10 @@ export function routerOf(
 
 const NO_BODY = z.strictObject({}).optional();
 
-function handlerOf(route: Route, context: ApiContext): RequestHandler {
+function handlerOf(route: Route, context: ApiContext, budget: BodyBudget): RequestHandler {
   const { scope, limitedScope, params, query, headers, body } = route;
-  const read = typeof body === "string" ? undefined : jsonReader(route.maxBodyBytes);
+  const read = route.fileSet ? fileSetReader(budget) : jsonReader(budget);
+  const isRaw = typeof body === "string";
   const schema = typeof body === "object" ? body : NO_BODY;
 
   return async (request, response) => {
@@ -42,17 +51,23 @@ function handlerOf(route: Route, context: ApiContext): RequestHandler {
     // First: nobody makes this process read and inflate what he may not send.
     if (scope !== undefined && caller.scope !== limitedScope) assertMay(caller, scope);
     if (route.method !== "GET") assertWhole(request, route);
-    const input = {
+    const checked = {
       params: params?.parse(paramsOf(request)),
       query: query?.parse(request.query),
       headers: headers?.parse(headersOf(request, headers.shape)),
-      body: read && schema.parse(await read(request, response)),
-      caller,
-      request,
-      response,
     };
-    const reply = await route.handle(context, input);
-    if (reply !== SENT) send(request, response, reply);
+    const answer = async (body: unknown): Promise<void> => {
+      const handled = route.handle(context, { ...checked, body, caller, request, response });
+      const reply = await (isRaw ? keepingPace(request, PACE, handled) : handled);
+      if (reply !== SENT) send(request, response, reply);
+    };
+    if (isRaw) return answer(undefined);
+    const held = await read(request, response);
+    try {
+      await answer(schema.parse(held.body));
+    } finally {
+      held.release();
+    }
   };
 }
 

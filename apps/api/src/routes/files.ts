@@ -6,22 +6,18 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { count, foreseen, receipt, time } from "../answers.ts";
+import { fileContent } from "../body/file-set.ts";
 import { conditionHeaders, conditionOf, etagOf, stillSo } from "../conditions.ts";
 import { type ApiContext, actorOf, assertRegistered, assertTakesFiles } from "../context.ts";
 import { logDecision } from "../decision-log.ts";
 import { assertPlain, bodyOf } from "../file-body.ts";
 import { type Change, FileError, type WrittenFile } from "../files/index.ts";
-import { dryRunQuery, ofWorkspace, oneLine, recordOf, text } from "../input.ts";
+import { dryRunQuery, ofWorkspace, oneLine, recordOf } from "../input.ts";
 import { showForeseen, showReceipt } from "../representation.ts";
 import { type Input, type Route, reply, route, SENT } from "../route.ts";
 
 const RAW = "application/octet-stream";
-/** Base64 included. */
-const LARGEST_SET_BYTES = 72 * 1024 * 1024;
-
-/** A text, or any bytes as base64. */
-const content = z.union([text(), z.strictObject({ base64: z.base64() })]);
-const fileSet = recordOf(z.string(), content);
+const fileSet = recordOf(z.string(), fileContent);
 const listed = z.object({ path: z.string(), bytes: count, modifiedAt: time });
 const written = z.object({
   path: z.string(),
@@ -66,15 +62,14 @@ const replaceFiles = route({
   scope: "trigger",
   query: dryRunQuery,
   body: z.strictObject({ files: fileSet }),
-  maxBodyBytes: LARGEST_SET_BYTES,
+  fileSet: true,
   answers: { 200: { description: onDisk, content: z.object({ files: z.array(written), restart }) } },
   problems: { ...removing, 507: diskFull },
   async handle(context, input) {
     const { id } = input.params;
-    const set = decoded(input.body.files);
     await assertTakesFiles(context, id);
     const change = context.files.change(id, { isDry: input.query.dryRun });
-    const files = await context.files.replaceAll(id, set, change);
+    const files = await context.files.replaceAll(id, input.body.files, change);
     const reason = `replaced all files (${files.length})`;
     const restart = await triggerFor(context, input, { source: "file-write", reason, files: pathsOf(files), change });
     return reply(200, { files: files.map(shown), restart });
@@ -189,7 +184,7 @@ const importTemplate = route({
   body: z
     .strictObject({ name: oneLine(128).optional(), files: fileSet.optional() })
     .refine(({ name, files }) => (name === undefined) !== (files === undefined), "expected either name or files"),
-  maxBodyBytes: LARGEST_SET_BYTES,
+  fileSet: true,
   answers: {
     200: {
       description: onDisk,
@@ -201,7 +196,7 @@ const importTemplate = route({
     const { id } = input.params;
     const { name, files: inline } = input.body;
     await assertTakesFiles(context, id);
-    const set = inline !== undefined ? decoded(inline) : await context.templates.load(name ?? "");
+    const set = inline ?? (await context.templates.load(name ?? ""));
     const change = context.files.change(id, { isDry: input.query.dryRun });
     const files = await context.files.writeMany(id, set, change);
     const reason = `imported ${name === undefined ? "inline files" : `template ${name}`} (${files.length})`;
@@ -233,14 +228,6 @@ async function triggerFor(
   // What a policy drops stays unasked for: whoever writes the same bytes again asks anew.
   await change.settle({ isOwed: receipt.decision !== "dropped" });
   return showReceipt(receipt);
-}
-
-function decoded(files: z.infer<typeof fileSet>): Record<string, Buffer | string> {
-  const entries = Object.entries(files).map(([path, value]): [string, Buffer | string] => [
-    path,
-    typeof value === "string" ? value : Buffer.from(value.base64, "base64"),
-  ]);
-  return Object.fromEntries(entries);
 }
 
 function shown({ path, bytes, changed }: WrittenFile) {

@@ -47,7 +47,6 @@ const simulate = route({
   body: z
     .strictObject({ policy: text().max(MOST_CHARACTERS).optional().describe("A policy file, YAML or JSON") })
     .prefault({}),
-  maxBodyBytes: 4 * MOST_CHARACTERS,
   answers: {
     200: {
       description: "Under the policy in force, each profile, and the one given",
