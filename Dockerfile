@@ -13,12 +13,13 @@ COPY packages/service/package.json packages/service/
 COPY packages/provisioner-specs/package.json packages/provisioner-specs/
 COPY packages/webhooks/package.json packages/webhooks/
 COPY apps/api/package.json apps/api/
+COPY apps/console/package.json apps/console/
 COPY apps/worker/package.json apps/worker/
 # The pnpm that package.json names. The compiler is a dependency of the root.
 RUN npx --yes "$(node -p "require('./package.json').packageManager")" install --frozen-lockfile
 COPY packages packages
 COPY apps apps
-RUN node_modules/.bin/tsc -b apps/api apps/worker
+RUN node_modules/.bin/tsc -b apps/api apps/worker && npm run build --prefix apps/console
 # Again, without what only the build needs; sources and build notes stay behind, too.
 RUN rm -rf node_modules apps/*/node_modules packages/*/node_modules \
   && CI=true npx --yes "$(node -p "require('./package.json').packageManager")" install --frozen-lockfile --prod --offline \

@@ -1,6 +1,9 @@
 import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
 
+/** Tests that count what their process has open: each has a process of its own. */
+const ALONE = ["tests/services.test.ts"];
+
 /** Tests that start programs as processes, or servers of their own: they mostly wait, and take long on a busy machine. */
 const PROCESSES = [
   "apps/api/test/{broken-off,redis-away,starting}.test.ts",
@@ -14,10 +17,10 @@ const PROCESSES = [
 
 const common = {
   pool: "forks",
-  // Each file has a process of its own: some count what their process has open.
-  isolate: true,
-  // One core is left to the servers and programs that the tests start.
-  maxWorkers: Math.max(1, availableParallelism() - 1),
+  // What a file imports is paid for once a process, not once a file.
+  isolate: false,
+  // Most of the time the tests wait for servers and programs that they start.
+  maxWorkers: availableParallelism() + 1,
   // How soon something comes is never judged by a wait for it.
   expect: { poll: { timeout: 10_000 } },
 } as const;
@@ -36,11 +39,16 @@ export default defineConfig({
           ...common,
           name: "processes",
           include: PROCESSES,
+          exclude: [...configDefaults.exclude, ...ALONE],
           globalSetup: ["./tests/setup/build.ts", "./tests/setup/bundles.ts"],
           // Nothing here is about speed: a process takes long to start on a machine that is busy with other things.
           testTimeout: 180_000,
           hookTimeout: 60_000,
         },
+      },
+      {
+        ssr,
+        test: { ...common, name: "alone", include: ALONE, isolate: true, testTimeout: 60_000, hookTimeout: 60_000 },
       },
       {
         ssr,

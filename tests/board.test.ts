@@ -136,7 +136,7 @@ describe("a hint that nobody needs any more", () => {
     const jobs = (await board.jobs("delayed")) as unknown as { timestamp: number; delay: number; id: string }[];
     expect(jobs).toHaveLength(1);
     expect((jobs[0]?.timestamp ?? 0) + (jobs[0]?.delay ?? 0)).toBe(dueAt);
-    expect(jobs[0]?.id).not.toBe(id);
+    expect(jobs[0]?.id).toBe(id);
   });
 });
 
@@ -212,6 +212,17 @@ describe("the buttons", () => {
     const [, fired] = await bench.events("w", "WORKSPACE_AUTO_RESTART_FIRED");
     expect(fired?.payload).toMatchObject({ auto: false, because: "asked" });
     expect(JSON.stringify(fired?.payload.covers)).toContain('"actors":["olga"]');
+  });
+
+  test("resume opens a queue that somebody paused from outside", async ({ useBench }) => {
+    const bench = useBench();
+    const board = await boardOf(bench);
+    const [queue] = bench.hints.queues;
+    for (const path of ["/restarts/resume", "/resume"]) {
+      await queue?.pause();
+      expect((await board.ask("PUT", path)).status).toBe(204);
+      expect(await queue?.isPaused()).toBe(false);
+    }
   });
 
   test("a job that is gone meanwhile is told as that", async ({ useBench }) => {

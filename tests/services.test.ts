@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   const redis = new Redis(redisUrl());
-  for await (const keys of redis.scanStream({ match: `{${prefix}:*`, count: 1_000 })) {
+  for await (const keys of redis.scanStream({ match: `{${prefix}*`, count: 1_000 })) {
     if (keys.length > 0) await redis.del(...(keys as string[]));
   }
   redis.disconnect();
@@ -35,11 +35,12 @@ afterAll(async () => {
 });
 
 const logger = createLogger("test", "silent");
-const shared = () => ({ REDIS_URL: redisUrl(), RESTART_PREFIX: prefix, WORKSPACES_DIR: directory });
+/** An installation for each kind of worker: one that restarts by other means is refused. */
+const shared = (kind = "") => ({ REDIS_URL: redisUrl(), RESTART_PREFIX: prefix + kind, WORKSPACES_DIR: directory });
 
 function worker(more: Readonly<Record<string, string>>): ServiceList {
   const config = readEnvironment(workerEnvironment, {
-    ...shared(),
+    ...shared(more.PROVISIONER),
     METRICS_PORT: "0",
     RESTART_MAX_RUNNING: "3",
     ...more,
@@ -66,27 +67,28 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "health and metrics",
     "the connection to the ledger",
     "the connection to Redis",
-    "the check of the shards",
+    ...["the check of Redis", "the watch over Redis", "the watch for evicted keys"],
     "the queue of hints",
     "the watch over the policy file",
     ...["the wish to schedule anew what is owed", "the comparison of rules of time zones"],
     ...["the cycles under way", "the turns under way", "the hints under way"],
-    ...["the sweep", "the look at the rollouts", "the webhooks"],
+    ...["the sweep", "the look at the workspaces", "the look at the rollouts", "the webhooks"],
   ],
   "worker with EC2": [
     "health and metrics",
     "the connections to EC2 and to its buckets",
     "the connection to Redis",
-    "the check of the shards",
+    ...["the check of Redis", "the watch over Redis", "the watch for evicted keys"],
     "the queue of hints",
     "the watch over the policy file",
     ...["the wish to schedule anew what is owed", "the comparison of rules of time zones"],
-    ...["the cycles under way", "the turns under way", "the hints under way", "the sweep", "the look at the rollouts"],
+    ...["the cycles under way", "the turns under way", "the hints under way"],
+    ...["the sweep", "the look at the workspaces", "the look at the rollouts"],
     ...["the comparison of what runs with what is recorded", "the webhooks"],
   ],
   api: [
     "the connection to Redis",
-    "the check of the shards",
+    ...["the check of Redis", "the watch over Redis"],
     "the queue of hints",
     "the shadow policy",
     "the requests under way",

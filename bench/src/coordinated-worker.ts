@@ -42,6 +42,7 @@ export class Coordinated {
       removeFiles: async () => {},
       wake: (hint) => this.#workerHints.enqueue(hint),
       deleteTraces: async () => {},
+      passed: (_workspaceId, from, to) => to - from,
       metrics: new WorkerMetrics(),
       // Every line is written as in a worker process; where to costs nothing.
       logger: pino({ level: "info" }, new Writable({ write: (_line, _encoding, done) => done() })),
@@ -82,6 +83,6 @@ function instant(onStart: (workspaceId: string) => void): Provisioner {
       return { instance: { id: workspace.id } };
     },
     stop: async () => {},
-    status: async () => "online",
+    status: async () => ({ seen: "online", detail: "it is instant" }),
   };
 }

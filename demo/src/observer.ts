@@ -103,7 +103,7 @@ function stepOf({ event, payload }: ActivityEvent): CycleStep | undefined {
   if (event === "WORKSPACE_PROVISIONING") return { kind: "begun", attempt: Number(payload.attempt) };
   if (!ENDS.includes(event) || payload.cycle === undefined) return undefined;
   const error = typeof payload.error === "string" ? payload.error : undefined;
-  if (payload.retry_at !== undefined) return { kind: "attempt-failed", error: error ?? "" };
+  if (payload.retryAt !== undefined) return { kind: "attempt-failed", error: error ?? "" };
   const { pid, instanceId } = (payload.instance ?? {}) as { pid?: number; instanceId?: string };
   const runner = pid === undefined ? instanceId && instanceOf(instanceId) : processOf(pid);
   return { kind: "ended", outcome: String(payload.outcome), error, runner };

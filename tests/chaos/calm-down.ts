@@ -11,6 +11,7 @@ const LOOKS = 3;
 interface Shown {
   readonly id: string;
   readonly status: string;
+  readonly down: object | null;
   readonly restart: FinalState & { readonly heldUntil?: number | null; readonly breakerOpen: boolean };
 }
 
@@ -22,7 +23,7 @@ export async function calmDown(client: Client, withinMs: number): Promise<Map<st
   const until = Date.now() + withinMs;
   let shown = await everyWorkspace(client);
   for (let calm = 0; calm < LOOKS && Date.now() < until; ) {
-    const busy = shown.filter(({ restart }) => !isAtRest(restart));
+    const busy = shown.filter((workspace) => !isAtRest(workspace));
     await Promise.all(shown.map((workspace) => help(client, workspace)));
     await sleep(LOOK_EVERY_MS);
     calm = busy.length === 0 ? calm + 1 : 0;
@@ -36,8 +37,8 @@ export async function calmDown(client: Client, withinMs: number): Promise<Map<st
   );
 }
 
-function isAtRest({ phase, generation, observedGeneration }: FinalState): boolean {
-  return phase === "idle" && observedGeneration >= generation;
+function isAtRest({ down, restart: { phase, generation, observedGeneration } }: Shown): boolean {
+  return down === null && phase === "idle" && observedGeneration >= generation;
 }
 
 /** What a person does for a workspace that cannot go on by itself. */
@@ -45,7 +46,7 @@ async function help(client: Client, { id: workspaceId, status, restart }: Shown)
   const post = { workspaceId, method: "POST" } as const;
   if (status === "paused") await client.once({ ...post, verb: "resume", path: "/resume" });
   if (status === "hibernated") await client.once({ ...post, verb: "wake", path: "/wake" });
-  if (restart.phase === "held") await client.once({ ...post, verb: "release", path: "/release" });
+  if (restart.phase === "held") await client.once({ ...post, verb: "release", path: "/release", body: { all: true } });
   if (restart.phase === "failed") {
     await client.once({ ...post, verb: "trigger", source: "manual", path: "/restart", body: {} });
   }

@@ -13,7 +13,7 @@ export async function gather(
   client: Client,
   system: Pick<System, "ledgerRedis" | "interruptions">,
   visitors: readonly CastMember[],
-  final: ReadonlyMap<string, FinalState>,
+  { final, calmFrom }: { readonly final: ReadonlyMap<string, FinalState>; readonly calmFrom: number },
 ): Promise<Evidence> {
   const ledger = await readLedger(system.ledgerRedis.url);
   const workspaces = [...CAST, ...visitors].map((member): WorkspaceRecord => {
@@ -22,7 +22,7 @@ export async function gather(
   });
   const requests = [...client.requests];
   const { interruptions } = system;
-  return { ledger, requests, workspaces, interruptions, rules: rules(), replays: await replay(client) };
+  return { ledger, requests, workspaces, interruptions, calmFrom, rules: rules(), replays: await replay(client) };
 }
 
 /** Asks again, with its key, for what was acknowledged: the receipt must be the first one. */

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HintMeddler } from "./hints.ts";
 import type { Fault } from "./plan-faults.ts";
+import type { Reaper } from "./reaper.ts";
 import type { System } from "./system.ts";
 import { CAST } from "./workspaces.ts";
 
@@ -12,7 +13,7 @@ const EFFECTS_GATHER_MS = 250;
 export async function inflict(
   fault: Fault,
   system: System,
-  hints: HintMeddler,
+  { hints, reaper }: { readonly hints: HintMeddler; readonly reaper: Reaper },
   told: (what: string) => void,
 ): Promise<void> {
   const { kind, target, forMs } = fault;
@@ -21,6 +22,11 @@ export async function inflict(
     told(`${what}: ${await act().catch((error: Error) => `not all of it (${error.message})`)}`);
   };
   switch (kind) {
+    case "kill-workspace": {
+      const { id } = CAST[Math.floor(target * CAST.length)] as (typeof CAST)[number];
+      told(`the workspace ${id} ${(await reaper.kill(id)) ? "is killed" : "is to be killed, and does not live"}`);
+      return;
+    }
     case "kill-worker":
     case "kill-api":
     case "stop-worker":

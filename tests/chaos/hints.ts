@@ -33,10 +33,15 @@ export class HintMeddler {
     const hinted = (await this.#jobs("wait", "delayed", "active")).map(({ data }) => data.workspaceId);
     // A broken one names none.
     const ids = [...new Set([...hinted, ...workspaceIds])].filter((id) => id !== undefined);
+    const opts = { removeOnComplete: true, removeOnFail: { count: 100 } };
     for (const workspaceId of ids) {
-      const dueAt = Date.now();
-      const hints = [1, 2, 3].map((n) => ({ workspaceId, dueAt, delayMs: 0, hintId: `again-${dueAt}-${n}` }));
-      await Promise.all(hints.map((hint) => this.#hints.enqueue(hint)));
+      // Past the queue of hints, which takes one only.
+      const jobs = [1, 2, 3].map((n) => ({
+        name: HINT_JOB,
+        data: { workspaceId },
+        opts: { ...opts, jobId: `${workspaceId}@again-${Date.now()}-${n}` },
+      }));
+      await this.#hints.queueOf(workspaceId).addBulk(jobs);
     }
     return `${3 * ids.length} added`;
   }

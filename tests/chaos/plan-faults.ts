@@ -3,6 +3,7 @@ import { LEASE_MS } from "./policy.ts";
 import type { Random } from "./random.ts";
 
 export const FAULTS = [
+  "kill-workspace",
   "kill-worker",
   "freeze-worker",
   "stop-worker",
@@ -25,6 +26,7 @@ export type FaultKind = (typeof FAULTS)[number];
 
 /** Comes more often in a longer run: it is what the leases are for. */
 const OFTEN: readonly FaultKind[] = [
+  "kill-workspace",
   "kill-worker",
   "freeze-worker",
   "cut-off-worker",

@@ -9,6 +9,8 @@ const CHANGES = { windowMs: 200, maxWaitMs: 1_200 };
 export const POLICY = {
   profile: "default",
   cooldownMs: 1_500,
+  // What is killed again and again is not to be given up.
+  loop: { cycles: 20 },
   retry: { backoffMs: 150, maxBackoffMs: 1_200, breakerAfter: 6 },
   sources: {
     "file-write": WRITES,
@@ -20,6 +22,7 @@ export const POLICY = {
 
 export const LEASE_MS = 1_200;
 export const SWEEP_MS = 200;
+export const OBSERVE_MS = 500;
 /** Simulated cycles that hang are given up after this. */
 export const DEADLINE_MS = 4_000;
 
@@ -33,5 +36,5 @@ export function rules(): Rules {
       { ...source, ...(POLICY.sources as Record<string, object>)[name] },
     ]),
   );
-  return { cooldownMs: POLICY.cooldownMs, leaseMs: LEASE_MS, sources, lateMs: LATE_MS };
+  return { cooldownMs: POLICY.cooldownMs, leaseMs: LEASE_MS, observeMs: OBSERVE_MS, sources, lateMs: LATE_MS };
 }

@@ -23,6 +23,7 @@ export function formatResult({ verdict, faults, surprises, cases }: RunResult, c
     `single       ${c.acceptedEffects} effects in order`,
     `few          ${c.gapsMeasured} starts at least the cooldown apart; ${c.burstsMeasured} bursts cost at most 2 cycles`,
     `durable      ${c.receiptsFoundAgain} receipts found again; all ${c.workspaces} workspaces at rest`,
+    `alive        ${c.deaths} workspaces killed, ${c.deathsInCalm} of them in the calm; all noticed and back`,
     ...(kept ? [] : ["", `VIOLATIONS (${violations.length}); the lines above count what was looked at`]),
     ...violations.slice(0, 20).map(formatViolation),
     ...surprises.slice(0, 20).map((what) => `SURPRISE  ${what}`),

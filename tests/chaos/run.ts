@@ -9,9 +9,11 @@ import { Clients } from "./clients.ts";
 import { gather } from "./evidence.ts";
 import { inflict } from "./faults.ts";
 import { HintMeddler } from "./hints.ts";
+import { killInCalm } from "./kill-in-calm.ts";
 import { type FaultKind, planFaults } from "./plan-faults.ts";
 import { planLoad } from "./plan-load.ts";
 import { Random } from "./random.ts";
+import { Reaper } from "./reaper.ts";
 import { System } from "./system.ts";
 import { CAST } from "./workspaces.ts";
 
@@ -59,6 +61,7 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
   const faults = planFaults(random.fork("faults"), lengthMs);
   const system = await System.start(random.fork("shards").pick([1, 2, 3]));
   const hints = new HintMeddler(system.redis.url, system.shards);
+  const reaper = new Reaper(system.ledgerRedis.url);
   try {
     const startedAt = Date.now();
     const tell = (what: string): void => options.onEvent?.({ at: Date.now() - startedAt, what });
@@ -74,7 +77,7 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
       ...faults.map((fault) => ({
         at: fault.at,
         act: () =>
-          inflict(fault, system, hints, (what) => {
+          inflict(fault, system, { hints, reaper }, (what) => {
             struck[fault.kind] = (struck[fault.kind] ?? 0) + 1;
             tell(what);
           }),
@@ -83,9 +86,12 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
     await playAll(steps, signal);
 
     tell("calm");
+    await calmDown(client, CALM_WITHIN_MS);
+    const calmFrom = Date.now();
+    tell(`killed in the calm: ${await killInCalm(client, reaper, CALM_WITHIN_MS)}`);
     const final = await calmDown(client, CALM_WITHIN_MS);
     const visitors = load.filter(({ ask }) => ask.kind === "register").map(({ member }) => member);
-    const evidence = await gather(client, system, visitors, final);
+    const evidence = await gather(client, system, visitors, { final, calmFrom });
     const verdict = judge(evidence);
     tell("judged");
 
@@ -105,6 +111,7 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
     return { verdict, faults: struck, surprises, cases: await Promise.all(cases) };
   } finally {
     await hints.close();
+    reaper.close();
     await system.stop();
   }
 }

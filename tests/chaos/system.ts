@@ -8,7 +8,7 @@ import { type Guard, type OwnRedis, startGuard, startRedis } from "@restart-coor
 import { VARIABLES } from "@restart-coordinator/service";
 import type { Span } from "../judge/persons.ts";
 import { Link } from "./link.ts";
-import { DEADLINE_MS, LEASE_MS, POLICY, SWEEP_MS } from "./policy.ts";
+import { DEADLINE_MS, LEASE_MS, OBSERVE_MS, POLICY, SWEEP_MS } from "./policy.ts";
 import { Replica } from "./replica.ts";
 
 export const LEDGER = "chaos";
@@ -162,6 +162,7 @@ export class System {
       RESTART_POLICY_FILE: policyFile,
       RESTART_LEASE_MS: String(LEASE_MS),
       RESTART_SWEEP_MS: String(SWEEP_MS),
+      RESTART_OBSERVE_MS: String(OBSERVE_MS),
       WORKSPACES_DIR: workspaces,
       PORT: "0",
       API_TOKENS: `chaos:admin:${this.token}`,

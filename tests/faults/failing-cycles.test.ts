@@ -172,7 +172,7 @@ async function workerWith(
       name: "broken",
       restart,
       stop: async () => {},
-      status: async () => "offline",
+      status: async () => ({ seen: "offline", detail: "it is broken" }),
       preflight: async () => {
         onPreflight();
         return { ok: true };
@@ -183,6 +183,7 @@ async function workerWith(
     removeFiles: async () => {},
     wake: async (hint) => void hints.push(hint),
     deleteTraces: async () => {},
+    passed: (_workspaceId, from, to) => to - from,
     logger: createLogger("test", "silent"),
   });
   return { look: () => drainer.drain("w"), hints, cycles };

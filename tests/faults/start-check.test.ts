@@ -162,3 +162,30 @@ test("what is common to all processes is written down again when Redis comes bac
   await eventually("it is written down", async () => (await server.redis.get(shardCount)) === "2");
   await eventually("both are", async () => (await server.redis.get(provisioner)) === "simulated");
 });
+
+test("Redis that somebody emptied is told, and another number of shards is refused though no process was started anew", async ({
+  useBench,
+}) => {
+  const server = await startServer();
+  onTestFinished(() => server.stop());
+  const bench = useBench({ url: server.url, shards: 2 });
+  const worker = bench.workerProcess();
+  await worker.logged(/takes restarts/);
+  const { keys } = bench.coordinator.installation;
+  await eventually("its rules are noted", async () => (await server.redis.exists(keys.zoneRules)) === 1);
+  await server.redis.flushall();
+  await worker.logged(/came back empty: workspaces and webhooks must be registered again/);
+  expect(await server.redis.get(keys.shardCount)).toBe("2");
+  await eventually(
+    "its provisioner is written down",
+    async () => (await server.redis.get(keys.provisioner)) === "simulated",
+  );
+  await eventually("its rules are noted again", async () => (await server.redis.exists(keys.zoneRules)) === 1);
+  for (const shard of [0, 1]) {
+    await eventually("it is told in the events", async () => {
+      const entries = await server.redis.xrange(keys.forShard("events", shard), "-", "+");
+      return entries.filter(([, fields]) => fields[1] === "REDIS_CAME_BACK_EMPTY").length === 1;
+    });
+  }
+  for (const refusal of await refusals(bench, { SHARDS: "3" })) expect(refusal).toContain("this installation has 2");
+});

@@ -79,8 +79,8 @@ class Incident implements Machine {
     const startedAt = BEGAN_AT + atMs - CYCLE_MS;
     const step = (name: string, fromMs: number, toMs: number, instanceId: string) => ({
       name,
-      started_at: startedAt + fromMs,
-      duration_ms: toMs - fromMs,
+      startedAt: startedAt + fromMs,
+      durationMs: toMs - fromMs,
       detail: { instanceId },
     });
     const steps = [

@@ -5,10 +5,11 @@ import { join } from "node:path";
 import { apiEnvironment, readEnvironment } from "@restart-coordinator/service";
 import { afterEach, describe, expect } from "vitest";
 import { startApi } from "../../apps/api/src/server.ts";
+import { storyOf, type Told } from "../../apps/cli/src/story.ts";
 import { type Bench, test } from "../faults/support/bench.ts";
 import { redisUrl } from "../setup/shared-redis.ts";
 import { BEGAN_AT, letHappen } from "./happening.ts";
-import { reconstruct, type Told } from "./reconstruct.ts";
+
 import { type Recorded, readRecorded } from "./recorded.ts";
 
 const TOKEN = "reader-token-0123456789";
@@ -48,7 +49,7 @@ async function activityOf(id: string, ask: Awaited<ReturnType<typeof apiOf>>): P
 /** Of the incident: the hour before is another story. */
 async function incidentOf(bench: Bench, id: string) {
   const activity = await activityOf(id, await apiOf(bench));
-  return reconstruct(activity.filter(({ timestamp }) => Date.parse(timestamp) >= BEGAN_AT));
+  return storyOf(activity.filter(({ timestamp }) => Date.parse(timestamp) >= BEGAN_AT));
 }
 
 /** How many of each source, over a list of counts or of rows. */
@@ -90,9 +91,12 @@ describe.each(["canvas-save", "secrets-and-probes"] as const)("%s", (trace) => {
         expect(midWrites).toBe(writes.length);
         for (const { source, count, firstAt, lastAt, files, reasons, actors } of covers) {
           const rows = recorded.filter(
-            (row) => row.source === source && row.atMs >= firstAt - BEGAN_AT && row.atMs <= lastAt - BEGAN_AT,
+            (row) =>
+              row.source === source &&
+              row.atMs >= Date.parse(firstAt) - BEGAN_AT &&
+              row.atMs <= Date.parse(lastAt) - BEGAN_AT,
           );
-          expect(lastAt).toBeLessThanOrEqual(startedAt);
+          expect(Date.parse(lastAt)).toBeLessThanOrEqual(startedAt);
           expect(actors).toHaveLength(1);
           // Whoever reads it learns which files, or which secrets, it was about.
           expect(new Set(files ?? reasons)).toEqual(new Set(rows.map(({ detail }) => detail)));
@@ -132,7 +136,7 @@ test("a real API and a real worker tell the same facts", async ({ useBench }) =>
   await ask("POST", "w/flush", "{}");
   await bench.settled("w");
 
-  const { cycles, dropped, lines } = reconstruct(await activityOf("w", ask));
+  const { cycles, dropped, lines } = storyOf(await activityOf("w", ask));
   expect(cycles).toMatchObject([
     {
       because: "at-once",

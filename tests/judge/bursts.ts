@@ -5,7 +5,7 @@
 import { isOwed } from "./covered.ts";
 import { cyclesOf, startedAt } from "./cycles.ts";
 import type { ClientRequest, LedgerEntry, Rules, WorkspaceRecord } from "./evidence.ts";
-import { isByPerson, meets, spanOf } from "./persons.ts";
+import { isByPerson, meets, type Span, spanOf } from "./persons.ts";
 import type { Violation } from "./verdict.ts";
 
 const MOST_CYCLES = 2;
@@ -14,14 +14,14 @@ export function judgeBursts(
   workspace: WorkspaceRecord,
   effects: readonly LedgerEntry[],
   requests: readonly ClientRequest[],
+  killed: readonly Span[],
   rules: Rules,
 ): { violations: Violation[]; measured: number } {
   if (!workspace.reliable) return { violations: [], measured: 0 };
   const starts = cyclesOf(effects).filter(({ kind }) => kind === "restart");
   // What may take effect at an unknown time is in nobody's burst and spoils every burst it may fall into.
-  const disturbances = requests
-    .filter((request) => isByPerson(request) || request.answer === undefined)
-    .map((request) => spanOf(request, rules));
+  const unclear = requests.filter((request) => isByPerson(request) || request.answer === undefined);
+  const disturbances = [...unclear.map((request) => spanOf(request, rules)), ...killed];
   const violations: Violation[] = [];
   let measured = 0;
   for (const { burst, until } of burstsOf(requests, rules)) {

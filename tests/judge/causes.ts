@@ -1,16 +1,19 @@
-/** Few, too: nothing restarts without a reason. Each cycle has a request that the one before did not cover. */
+/** Few, too: nothing restarts without a reason. Each cycle has a request, or a death, that the one before did not cover. */
 import { cyclesOf, startedAt } from "./cycles.ts";
 import type { ClientRequest, LedgerEntry, Rules, WorkspaceRecord } from "./evidence.ts";
-import { asksForStart, meets, spanOf } from "./persons.ts";
+import { asksForStart, meets, type Span, spanOf } from "./persons.ts";
 import type { Violation } from "./verdict.ts";
 
 export function judgeCauses(
   workspace: WorkspaceRecord,
   effects: readonly LedgerEntry[],
   requests: readonly ClientRequest[],
+  killed: readonly Span[],
   rules: Rules,
 ): Violation[] {
-  const causes = requests.filter(canCause).map((request) => spanOf(request, rules));
+  // A death is the cause of the one restart that begins after it.
+  const deaths = killed.map(({ from }) => ({ from, to: from }));
+  const causes = [...requests.filter(canCause).map((request) => spanOf(request, rules)), ...deaths];
   const starts = cyclesOf(effects).filter(({ kind }) => kind === "restart");
   return starts.flatMap((cycle, i): Violation[] => {
     const before = starts[i - 1];

@@ -11,7 +11,8 @@ export interface LedgerEntry {
   readonly cycleId: string;
   readonly attempt: number;
   readonly fencingToken: number;
-  readonly effect: "begin" | "end" | "stop" | "refused";
+  /** "die": somebody killed it; no attempt did that. */
+  readonly effect: "begin" | "end" | "stop" | "refused" | "die";
 }
 
 export interface Ledger {
@@ -84,6 +85,8 @@ export interface Replay {
 export interface Rules {
   readonly cooldownMs: number;
   readonly leaseMs: number;
+  /** Between two looks at a workspace. */
+  readonly observeMs: number;
   readonly sources: Readonly<Record<string, SourceRules>>;
   /** How long after it was sent a request without an answer may still take effect, ms. */
   readonly lateMs: number;
@@ -103,6 +106,8 @@ export interface Evidence {
   readonly workspaces: readonly WorkspaceRecord[];
   readonly replays: readonly Replay[];
   /** When the run made attempts end early in an orderly way: a worker was told to stop, Redis answered errors. */
+  /** From when on nothing but workspaces was hit. */
+  readonly calmFrom: number;
   readonly interruptions: readonly { readonly from: number; readonly to: number }[];
   readonly rules: Rules;
 }

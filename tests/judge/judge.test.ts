@@ -306,3 +306,38 @@ test("a violation names workspace, cycle and time, and shows its proof", () => {
   expect(violation).toMatchObject({ workspaceId: "w", cycleId: "c2", at: 1_200 });
   expect(violation?.proof).toMatchObject([{ cycleId: "c1" }, { cycleId: "c2" }]);
 });
+
+describe("alive", () => {
+  const lived = () => new Story().trigger(100).cycle(105, 200, "c1");
+
+  test("a death is a cause, and once it is made good nothing is wrong", () => {
+    expect(broken(lived().died(2_000).cycle(9_000, 9_100, "c2"))).toEqual([]);
+    expect(broken(lived().calm(1_500).died(2_000).cycle(7_000, 7_500, "c2"))).toEqual([]);
+    expect(judge(lived().calm(1_500).died(2_000).cycle(7_000, 7_500, "c2").evidence()).counts).toMatchObject({
+      deaths: 1,
+      deathsInCalm: 1,
+    });
+  });
+
+  test("in the cooldown it may take as much longer", () => {
+    expect(broken(lived().calm(250).died(300).cycle(6_200, 6_600, "c2"))).toEqual([]);
+    expect(broken(lived().calm(250).died(300).cycle(6_200, 6_700, "c2"))).toEqual(["alive"]);
+  });
+
+  test.each<[string, Story]>([
+    ["nothing is done about it", lived().died(2_000)],
+    ["it is not back", lived().calm(1_500).died(2_000).effect(2_500, "begin", "c2")],
+    ["it is back too late", lived().calm(1_500).died(2_000).cycle(7_000, 7_501, "c2")],
+  ])("%s", (_, story) => {
+    expect(broken(story)).toContain("alive");
+  });
+
+  test("a restart without a death or a request is still one too many", () => {
+    expect(broken(lived().died(2_000).cycle(3_000, 3_100, "c2").cycle(9_000, 9_100, "c3"))).toEqual(["few"]);
+  });
+
+  test("one that was removed is not missed", () => {
+    const story = lived().died(2_000).asked("remove", 2_100, ok(2_110));
+    expect(broken(story.workspace({ final: undefined }))).toEqual([]);
+  });
+});

@@ -1,4 +1,5 @@
-/** Decides whether a run kept the promises: covered, single, few, durable. Pure. */
+/** Decides whether a run kept the promises: covered, single, few, durable, alive. Pure. */
+import { deathSpans, judgeAlive } from "./alive.ts";
 import { judgeBursts } from "./bursts.ts";
 import { judgeCauses } from "./causes.ts";
 import { isOwed, judgeCovered } from "./covered.ts";
@@ -16,7 +17,10 @@ export function judge(evidence: Evidence): Verdict {
   const { ledger, requests, workspaces, replays, rules } = evidence;
   const violations: Violation[] = [];
   const endedAt = Math.max(0, ...ledger.effects.map(({ at }) => at), ...requests.map(({ answer }) => answer?.at ?? 0));
-  const effectsOf = groupBy(ledger.effects, ({ workspaceId }) => workspaceId);
+  const deaths = ledger.effects.filter(({ effect }) => effect === "die");
+  const deathsOf = groupBy(deaths, ({ workspaceId }) => workspaceId);
+  const byAttempts = ledger.effects.filter(({ effect }) => effect !== "die");
+  const effectsOf = groupBy(byAttempts, ({ workspaceId }) => workspaceId);
   const requestsOf = groupBy(requests, ({ workspaceId }) => workspaceId);
   let covered = 0;
   let gapsMeasured = 0;
@@ -29,7 +33,9 @@ export function judge(evidence: Evidence): Verdict {
     const own = requestsOf.get(workspace.id) ?? [];
     const coverage = judgeCovered(workspace, effects, own, rules);
     const cooldown = judgeCooldown(effects, own, rules);
-    const bursts = judgeBursts(workspace, effects, own, rules);
+    const died = deathsOf.get(workspace.id) ?? [];
+    const killed = deathSpans(effects, died);
+    const bursts = judgeBursts(workspace, effects, own, killed, rules);
     violations.push(
       ...coverage.violations,
       ...judgeSingle(workspace, effects, own, rules),
@@ -37,7 +43,8 @@ export function judge(evidence: Evidence): Verdict {
       ...judgeTokens(effects),
       ...cooldown.violations,
       ...bursts.violations,
-      ...judgeCauses(workspace, effects, own, rules),
+      ...judgeCauses(workspace, effects, own, killed, rules),
+      ...judgeAlive(workspace, effects, died, evidence),
       ...judgeAtRest(workspace, own, rules, endedAt),
     );
     covered += coverage.covered;
@@ -59,11 +66,13 @@ export function judge(evidence: Evidence): Verdict {
     cycles: cycles.length,
     goodCycles: cycles.filter(({ end }) => end !== undefined).length,
     resumedCycles: cycles.filter(isResumed).length,
-    acceptedEffects: ledger.effects.length,
+    acceptedEffects: byAttempts.length,
     refusedEffects: ledger.refusals.length,
     burstsMeasured,
     gapsMeasured,
     receiptsFoundAgain: replays.filter(foundAgain).length,
+    deaths: deaths.length,
+    deathsInCalm: deaths.filter(({ at }) => at >= evidence.calmFrom).length,
   };
   return { kept: violations.length === 0, violations, counts };
 }

@@ -4,6 +4,7 @@ import type { ClientAnswer, ClientRequest, Evidence, LedgerEntry, Rules, Verb } 
 export const RULES: Rules = {
   cooldownMs: 1_000,
   leaseMs: 400,
+  observeMs: 500,
   lateMs: 500,
   sources: {
     "file-write": { windowMs: 200, leading: true, trailing: true, maxWaitMs: 1_500 },
@@ -16,6 +17,7 @@ export class Story {
   readonly #refusals: LedgerEntry[] = [];
   readonly #requests: ClientRequest[] = [];
   readonly #interruptions: Evidence["interruptions"][number][] = [];
+  #calmFrom = Number.POSITIVE_INFINITY;
   readonly #changes: Partial<Evidence["workspaces"][number]> = {};
   readonly #replays: Evidence["replays"][number][] = [];
 
@@ -56,6 +58,16 @@ export class Story {
     return this;
   }
 
+  /** Somebody kills the workspace. */
+  died(at: number): this {
+    return this.effect(at, "die", "", { token: 0, attempt: 0 });
+  }
+
+  calm(from: number): this {
+    this.#calmFrom = from;
+    return this;
+  }
+
   workspace(changes: Partial<Evidence["workspaces"][number]>): this {
     Object.assign(this.#changes, changes);
     return this;
@@ -69,6 +81,7 @@ export class Story {
       workspaces: [{ id: "w", reliable: true, final, ...this.#changes }],
       replays: this.#replays,
       interruptions: this.#interruptions,
+      calmFrom: this.#calmFrom,
       rules: RULES,
     };
   }

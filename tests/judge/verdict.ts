@@ -1,4 +1,4 @@
-export const PROMISES = ["covered", "single", "few", "durable"] as const;
+export const PROMISES = ["covered", "single", "few", "durable", "alive"] as const;
 export type JudgedPromise = (typeof PROMISES)[number];
 
 /** A promise that was not kept, and how it shows. */
@@ -32,6 +32,10 @@ export interface Counts {
   readonly burstsMeasured: number;
   readonly gapsMeasured: number;
   readonly receiptsFoundAgain: number;
+  /** Workspaces that were killed while they ran. */
+  readonly deaths: number;
+  /** … of these: while nothing else went wrong. */
+  readonly deathsInCalm: number;
 }
 
 export interface Verdict {

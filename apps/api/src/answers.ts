@@ -42,8 +42,19 @@ const cycle = z.object({
   generation,
   action: z.enum(CYCLE_ACTIONS),
   attempt: count,
+  stopAsked: z.boolean().describe("Somebody asked it to stop, which it does at its next safe point"),
   startedAt: time,
   covers: z.array(covered),
+  steps: z
+    .array(
+      z.object({
+        name: z.string(),
+        startedAt: time,
+        durationMs: count.optional(),
+        detail: z.looseObject({}).optional(),
+      }),
+    )
+    .describe("What the attempt under way did so far, as its worker last said"),
 });
 
 const lastCycle = z.object({
@@ -59,6 +70,10 @@ const lastCycle = z.object({
   covers: z.array(covered),
 });
 
+export const hold = z
+  .object({ id: z.string(), owner: z.string(), reason: z.string().nullable(), since: time, endsAt: time })
+  .meta({ id: "Hold" });
+
 export const workspace = z
   .object({
     id: z.string(),
@@ -71,15 +86,33 @@ export const workspace = z
     spec: z.looseObject({}).optional().describe("Shown to the scope admin alone"),
     status: z.enum(STATUSES),
     instance: z.looseObject({}).nullable().describe("What the last good restart reported of what runs now"),
+    seenAt: time
+      .nullable()
+      .describe("When a worker saw it alive last; `online` that was not seen for long is `unknown`"),
+    down: z
+      .object({
+        since: time,
+        seen: z.string().describe("What was seen"),
+        crashes: count.describe("How often in a row it went down soon after a restart"),
+      })
+      .nullable()
+      .describe("It should run and was seen not to"),
+    stray: z.string().nullable().describe("What runs of it that should not, or is not ours"),
+    drift: z
+      .object({ fields: z.array(z.string()).describe("Names, such as `env.TOKEN`"), since: time })
+      .nullable()
+      .describe("In what that which runs differs from its spec, laid over the worker's defaults"),
     restart: z.object({
       phase: z.enum(PHASES),
       generation,
       observedGeneration: generation,
       dueAt: time.nullable(),
       because: z.enum(BECAUSE).nullable().describe("What it waits for last, or why it is due when it is"),
+      deadlineAt: time.nullable().describe("Triggers that wait for quiet are due no later than then"),
       startedAt: time.nullable(),
       cooldownEndsAt: time.nullable(),
-      heldUntil: time.nullable(),
+      heldUntil: time.nullable().describe("The end of the hold that lasts longest"),
+      holds: z.array(hold).describe("Each hold that stands, in the order in which they were put on"),
       budgetUntil: time.nullable().describe("The restart budget of the day is spent until then"),
       loop: z
         .object({ source: z.string(), reason: z.string(), cycles: z.array(z.string()) })
@@ -89,6 +122,7 @@ export const workspace = z
       cycle: cycle.nullable(),
       lastCycle: lastCycle.nullable(),
       failures: count,
+      declines: count.describe("How often in a row a restart was declined; nothing was touched"),
       breakerOpen: z.boolean(),
     }),
   })

@@ -1,7 +1,7 @@
 /** Puts the application together: a log of each request, the routes, and what went wrong. */
 import express, { type Express } from "express";
 import type { Logger } from "pino";
-import type { Tokens } from "./authentication.ts";
+import { consoleFiles } from "./console.ts";
 import type { ApiContext } from "./context.ts";
 import { Problem, problemHandler } from "./problem.ts";
 import { requestLog } from "./request-log.ts";
@@ -9,7 +9,6 @@ import { routerOf } from "./router.ts";
 import { MOUNTS, ROUTES } from "./routes/index.ts";
 
 export interface AppParts extends ApiContext {
-  readonly tokens: Tokens;
   readonly logger: Logger;
 }
 
@@ -18,6 +17,7 @@ export function createApp(parts: AppParts): Express {
   app.disable("x-powered-by");
   app.set("query parser", "simple");
   app.use(requestLog(parts.logger));
+  app.use(consoleFiles());
   app.use(routerOf({ routes: ROUTES, mounts: MOUNTS }, parts, parts.tokens));
   app.use((request) => {
     throw new Problem({ status: 404, title: "Not found", detail: `no route ${request.method} ${request.path}` });

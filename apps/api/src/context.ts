@@ -3,13 +3,15 @@ import type { RolloutDriver, Rollouts } from "@restart-coordinator/fleet";
 import type { SpecCheck } from "@restart-coordinator/provisioner-specs";
 import type { ApiMetrics, HintQueues, LivePolicies, RedisWatch } from "@restart-coordinator/service";
 import type { SendOptions, WebhookRegistry } from "@restart-coordinator/webhooks";
-import type { Caller } from "./authentication.ts";
+import type { Caller, Tokens } from "./authentication.ts";
 import type { EventFeed } from "./events/feed.ts";
 import type { Templates, WorkspaceFiles } from "./files/index.ts";
+import type { FleetHistory } from "./fleet-history.ts";
 import { conflict, unknownWorkspace } from "./problem.ts";
 
 /** What the routes work with. */
 export interface ApiContext {
+  readonly tokens: Tokens;
   readonly coordinator: RestartCoordinator;
   readonly policies: LivePolicies;
   readonly rollouts: Rollouts;
@@ -21,6 +23,7 @@ export interface ApiContext {
   /** What a worker would say of a workspace's spec, as far as it is known here. */
   readonly checkSpec: SpecCheck;
   readonly feed: EventFeed;
+  readonly history: FleetHistory;
   readonly webhooks: {
     readonly registry: WebhookRegistry;
     /** For tests of an endpoint, which are sent from here; workers deliver. */

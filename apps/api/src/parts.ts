@@ -17,12 +17,15 @@ import {
   RedisWatch,
   StartCheck,
   type Tracing,
+  tellEmptied,
+  zoneRulesWatch,
 } from "@restart-coordinator/service";
 import { WebhookRegistry } from "@restart-coordinator/webhooks";
 import type { Logger } from "pino";
 import { Tokens } from "./authentication.ts";
 import { EventFeed } from "./events/feed.ts";
 import { Templates, WorkspaceFiles } from "./files/index.ts";
+import { FleetHistory } from "./fleet-history.ts";
 
 export type ApiParts = Awaited<ReturnType<typeof makeParts>>;
 
@@ -66,12 +69,21 @@ export async function makeParts(config: ApiEnvironment, logger: Logger, tracing:
     traceparent: tracing && (() => tracing.traceparent()),
   });
   const shadow = shadowPolicies && new Shadow(installation, { policies: shadowPolicies, ...metrics.shadow });
+  const zoneRules = zoneRulesWatch({
+    note: (call) => installation.transitions.noteZoneRules(call),
+    matters: () => policies.hasQuietHours || shadowPolicies?.hasQuietHours === true,
+    logger,
+  });
   const redisWatch = new RedisWatch({ redis, keys, logger });
-  const startCheck = new StartCheck({ redis, keys, settings: config, isWorker: false, logger });
+  const startCheck = new StartCheck({
+    ...{ redis, keys, settings: config, isWorker: false, logger },
+    onEmptied: () => void tellEmptied(installation, zoneRules, logger),
+  });
   const rollouts = new Rollouts(installation);
   const rolloutDriver = new RolloutDriver({ rollouts, coordinator, owner: `api ${hostname()}:${process.pid}` });
   const streams = eventStreams(keys, rollouts.keys);
   const feed = new EventFeed({ redis, streams, logger });
+  const history = new FleetHistory(feed);
 
   const webhooks = {
     registry: new WebhookRegistry(installation, { streams }),
@@ -82,7 +94,7 @@ export async function makeParts(config: ApiEnvironment, logger: Logger, tracing:
   metrics.knowSources(coordinator.sources);
   return {
     ...{ coordinator, policies, shadow, shadowPolicies, rollouts, rolloutDriver, files, templates, checkSpec, redis },
-    ...{ redisWatch, startCheck, hints, tokens, secret, feed, webhooks, metrics, logger, tracing },
+    ...{ redisWatch, startCheck, zoneRules, hints, tokens, secret, feed, history, webhooks, metrics, logger, tracing },
   };
 }
 

@@ -8,7 +8,7 @@ import {
 } from "@restart-coordinator/debounce";
 import type { ErrorRequestHandler, Response } from "express";
 import { ZodError, type z } from "zod";
-import { FileError, type FileErrorCode } from "./files/index.ts";
+import { FileError, type FileErrorCode, failedWith } from "./files/index.ts";
 
 export interface ProblemDetails {
   /** Which problem it is: a stable name, "about:blank" where the status says it all. */
@@ -54,6 +54,7 @@ const FILE_STATUS: Readonly<Record<FileErrorCode, [status: number, title: string
   "not-a-file": [409, "Not a file"],
   "too-large": [413, "Too large"],
   "too-many-files": [413, "Too many files"],
+  changed: [412, "Not as expected"],
 };
 
 const RETRY_AFTER_SECONDS = 1;
@@ -68,7 +69,9 @@ export const problemHandler: ErrorRequestHandler = (error: unknown, request, res
   }
   const problem = asProblem(error);
   if (problem === undefined) request.log.error({ err: error }, "unexpected error");
-  if (error instanceof CoordinatorUnavailableError) response.locals.reason = error.message;
+  if (error instanceof CoordinatorUnavailableError || problem === NO_SPACE) {
+    response.locals.reason = (error as Error).message;
+  }
   // The rest of a body nobody reads must not keep the connection's next request waiting.
   if (!request.complete) response.setHeader("Connection", "close");
   sendProblem(response, problem ?? UNEXPECTED);
@@ -87,6 +90,13 @@ export function sendProblem(response: Response, problem: Problem): void {
   response.send(JSON.stringify({ type: "about:blank", ...details }));
 }
 
+const NO_SPACE = new Problem({
+  type: "no-space",
+  status: 507,
+  title: "Insufficient storage",
+  detail: "the disk of the workspaces is full, or its quota is used up: nothing was changed that was not acknowledged",
+});
+
 /** Undefined for what nobody foresaw. */
 export function asProblem(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error;
@@ -96,11 +106,13 @@ export function asProblem(error: unknown): Problem | undefined {
     return new Problem({ type: error.code, status, title, detail: error.message });
   }
   if (error instanceof CoordinatorUnavailableError) return unavailable(error);
+  if (failedWith(error, "ENOSPC", "EDQUOT")) return NO_SPACE;
   if (error instanceof InvalidWorkspaceIdError || error instanceof UnknownSourceError) {
     return new Problem({ status: 400, title: "Bad request", detail: error.message });
   }
   if (error instanceof IdempotencyConflictError) {
-    return new Problem({ type: "idempotency-conflict", status: 422, title: "Key used before", detail: error.message });
+    const detail = "this Idempotency-Key was used in the last 24 hours with another body: choose another key";
+    return new Problem({ type: "idempotency-conflict", status: 422, title: "Key used before", detail });
   }
   return fromBodyParser(error);
 }

@@ -1,7 +1,7 @@
 /** How the API shows what the coordinator knows: the same fields, times as ISO 8601. */
 
-import type { CoveredSource, Receipt, RestartEvent, Restarting, WorkspaceState } from "@restart-coordinator/debounce";
-import { LOOP, NO_BUDGET } from "@restart-coordinator/debounce";
+import type { CoveredSource, Hold, Receipt, Restarting, WorkspaceState } from "@restart-coordinator/debounce";
+import { LOOP, NO_BUDGET, OBSERVE } from "@restart-coordinator/debounce";
 import type { Member, Rollout } from "@restart-coordinator/fleet";
 import type { LivePolicies, PolicyFileStatus } from "@restart-coordinator/service";
 import type { SetAside, Webhook } from "@restart-coordinator/webhooks";
@@ -36,6 +36,7 @@ export function showPolicy(
     quietHours: { value: quietHours ?? null, from: origins.quietHours ?? null },
     loop: explained("loop", policy.loop ?? LOOP),
     budget: explained("budget", policy.budget ?? NO_BUDGET),
+    observe: explained("observe", policy.observe ?? OBSERVE),
     sources: Object.fromEntries(sources),
     file: {
       revision,
@@ -43,10 +44,6 @@ export function showPolicy(
       rejected: rejected === undefined ? null : { at: rejected.at.toISOString(), reason: rejected.reason },
     },
   };
-}
-
-export function showEvent(event: RestartEvent) {
-  return { ...event, timestamp: new Date(event.timestamp).toISOString() };
 }
 
 /** Without what is secret: of the URL, too, only where it leads to is shown. */
@@ -93,20 +90,31 @@ export function showWorkspace(workspace: WorkspaceState, { withSpec }: { withSpe
     pausedBy: rest.pausedBy ?? null,
     createdAt: iso(rest.createdAt),
     instance: rest.instance ?? null,
+    seenAt: iso(rest.seenAt),
+    down: rest.down === undefined ? null : { ...rest.down, since: iso(rest.down.since) },
+    stray: rest.stray ?? null,
+    drift: rest.drift === undefined ? null : { ...rest.drift, since: iso(rest.drift.since) },
     restart: {
       ...restart,
       dueAt: iso(restart.dueAt),
       because: restart.because ?? null,
+      deadlineAt: iso(restart.deadlineAt),
       startedAt: iso(restart.startedAt),
       cooldownEndsAt: iso(restart.cooldownEndsAt),
       heldUntil: iso(restart.heldUntil),
+      holds: restart.holds.map(showHold),
       budgetUntil: iso(restart.budgetUntil),
       loop: restart.loop ?? null,
       why: restart.why.map(showCovered),
       cycle:
         cycle === undefined
           ? null
-          : { ...cycle, startedAt: iso(cycle.startedAt), covers: cycle.covers.map(showCovered) },
+          : {
+              ...cycle,
+              startedAt: iso(cycle.startedAt),
+              covers: cycle.covers.map(showCovered),
+              steps: cycle.steps.map((step) => ({ ...step, startedAt: iso(step.startedAt) })),
+            },
       lastCycle:
         lastCycle === undefined
           ? null
@@ -118,6 +126,10 @@ export function showWorkspace(workspace: WorkspaceState, { withSpec }: { withSpe
             },
     },
   };
+}
+
+export function showHold({ id, owner, reason, since, endsAt }: Hold) {
+  return { id, owner, reason: reason ?? null, since: iso(since), endsAt: iso(endsAt) };
 }
 
 export function showRollout(rollout: Rollout) {
@@ -163,8 +175,8 @@ function showCovered(covered: CoveredSource) {
   };
 }
 
-function iso(ms: number): string;
-function iso(ms: number | undefined): string | null;
-function iso(ms: number | undefined): string | null {
+export function iso(ms: number): string;
+export function iso(ms: number | undefined): string | null;
+export function iso(ms: number | undefined): string | null {
   return ms === undefined ? null : new Date(ms).toISOString();
 }

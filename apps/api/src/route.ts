@@ -4,7 +4,7 @@
  */
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from "express";
 import type { z } from "zod";
-import type { Caller, Scope } from "./authentication.ts";
+import type { Caller, LimitedScope, Scope } from "./authentication.ts";
 import type { ApiContext } from "./context.ts";
 
 /** The type of a body that is not JSON, such as `text/event-stream`: the handler reads or writes it itself. */
@@ -13,7 +13,8 @@ export type MediaType = `${string}/${string}`;
 /** A good answer: what is sent, and what it means. */
 export interface Answer {
   readonly description: string;
-  readonly content: z.ZodType | MediaType;
+  /** Undefined = none is sent. */
+  readonly content: z.ZodType | MediaType | undefined;
 }
 type Answers = Readonly<Record<number, Answer>>;
 
@@ -31,6 +32,8 @@ interface Definition<P extends Fields, Q extends Fields, H extends Fields, B ext
   readonly path: `/${string}`;
   /** The least that may ask, checked before anything is read; undefined = anybody, without a token. */
   readonly scope: Scope | undefined;
+  /** A token of this scope may ask, too, and for nothing else. */
+  readonly limitedScope?: LimitedScope;
   /** A browser may come here: the token is taken as HTTP Basic password, too. */
   readonly page?: true;
   /** It answers while Redis is away. */

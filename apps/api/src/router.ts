@@ -6,7 +6,9 @@ import { BodyBudget } from "./body/budget.ts";
 import { fileSetReader, LARGEST_SET_BYTES } from "./body/file-set.ts";
 import { jsonReader } from "./body/json.ts";
 import { keepingPace, PACE } from "./body/pace.ts";
+import { assertNoCondition } from "./conditions.ts";
 import type { ApiContext } from "./context.ts";
+import { badFields } from "./problem.ts";
 import { type JsonReply, type Mount, type Route, SENT } from "./route.ts";
 
 const MIB = 1024 * 1024;
@@ -39,7 +41,7 @@ export function routerOf(
 const NO_BODY = z.strictObject({}).optional();
 
 function handlerOf(route: Route, context: ApiContext, budget: BodyBudget): RequestHandler {
-  const { scope, params, query, headers, body } = route;
+  const { scope, limitedScope, params, query, headers, body } = route;
   const read = route.fileSet ? fileSetReader(budget) : jsonReader(budget);
   const isRaw = typeof body === "string";
   const schema = typeof body === "object" ? body : NO_BODY;
@@ -47,7 +49,8 @@ function handlerOf(route: Route, context: ApiContext, budget: BodyBudget): Reque
   return async (request, response) => {
     const { caller } = response.locals;
     // First: nobody makes this process read and inflate what he may not send.
-    if (scope !== undefined) assertMay(caller, scope);
+    if (scope !== undefined && caller.scope !== limitedScope) assertMay(caller, scope);
+    if (route.method !== "GET") assertWhole(request, route);
     const checked = {
       params: params?.parse(paramsOf(request)),
       query: query?.parse(request.query),
@@ -66,6 +69,14 @@ function handlerOf(route: Route, context: ApiContext, budget: BodyBudget): Reque
       held.release();
     }
   };
+}
+
+/** What asks for less than the route does is refused, not carried out in full. @throws Problem 400, 412 */
+function assertWhole(request: Request, { headers }: Route): void {
+  if (request.get("Content-Range") !== undefined) {
+    throw badFields([{ field: "Content-Range", message: "only a whole can be put here, not a part of it" }]);
+  }
+  if (headers === undefined || !("If-Match" in headers.shape)) assertNoCondition(request);
 }
 
 /** Express decodes each segment of a wildcard by itself. */

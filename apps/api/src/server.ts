@@ -10,7 +10,6 @@ import {
   ServiceList,
   type Tracing,
   ZONE_RULES,
-  zoneRulesWatch,
 } from "@restart-coordinator/service";
 import type { Logger } from "pino";
 import { createApp } from "./app.ts";
@@ -62,10 +61,6 @@ export function apiServices(parts: ApiParts, http: Service): readonly Listed[] {
       policiesChanged: () => coordinator.policiesChanged(),
     }),
     shadowPolicies && policyWatch(shadowPolicies, logger),
-    zoneRulesWatch({
-      note: (call) => coordinator.installation.transitions.noteZoneRules(call),
-      matters: () => policies.hasQuietHours || shadowPolicies?.hasQuietHours === true,
-      logger,
-    }),
+    parts.zoneRules,
   ];
 }

@@ -81,7 +81,7 @@ describe("GET /workspaces/{id}/activity", () => {
     expect(payloadOf("WORKSPACE_ONLINE")).toMatchObject({
       outcome: "ok",
       attempt: 1,
-      duration_ms: expect.any(Number),
+      durationMs: expect.any(Number),
       instance: { pid: 7 },
       covers: [{ source: "file-write", count: 1 }],
     });

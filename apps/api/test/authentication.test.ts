@@ -114,7 +114,7 @@ describe("each scope may do what it and those below it may", () => {
     };
     // Whatever else there is, the list of routes does not need it.
     const app = createApp(parts as unknown as AppParts);
-    const open = ["GET /healthz", "GET /readyz"];
+    const open = ["GET /healthz", "GET /readyz", "GET /session", "POST /session", "DELETE /session"];
     expect(routesOf(app).sort()).toEqual([...open, ...ROUTES.map((r) => `${r.method} ${r.path}`)].sort());
     const ids = ROUTES.map(({ id }) => id);
     expect(EXEMPLIFIED.filter((id) => !ids.includes(id))).toEqual([]);

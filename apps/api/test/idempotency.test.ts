@@ -76,6 +76,8 @@ describe("the same key", () => {
       status: 422,
       json: { type: "idempotency-conflict", title: "Key used before" },
     });
+    // The key that is kept is nobody's business.
+    expect(json).toMatchObject({ detail: expect.stringMatching(/^this Idempotency-Key was used/) });
     expect(await api.state(id)).toEqual(before);
   });
 
@@ -113,14 +115,16 @@ describe("a restart", () => {
     expect(await countOf(id)).toBe(1);
   });
 
-  test("that was refused stays refused under its key", async () => {
+  test("that was refused is judged anew under its key, and kept once it is accepted", async () => {
     const id = await api.workspace();
     await api.post(id, "hold");
     const ask = (key: string) => keyed(id, { key, route: "restart", body: {} });
     expect((await ask("1")).status).toBe(409);
     await api.post(id, "release");
-    expect(await ask("1")).toMatchObject({ status: 409, json: { rule: "held" } });
-    expect((await ask("2")).status).toBe(202);
+    const accepted = await ask("1");
+    expect(accepted).toMatchObject({ status: 202, json: { decision: "fired" } });
+    expect(await ask("1")).toMatchObject({ status: 202, json: accepted.json });
+    expect(await countOf(id)).toBe(1);
   });
 });
 

@@ -43,7 +43,10 @@ describe("the document", () => {
     const served = ROUTES.map((route) =>
       [route.method, templateOf(route), route.scope, route.page ? "page" : ""].join(" "),
     );
-    expect(described.sort()).toEqual([...served, "GET /healthz none ", "GET /readyz none "].sort());
+    const open = ["GET /healthz", "GET /readyz", "GET /session", "POST /session", "DELETE /session"].map(
+      (each) => `${each} none `,
+    );
+    expect(described.sort()).toEqual([...served, ...open].sort());
   });
 
   test("gives every operation a name of its own", () => {

@@ -46,17 +46,17 @@ describe("API_TOKENS", () => {
     [
       "an unknown scope",
       `ci:write:${SECRET}`,
-      "expected one of the scopes read, trigger, operate, admin after the name",
+      "expected one of the scopes read, trigger, operate, admin, alerts after the name",
     ],
     [
       "a scope in capitals",
       `ci:READ:${SECRET}`,
-      "expected one of the scopes read, trigger, operate, admin after the name",
+      "expected one of the scopes read, trigger, operate, admin, alerts after the name",
     ],
     [
       "token and scope swapped",
       `ci:${SECRET}:read`,
-      "expected one of the scopes read, trigger, operate, admin after the name",
+      "expected one of the scopes read, trigger, operate, admin, alerts after the name",
     ],
     ["token and name swapped", `${SECRET}:read:ci`, "the token has fewer than 16 characters"],
     ["a name with a space", `the ci:read:${SECRET}`, "expected a name of 1 to 64 letters, digits or . _ @ -"],
@@ -86,7 +86,7 @@ describe("API_TOKENS", () => {
   test("all problems are told at once, by the number of the entry", () => {
     expect(problems(`ok:read:${SECRET},x,ci:root:${SECRET}-2,`)).toEqual([
       "API_TOKENS, entry 2: expected name:scope:token",
-      "API_TOKENS, entry 3: expected one of the scopes read, trigger, operate, admin after the name",
+      "API_TOKENS, entry 3: expected one of the scopes read, trigger, operate, admin, alerts after the name",
       "API_TOKENS, entry 4: expected name:scope:token",
     ]);
   });

@@ -25,6 +25,7 @@ const FIRST_AND_SECOND: Readonly<Record<BuiltInSource, readonly [string, string]
   "template-import": ["fired/window", "coalesced/pending"],
   "secret-change": ["coalesced/window", "coalesced/pending"],
   "plugin-change": ["coalesced/window", "coalesced/pending"],
+  "spec-change": ["coalesced/window", "coalesced/pending"],
   "a2a-preflight": ["fired/window", "coalesced/pending"],
   "liveness-offline": ["fired/window", "coalesced/pending"],
   startup: ["fired/window", "coalesced/pending"],
@@ -36,6 +37,7 @@ const DURING_AND_AFTER: Readonly<Record<BuiltInSource, readonly [string, string]
   "template-import": ["coalesced/running", "coalesced/cooldown"],
   "secret-change": ["coalesced/running", "coalesced/cooldown"],
   "plugin-change": ["coalesced/running", "coalesced/cooldown"],
+  "spec-change": ["coalesced/running", "coalesced/cooldown"],
   "a2a-preflight": ["dropped/running", "dropped/cooldown"],
   "liveness-offline": ["dropped/running", "dropped/cooldown"],
   startup: ["dropped/cooldown", "dropped/cooldown"],
@@ -230,6 +232,6 @@ describe("what comes at the same time is judged each for itself", () => {
     await Promise.all(asked.flat());
     await lease.end({ outcome: "ok" });
     const ended = (await api.activity(id)).find(({ event }) => event === "WORKSPACE_ONLINE");
-    expect(ended?.payload.mid_writes).toEqual([{ source: "file-write", count: 10 }]);
+    expect(ended?.payload.midWrites).toEqual([{ source: "file-write", count: 10 }]);
   });
 });

@@ -26,7 +26,13 @@ describe("hold", () => {
     const before = Date.now();
     const { status, json } = await as(id, "hold", body);
     expect(status).toBe(202);
-    expect(json).toEqual({ id, heldUntil: expect.any(String) });
+    expect(json).toEqual({
+      id,
+      hold: "operate",
+      owner: "operate",
+      endsAt: json.heldUntil,
+      heldUntil: expect.any(String),
+    });
     const until = Date.parse(String(json.heldUntil));
     expect(until).toBeGreaterThanOrEqual(before + holdMs);
     expect(until).toBeLessThanOrEqual(Date.now() + holdMs);
@@ -60,14 +66,41 @@ describe("hold", () => {
     expect((await api.state(id)).restart.heldUntil).toBe(json.heldUntil);
   });
 
+  test("belongs to its token: that of another stands beside it, and its name is taken", async () => {
+    const id = await api.workspace();
+    const { json: mine } = await as(id, "hold", { reason: "deploy" });
+    const body = { holdMs: 2_000, hold: "demo" };
+    const { json: theirs } = await api.post<Record<string, unknown>>(id, "hold", body);
+    expect(theirs).toMatchObject({ hold: "demo", owner: "admin", heldUntil: mine.heldUntil });
+    const { restart } = await api.state(id);
+    expect(restart).toMatchObject({
+      heldUntil: mine.heldUntil,
+      holds: [
+        { id: "operate", owner: "operate", reason: "deploy", endsAt: mine.endsAt },
+        { id: "demo", owner: "admin", reason: null, endsAt: theirs.endsAt },
+      ],
+    });
+    expect(await as(id, "hold", { hold: "demo" })).toMatchObject({
+      status: 409,
+      json: { rule: "held", detail: `this hold of ${id} is admin's: give yours another name (\`hold\`)` },
+    });
+  });
+
+  test("beyond 32 of them answers 409", async () => {
+    const id = await api.workspace();
+    const statuses = [];
+    for (let n = 0; n <= 32; n += 1) statuses.push((await as(id, "hold", { hold: `h${n}` })).status);
+    expect(statuses).toEqual([...Array(32).fill(202), 409]);
+  });
+
   test("is told with reason, actor and end", async () => {
     const id = await api.workspace();
     const { json } = await as(id, "hold", { reason: "deploy" });
-    const held_until = Date.parse(String(json.heldUntil));
+    const { heldUntil } = json;
     expect((await told(id, "WORKSPACE_HELD"))[0]?.payload).toMatchObject({
       actor: "operate",
       reason: "deploy",
-      held_until,
+      heldUntil,
     });
   });
 });
@@ -78,17 +111,36 @@ describe("release", () => {
     await as(id, "hold");
     await api.trigger(id, { source: "file-write" });
     await api.trigger(id, { source: "secret-change" });
-    expect(await as(id, "release")).toMatchObject({ status: 202, json: { id, released: true } });
+    expect(await as(id, "release")).toMatchObject({
+      status: 202,
+      json: { id, released: true, heldUntil: null, holds: [] },
+    });
     expect((await api.state(id)).restart).toMatchObject({ phase: "scheduled", heldUntil: null });
     const lease = await api.begin(id);
     expect(lease.cycle.covers).toHaveLength(2);
     expect((await told(id, "WORKSPACE_RELEASED"))[0]?.payload).toMatchObject({ actor: "operate" });
   });
 
+  test("ends one's own holds; a named one, and all, whoever's they are", async () => {
+    const id = await api.workspace();
+    await as(id, "hold");
+    for (const hold of ["a", "b", "c"]) await api.post(id, "hold", { hold });
+    const heldUntil = (await api.state(id)).restart.heldUntil;
+    const left = (...ids: string[]) => ({ holds: ids.map((each) => ({ id: each })), heldUntil });
+    expect((await as(id, "release")).json).toMatchObject({ released: true, ...left("a", "b", "c") });
+    expect((await as(id, "release")).json).toMatchObject({ released: false, ...left("a", "b", "c") });
+    expect((await as(id, "release", { hold: "a" })).json).toMatchObject({ released: true, ...left("b", "c") });
+    expect((await as(id, "release", { all: true, hold: "b" })).status).toBe(400);
+    expect((await as(id, "release", { all: true })).json).toEqual({ id, released: true, heldUntil: null, holds: [] });
+  });
+
   test("of what is not held changes nothing", async () => {
     const id = await owed();
     const before = await api.state(id);
-    expect(await as(id, "release")).toMatchObject({ status: 202, json: { id, released: false } });
+    expect(await as(id, "release")).toMatchObject({
+      status: 202,
+      json: { id, released: false, heldUntil: null, holds: [] },
+    });
     expect(await api.state(id)).toEqual(before);
     expect(await told(id, "WORKSPACE_RELEASED")).toEqual([]);
   });
@@ -144,7 +196,7 @@ describe("cancel", () => {
       status: "online",
       restart: { phase: "idle", lastCycle: { outcome: "ok", cancelTooLate: true } },
     });
-    expect((await told(id, "WORKSPACE_ONLINE"))[0]?.payload).toMatchObject({ cancel_too_late: true });
+    expect((await told(id, "WORKSPACE_ONLINE"))[0]?.payload).toMatchObject({ cancelTooLate: true });
   });
 
   test("ends the waiting for a retry", async () => {
@@ -236,7 +288,7 @@ describe("every verb is recorded with its actor, and asked again changes nothing
     expect([200, 202]).toContain((await as(id, verb)).status);
     const twice = await api.state(id);
     // A hold that is asked for again begins anew.
-    const { heldUntil: _, dueAt: __, ...rest } = twice.restart;
+    const { heldUntil: _, dueAt: __, holds: ___, ...rest } = twice.restart;
     expect(once.restart).toMatchObject(rest);
     expect(twice.status).toBe(once.status);
     for (const { payload } of await told(id, event)) expect(payload).toMatchObject({ actor: "operate" });

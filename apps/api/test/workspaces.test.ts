@@ -11,15 +11,18 @@ const IDLE = {
   observedGeneration: 0,
   dueAt: null,
   because: null,
+  deadlineAt: null,
   startedAt: null,
   cooldownEndsAt: null,
   heldUntil: null,
+  holds: [],
   budgetUntil: null,
   loop: null,
   why: [],
   cycle: null,
   lastCycle: null,
   failures: 0,
+  declines: 0,
   breakerOpen: false,
 };
 
@@ -28,7 +31,16 @@ describe("PUT /workspaces/{id}", () => {
     const body = { name: "Canvas", runtime: "vm", tags: { team: "a" }, spec: { command: ["node", "x.js"] } };
     const { status, json } = await put("full", body);
     expect(status).toBe(201);
-    const rest = { parentId: null, pausedBy: null, createdAt: expect.any(String), instance: null };
+    const rest = {
+      parentId: null,
+      pausedBy: null,
+      seenAt: null,
+      down: null,
+      stray: null,
+      drift: null,
+      createdAt: expect.any(String),
+      instance: null,
+    };
     expect(json).toEqual({ id: "full", ...body, ...rest, status: "offline", restart: IDLE });
     expect(await api.ask("GET", "/workspaces/full")).toMatchObject({ status: 200, json });
   });
@@ -67,6 +79,41 @@ describe("PUT /workspaces/{id}", () => {
     const first = await put("same", body);
     const second = await put("same", body);
     expect(second).toMatchObject({ status: 200, json: first.json });
+  });
+
+  test("a changed spec of what runs answers with the receipt of the restart that it owes", async () => {
+    await put("drifting", { spec: { env: { KEY: "hunter2" } } });
+    await api.trigger("drifting", { source: "startup" });
+    await api.cycle("drifting");
+    expect((await put("drifting", { spec: { env: { KEY: "hunter2" } } })).json).toMatchObject({ receipt: null });
+    const { status, json, text } = await put("drifting", { spec: { env: { KEY: "hunter3" } } });
+    expect({ status, json }).toMatchObject({
+      status: 200,
+      json: {
+        receipt: { source: "spec-change", decision: "coalesced", rule: "cooldown" },
+        drift: { fields: ["env.KEY"] },
+      },
+    });
+    expect(json.restart.why).toMatchObject([
+      { source: "spec-change", reasons: ["changed: env.KEY"], actors: ["admin"] },
+    ]);
+    const read = await api.ask("GET", "/workspaces/drifting", { token: TOKENS.read });
+    expect([read.text.includes("env.KEY"), read.text.includes("hunter")]).toEqual([true, false]);
+    expect(text).toContain("hunter3");
+  });
+
+  test("with restart=false it is only recorded", async () => {
+    await put("held-back", { spec: { n: 1 } });
+    await api.trigger("held-back", { source: "startup" });
+    await api.cycle("held-back");
+    const { json } = await api.ask<WorkspaceBody>("PUT", "/workspaces/held-back?restart=false", {
+      body: { spec: { n: 2 } },
+    });
+    expect(json).toMatchObject({
+      receipt: null,
+      drift: { fields: ["n"], since: expect.any(String) },
+      restart: { why: [] },
+    });
   });
 
   test("null removes a field", async () => {

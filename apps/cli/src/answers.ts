@@ -7,12 +7,25 @@ export interface Covered {
   readonly lastAt: string;
   readonly reasons: readonly string[];
   readonly actors: readonly string[];
+  readonly files?: readonly string[];
+}
+
+export interface Hold {
+  readonly id: string;
+  readonly owner: string;
+  readonly reason: string | null;
+  readonly since: string;
+  readonly endsAt: string;
 }
 
 export interface Workspace {
   readonly id: string;
   readonly name: string | null;
   readonly status: string;
+  readonly seenAt: string | null;
+  readonly down: { readonly since: string; readonly seen: string; readonly crashes: number } | null;
+  readonly stray: string | null;
+  readonly drift: { readonly fields: readonly string[]; readonly since: string } | null;
   readonly restart: {
     readonly phase: "idle" | "scheduled" | "running" | "backoff" | "held" | "failed";
     readonly generation: number;
@@ -21,8 +34,17 @@ export interface Workspace {
     readonly startedAt: string | null;
     readonly cooldownEndsAt: string | null;
     readonly heldUntil: string | null;
+    readonly budgetUntil: string | null;
+    readonly loop: { readonly source: string; readonly reason: string } | null;
+    readonly because: string | null;
+    readonly holds: readonly Hold[];
     readonly why: readonly Covered[];
-    readonly cycle: { readonly attempt: number; readonly action: string; readonly covers: readonly Covered[] } | null;
+    readonly cycle: {
+      readonly attempt: number;
+      readonly action: string;
+      readonly stopAsked: boolean;
+      readonly covers: readonly Covered[];
+    } | null;
     readonly lastCycle: {
       readonly outcome: string;
       readonly startedAt: string;
@@ -31,6 +53,7 @@ export interface Workspace {
       readonly covers: readonly Covered[];
     } | null;
     readonly failures: number;
+    readonly declines: number;
   };
 }
 
@@ -60,6 +83,19 @@ export interface Policy {
   readonly sources: Readonly<
     Record<string, { readonly trailing: { readonly value: boolean }; readonly maxWaitMs: { readonly value: number } }>
   >;
+}
+
+/** The policy in force for a workspace: each value, and what said so. */
+export interface ExplainedPolicy {
+  readonly profile: string;
+  readonly file: { readonly revision: string };
+  readonly cooldownMs: Explained;
+  readonly sources: Readonly<Record<string, Readonly<Record<string, Explained>>>>;
+}
+
+interface Explained {
+  readonly value: unknown;
+  readonly from: string | null;
 }
 
 /** The path of a workspace, or of something of it. */

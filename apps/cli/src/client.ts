@@ -9,7 +9,8 @@ export interface ClientOptions {
 }
 
 export interface Asked {
-  readonly body?: Readonly<Record<string, unknown>>;
+  /** An object goes as JSON, bytes as they are. */
+  readonly body?: Readonly<Record<string, unknown>> | Buffer;
   readonly headers?: Readonly<Record<string, string>>;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   /** How long the answer may take, ms. */
@@ -43,13 +44,24 @@ export class Client {
   /** @throws Failure */
   async ask<Body>(method: string, path: string, asked: Asked = {}): Promise<Body> {
     const { body, headers = {}, timeoutMs = USUAL_TIMEOUT_MS } = asked;
+    const type = Buffer.isBuffer(body) ? "application/octet-stream" : "application/json";
     const response = await this.#fetch(path, asked.query, {
       method,
-      headers: { ...headers, ...(body !== undefined && { "content-type": "application/json" }) },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+      headers: { ...headers, ...(body !== undefined && { "content-type": type }) },
+      ...(body !== undefined && { body: Buffer.isBuffer(body) ? new Uint8Array(body) : JSON.stringify(body) }),
       signal: AbortSignal.timeout(timeoutMs),
     });
     return (await this.#json(response)) as Body;
+  }
+
+  /** The bytes that are answered. @throws Failure */
+  async download(path: string): Promise<Buffer> {
+    const response = await this.#fetch(path, {}, { signal: AbortSignal.timeout(USUAL_TIMEOUT_MS) });
+    if (!response.ok) await this.#json(response);
+    const bytes = await response.arrayBuffer().catch((error: unknown) => {
+      throw this.#away(error);
+    });
+    return Buffer.from(bytes);
   }
 
   /**

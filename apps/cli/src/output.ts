@@ -1,4 +1,5 @@
-/** Text for people: columns, and values in a line. */
+/** Text for people: columns, values in a line, and colours where a person looks. */
+import { styleText } from "node:util";
 
 /** Columns as wide as their widest cell; the last one is as long as it is. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -31,4 +32,13 @@ export function oneLine(text: string): string {
 
 function padded(cell: string, width: number): string {
   return cell + " ".repeat(Math.max(0, width - [...cell].length));
+}
+
+type Colour = "green" | "yellow" | "red" | "dim";
+
+/** Colours a text for a terminal. `NO_COLOR` forbids it, `FORCE_COLOR` asks for it anywhere. */
+export function coloured(colour: Colour | undefined, text: string): string {
+  const { NO_COLOR, FORCE_COLOR } = process.env;
+  const isWanted = FORCE_COLOR ? FORCE_COLOR !== "0" : process.stdout.isTTY === true && !NO_COLOR;
+  return isWanted && colour !== undefined ? styleText(colour, text) : text;
 }

@@ -2,12 +2,17 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { completionCommands } from "./commands/completion.ts";
+import { filesCommand } from "./commands/files.ts";
+import { holdsCommand } from "./commands/holds.ts";
+import { policyCommand } from "./commands/policy.ts";
+import { registryCommands } from "./commands/registry.ts";
 import { rolloutsCommand } from "./commands/rollouts.ts";
 import { statusCommand } from "./commands/status.ts";
 import { triggerCommands } from "./commands/trigger.ts";
 import { verbCommands } from "./commands/verbs.ts";
 import { watchCommand } from "./commands/watch.ts";
 import { webhooksCommand } from "./commands/webhooks.ts";
+import { whyCommand } from "./commands/why.ts";
 import { workspaceCommands } from "./commands/workspaces.ts";
 import { EXIT, type ExitCode, Failure } from "./exit-codes.ts";
 
@@ -23,10 +28,15 @@ export async function createProgram(argv: readonly string[] = []): Promise<Comma
     .addHelpText("after", EXIT_CODES);
   const commands = [
     ...workspaceCommands(),
+    ...registryCommands(),
     statusCommand(),
     watchCommand(),
+    whyCommand(),
     ...triggerCommands(),
     ...verbCommands(),
+    filesCommand(),
+    policyCommand(),
+    holdsCommand(),
     rolloutsCommand(),
     webhooksCommand(),
     await simulateCommand(argv),
@@ -65,8 +75,9 @@ export async function run(argv: readonly string[]): Promise<ExitCode> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     if (!(error instanceof Failure)) throw error;
-    const asJson = argv.includes("--json") && error.problem !== undefined;
-    process.stderr.write(asJson ? `${JSON.stringify(error.problem)}\n` : `restartctl: ${error.message}\n`);
+    // Programs get an object whatever went wrong: the server's, or one that says the same as the line for people.
+    const problem = error.problem ?? { title: "restartctl", detail: error.message, exitCode: error.code };
+    process.stderr.write(argv.includes("--json") ? `${JSON.stringify(problem)}\n` : `restartctl: ${error.message}\n`);
     return error.code;
   }
 }

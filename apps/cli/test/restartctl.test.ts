@@ -40,7 +40,7 @@ describe("what it tells people", () => {
     const { code, stdout } = await restartctl("status", id);
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^ws-\w+ \(canvas\) {2}online\n {2}restarts in \d+ s, latest \d\d:\d\d:\d\d, because of 2 file writes\n/,
+      /^ws-\w+ \(canvas\) {2}online\n {2}restarts in \d+ s, when the cooldown is over, latest \d\d:\d\d:\d\d, because of 2 file writes\n/,
     );
     expect(stdout).toMatch(/\n {2}owed {2}2 file-write, last [\d:]+: wrote c.txt, wrote b.txt, by admin\n/);
     expect(stdout).toMatch(/\n {2}last {2}ok \d+ s ago, took \d+ s, covered 1 file write\n/);
@@ -66,6 +66,24 @@ describe("what it tells people", () => {
     expect((await restartctl("flush", id)).stdout).toBe(`${id}: nothing is owed\n`);
   });
 
+  test("holds: whose they are, why and until when; a release ends one's own, a named one or all", async () => {
+    const id = await api.workspace();
+    expect((await restartctl("holds", id)).stdout).toBe("nothing is held\n");
+    await restartctl("hold", id, "--for", "10m", "--reason", "deploy");
+    const operator = await start(["hold", id, "--for", "1m", "--hold", "demo"], env(TOKENS.operate)).ended;
+    expect(operator.stdout).toMatch(/: held until [\d:]+; others hold it until [\d:]+\n$/);
+    const ofThis = (await restartctl("holds")).stdout.split("\n").filter((line) => line.startsWith(id));
+    expect(ofThis).toEqual([
+      expect.stringMatching(/admin +admin +[\d:]{8} +[\d:]{8} +deploy$/),
+      expect.stringMatching(/demo +operate +[\d:]{8} +[\d:]{8} *$/),
+    ]);
+    expect((await restartctl("status", id)).stdout).toContain("by admin (deploy), operate");
+    expect((await restartctl("release", id)).stdout).toMatch(/: released; still held until [\d:]+ by operate\n$/);
+    expect((await restartctl("release", id)).stdout).toMatch(/: no such hold was released; still held until/);
+    expect((await restartctl("release", id, "--hold", "demo")).stdout).toBe(`${id}: released\n`);
+    expect(await json("holds", id)).toEqual({ holds: [] });
+  });
+
   test("pause --cascade takes the family along", async () => {
     const parent = await api.workspace();
     await api.workspace({ parentId: parent });
@@ -82,8 +100,8 @@ describe("what it tells people", () => {
     expect(activity[0]).toMatch(/^TIME +EVENT +DETAILS$/);
     expect(activity[1]).toMatch(/^\d{4}-\d\d-\d\d [\d:]{8} {2}WORKSPACE_ONLINE +1 startup .*cycle=/);
     const list = (await restartctl("list", "--limit", "200")).stdout.split("\n");
-    expect(list[0]).toMatch(/^WORKSPACE +STATUS +PHASE +RESTART$/);
-    expect(list.find((line) => line.startsWith(id))).toMatch(/online +idle +nothing is owed$/);
+    expect(list[0]).toMatch(/^WORKSPACE +STATUS +SEEN +PHASE +RESTART$/);
+    expect(list.find((line) => line.startsWith(id))).toMatch(/online +\d+ s ago +idle +nothing is owed$/);
   });
 });
 
@@ -187,7 +205,7 @@ describe("what waits", () => {
     await api.post(id, "release", {});
     const { code, stdout } = await watching.ended;
     expect(code).toBe(0);
-    const line = (event: string) => `[\\d:]{8} {2}${id} {2}${event} .*actor=admin.*\n`;
+    const line = (event: string) => `[\\d:]{8} {2}${id} {2}${event}  *\\(by admin.*\n`;
     expect(stdout).toMatch(new RegExp(`^${line("WORKSPACE_HELD")}${line("WORKSPACE_RELEASED")}$`));
   });
 });

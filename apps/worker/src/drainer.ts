@@ -15,11 +15,13 @@ export interface DrainerParts {
   /** How long cycles under way may go on at the stop before they are handed over, ms. */
   readonly graceMs: number;
   /** Sees to it that somebody looks at a workspace again. */
-  readonly wake: (hint: Hint) => Promise<void>;
+  readonly wake: (hint: Hint) => Promise<unknown>;
   /** Takes away the files of a workspace that is removed. */
   readonly removeFiles: (workspaceId: string) => Promise<void>;
   /** Deletes the keys of a removed workspace that its last script cannot name. */
   readonly deleteTraces: (workspaceId: string) => Promise<void>;
+  /** Tells how much time passed between two times of Redis' clock, which may have been set meanwhile, ms. */
+  readonly passed: (workspaceId: string, from: number, to: number) => number;
   readonly metrics: WorkerMetrics;
   readonly logger: Logger;
 }
@@ -88,12 +90,16 @@ export class Drainer extends BackgroundService {
           );
           return;
         case "begun":
-          metrics.attemptBegan(begun.lease.cycle);
+          metrics.attemptBegan(begun.lease.cycle, this.#waitedMs(begun.lease));
           if (!(await this.#traced(begun.lease, onStep))) return;
       }
     }
     // Another worker shall look: there may be a cycle due that this one must not begin.
     await wake({ workspaceId, dueAt: 0, delayMs: 0, hintId: `closing-${randomUUID()}` });
+  }
+
+  #waitedMs({ workspaceId, cycle: { askedAt, startedAt } }: CycleLease): number {
+    return this.#parts.passed(workspaceId, askedAt, startedAt);
   }
 
   async #traced(lease: CycleLease, onStep: OnStep): Promise<boolean> {
@@ -107,7 +113,7 @@ export class Drainer extends BackgroundService {
 
   /** Tells whether to look at the workspace again. */
   async #runAndEnd(lease: CycleLease, span: CycleSpan, onStep: OnStep): Promise<boolean> {
-    const { provisioner, deadlineMs, removeFiles, deleteTraces, metrics } = this.#parts;
+    const { provisioner, deadlineMs, removeFiles, deleteTraces, passed, metrics } = this.#parts;
     const { cycle, workspaceId } = lease;
     const { cycleId, generation, attempt, how, action, fencingToken } = cycle;
     const logger = this.#parts.logger.child({ workspaceId, cycleId, generation, attempt, fencingToken });
@@ -142,14 +148,18 @@ export class Drainer extends BackgroundService {
       logger.warn(`cycle ${cycleId}: its end was refused, another worker took over`);
       return false;
     }
-    metrics.attemptEnded(cycle, ended);
+    const { startedAt } = cycle;
+    const durationMs = passed(workspaceId, startedAt, startedAt + ended.durationMs);
+    metrics.attemptEnded(cycle, { ...ended, durationMs });
     const error = "error" in result ? result.error : undefined;
-    const { what, durationMs, dueAt } = ended;
+    const { what, dueAt } = ended;
     span.note(what, error);
     logger[error === undefined ? "info" : "warn"](
       { outcome: what, durationMs, dueAt, error },
       `cycle ${cycleId} ended: ${what}`,
     );
+    if (ended.stillDeclined)
+      logger.error({ error, dueAt }, `the restart of workspace ${workspaceId} is still declined: ${error}`);
     // With nothing to look for there is no need to look: what makes it due from here on gives a hint. After a handover the
     // loop ends with a hint, for the worker is closing: another takes the cycle over at once.
     return dueAt !== undefined;

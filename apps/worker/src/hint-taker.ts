@@ -13,7 +13,7 @@ export interface HintTakerOptions {
   /** Hints of a shard that it follows at a time. */
   readonly concurrency: number;
   /** Follows a hint; the job is done when it resolves. */
-  readonly onHint: (job: Job<HintData>) => Promise<void>;
+  readonly onHint: (job: Job<HintData>) => Promise<unknown>;
   /** How long what was begun may take to end at the stop, ms. */
   readonly stopWithinMs: number;
   readonly telemetry: Telemetry | undefined;
@@ -58,7 +58,7 @@ export class HintTaker extends BackgroundService {
 
   #workerOf(shard: number): Worker<HintData> {
     const { redis, keys, concurrency, onHint, telemetry, logger } = this.#options;
-    const worker = new HintWorker(HINT_QUEUE, onHint, {
+    const worker = new HintWorker(HINT_QUEUE, async (job) => void (await onHint(job)), {
       connection: redis as ConnectionOptions,
       prefix: keys.tagOf(shard),
       concurrency,

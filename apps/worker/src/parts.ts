@@ -1,6 +1,13 @@
 /** Makes the parts of a worker. Nothing of it runs yet, but connections open themselves when they are made. */
 import { hostname } from "node:os";
-import { Cycles, type Hint, RestartCoordinator } from "@restart-coordinator/debounce";
+import {
+  type ClockSeen,
+  Cycles,
+  type EffectiveSpec,
+  type Hint,
+  Observations,
+  RestartCoordinator,
+} from "@restart-coordinator/debounce";
 import { createFleetKeys, eventStreams, RolloutDriver, Rollouts, Turns, TurnsCensus } from "@restart-coordinator/fleet";
 import {
   ConfigurationError,
@@ -13,15 +20,19 @@ import {
   RedisWatch,
   StartCheck,
   type Tracing,
+  tellEmptied,
   type WorkerEnvironment,
   WorkerMetrics,
+  zoneRulesWatch,
 } from "@restart-coordinator/service";
 import { WebhookDispatcher } from "@restart-coordinator/webhooks";
 import type { Logger } from "pino";
+import { ClockWatch } from "./clock-watch.ts";
 import { Drainer } from "./drainer.ts";
 import { tellVanished } from "./eviction-watch.ts";
 import { HintTaker } from "./hint-taker.ts";
 import { JobNotes } from "./job-notes.ts";
+import { Lookout } from "./observing/lookout.ts";
 import { createProvisioner } from "./provisioners/create.ts";
 import { removeWorkspaceFiles } from "./remove-files.ts";
 import { rolloutLog } from "./rollout-loop.ts";
@@ -44,15 +55,26 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
   const created = createProvisioner(config, metrics, logger);
   const redis = connectRedis(config, "wait", logger);
   const stateVanished = (id: string): void => tellVanished(id, metrics, logger);
-  const observer = { ...metrics.observer, stateVanished };
+  const clock = new ClockWatch({ metrics, logger });
+  const observer = { ...metrics.observer, stateVanished, clockSeen: (seen: ClockSeen) => clock.seen(seen) };
   const installation = installationOf(config, { redis, policy: policies, observer });
   const { keys } = installation;
-  const cycles = new Cycles(installation, { worker: name });
+  const { provisioner, looksAtOnce } = created;
+  const effectiveSpec: EffectiveSpec = (spec) => provisioner.effectiveSpec?.(spec);
+  const cycles = new Cycles(installation, { worker: name, effectiveSpec });
   const hints = new HintQueues(redis, keys, tracing?.hints);
-  const wake = (hint: Hint): Promise<void> => hints.enqueue(hint);
+  const wake = (hint: Hint): Promise<boolean> => hints.enqueue(hint);
   const coordinator = new RestartCoordinator(installation, { onDue: wake });
+  const zoneRules = zoneRulesWatch({
+    note: (call) => installation.transitions.noteZoneRules(call),
+    matters: () => policies.hasQuietHours,
+    logger,
+  });
   const redisWatch = new RedisWatch({ redis, keys, logger });
-  const startCheck = new StartCheck({ redis, keys, settings: config, isWorker: true, logger });
+  const startCheck = new StartCheck({
+    ...{ redis, keys, settings: config, isWorker: true, logger },
+    onEmptied: () => void tellEmptied(installation, zoneRules, logger),
+  });
   metrics.watch({ redisWatch, coordinator, hints, turns: new TurnsCensus(installation) });
 
   const drainer = new Drainer({
@@ -63,6 +85,7 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
     wake,
     removeFiles: (id) => removeWorkspaceFiles(config.WORKSPACES_DIR, id),
     deleteTraces: (id) => coordinator.registry.deleteTraces(id),
+    passed: (id, from, to) => clock.passed(keys.shardOf(id), from, to),
     metrics,
     logger,
   });
@@ -95,6 +118,8 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
     redisUsable: startCheck.passed,
     logger,
   });
+  const observations = new Observations(coordinator, { actor: `worker ${name}`, onDue: wake, effectiveSpec });
+  const lookout = new Lookout({ observations, provisioner, atOnce: looksAtOnce, metrics, logger });
   const rollouts = new Rollouts(installation);
   const rolloutDriver = new RolloutDriver({ rollouts, coordinator, owner: name, observer: rolloutLog(logger) });
   const webhooks = new WebhookDispatcher(installation, {
@@ -113,7 +138,8 @@ export function makeParts(config: WorkerEnvironment, logger: Logger, tracing: Tr
   });
   return {
     ...{ config, name, logger, tracing, metrics, policies, shards, redis, keys, cycles, coordinator, hints, wake },
-    ...{ redisWatch, startCheck, created, drainer, turnTaker, hintTaker, rolloutDriver, webhooks },
+    ...{ observations, lookout, redisWatch, startCheck, zoneRules, created, drainer, turnTaker, hintTaker },
+    ...{ rolloutDriver, webhooks },
   };
 }
 

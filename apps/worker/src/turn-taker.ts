@@ -34,12 +34,13 @@ export class TurnTaker extends BackgroundService {
     this.#options = options;
   }
 
-  /** Queues a workspace up. @throws CoordinatorUnavailableError when Redis does not take it */
-  async enter(workspaceId: string): Promise<void> {
+  /** Queues a workspace up, and tells whether it was not. @throws CoordinatorUnavailableError when Redis does not take it */
+  async enter(workspaceId: string): Promise<boolean> {
     const { turns, tenantOf } = this.#options;
-    if (await turns.isWaiting(workspaceId)) return;
+    if (await turns.isWaiting(workspaceId)) return false;
     await turns.enter({ workspaceId, tenant: await tenantOf(workspaceId) });
     this.look();
+    return true;
   }
 
   /** Takes turns while there are any and this worker has room. */

@@ -11,11 +11,11 @@ import {
   type Tracing,
   type WorkerEnvironment,
   ZONE_RULES,
-  zoneRulesWatch,
 } from "@restart-coordinator/service";
 import type { Logger } from "pino";
 import { evictionWatch } from "./eviction-watch.ts";
 import { HealthService } from "./health-service.ts";
+import { observeLoop } from "./observing/observe-loop.ts";
 import { makeParts, type WorkerParts } from "./parts.ts";
 import { reconcileLoop } from "./reconcile-loop.ts";
 import { rolloutLoop } from "./rollout-loop.ts";
@@ -65,11 +65,7 @@ export function workerServices(parts: WorkerParts): readonly Listed[] {
     new BackgroundService("the wish to schedule anew what is owed", {
       start: () => void cycles.policiesChanged().catch((error: Error) => logger.warn({ err: error }, NOT_SCHEDULED)),
     }),
-    zoneRulesWatch({
-      note: (call) => cycles.installation.transitions.noteZoneRules(call),
-      matters: () => parts.policies.hasQuietHours,
-      logger,
-    }),
+    parts.zoneRules,
     // Each of these begins nothing more at the stop, and ends what it is at.
     [
       parts.drainer,
@@ -82,7 +78,17 @@ export function workerServices(parts: WorkerParts): readonly Listed[] {
         wake: turnTaker === undefined ? parts.wake : ({ workspaceId }) => turnTaker.enter(workspaceId),
         moved: parts.wake,
         onPass: () => turnTaker?.look(),
+        openQueue: (shard) => parts.hints.open(shard),
+        onClosed: () => metrics.queueOpened(),
         onHinted: () => metrics.sweepHinted(),
+        logger,
+      }),
+      observeLoop({
+        lookout: parts.lookout,
+        observations: parts.observations,
+        provisioner: created.provisioner,
+        shards: parts.shards,
+        intervalMs: config.RESTART_OBSERVE_MS,
         logger,
       }),
       rolloutLoop({ driver: parts.rolloutDriver, intervalMs, logger }),

@@ -1,6 +1,6 @@
 -- Takes the lease of a workspace and begins, takes over or retries a cycle.
 -- `owner` names one call of one worker.
--- Uses: clock hash state policy-choice due phases why drops events budget digits
+-- Uses: clock hash state lease policy-choice due phases why drops events budget digits
 -- KEYS: workspace state startedAt due phases hinted why covers journal spent events activity shadow
 -- ARGV: id owner leaseMs cooldownMs budgetCycles budgetDowntimeMs quietHours alternatives activityTtlMs now
 -- Whole: leaseMs cooldownMs budgetCycles budgetDowntimeMs activityTtlMs now?
@@ -20,7 +20,8 @@ local STEPS_KEPT = 100
 local now = clock()
 local at = digits(now)
 local workspace, workspaceFields = readHash(K.workspace)
-local state = readState()
+local state = readState(now)
+cutLease(state, now)
 chooseArguments(workspace)
 local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
 
@@ -29,7 +30,10 @@ if isRunning(state) and state.owner == A.owner then
   -- A resent command whose first answer was lost: the lease is the caller's already.
   how = state.how
 elseif isRunning(state) then
-  if ahead(state.leaseEndsAt, now) then return R.busy { leaseEndsAt = tonumber(state.leaseEndsAt) } end
+  if ahead(state.leaseEndsAt, now) then
+    redis.call('ZADD', K.due, state.leaseEndsAt, A.id)
+    return R.busy { leaseEndsAt = tonumber(state.leaseEndsAt) }
+  end
   how = 'takeover'
 else
   -- Told by what held it back until now: the budget may be another one since it was last reckoned.
@@ -121,7 +125,7 @@ if how == 'new' then
     if dropped then clearFields(state, fields) end
     fired = emitToStream(A.id, 'WORKSPACE_AUTO_RESTART_FIRED', now, withMember(cjson.encode({ cycle = changes.cycle,
       generation = tonumber(changes.cycleGeneration), auto = not byPerson, because = state.desireAt and 'desired' or because,
-      asked_at = tonumber(changes.askedAt), dropped = dropped }), 'covers', covers))
+      askedAt = tonumber(changes.askedAt), dropped = dropped }), 'covers', covers))
   else
     changes.askedAt = state.desireAt
   end

@@ -14,7 +14,7 @@
 local now = clock()
 local workspace = readHash(K.workspace)
 if not workspace.desired then return R.unknown() end
-local state = readState()
+local state = readState(now)
 local running = isRunning(state) and state.action == 'restart'
 -- Asked again, with nothing owed since: it was told, and stops or not.
 if running and state.canceledTo and not state.owedAt then return R.stopping { triggers = 0, cycle = state.cycle } end
@@ -33,7 +33,7 @@ if retrying then
 end
 redis.call('DEL', K.why)
 clearFields(state, OWED_FIELDS)
-clearFields(state, { 'failures', 'backoffEndsAt', 'breaker' })
+clearFields(state, { 'failures', 'declines', 'declinedAt', 'backoffEndsAt', 'breaker' })
 local generation = tonumber(state.generation) or 0
 if running then
   set(state, { stopAsked = 1, canceledTo = generation })

@@ -17,7 +17,7 @@
 
 local now = clock()
 local workspace = readHash(K.workspace)
-local state = readState()
+local state = readState(now)
 local generation = tonumber(state.generation) or 0
 local before = workspace.desired
 if not before then return R.unknown() end
@@ -50,6 +50,6 @@ local events = { running = 'WORKSPACE_RESUMED', paused = 'WORKSPACE_PAUSED', hib
 local waitsFor = A.desired == 'running' and refusalOf(workspace) or nil
 if events[A.desired] then
   emit(A.id, events[A.desired], now, { desired = A.desired, generation = generation, actor = A.actor,
-    reason = A.reason ~= '' and A.reason or nil, cascade_from = cascades and A.cascadeFrom or nil, waits_for = waitsFor })
+    reason = A.reason ~= '' and A.reason or nil, cascadeFrom = cascades and A.cascadeFrom or nil, waitsFor = waitsFor })
 end
 return R.accepted { generation = generation, hintId = generation, waitsFor = waitsFor }

@@ -1,32 +1,35 @@
 -- Ends an attempt at a cycle, fenced.
 -- Uses: clock hash state schedule why drops events budget digits forgetting
--- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle spent events activity idempotency recent shadow
--- ARGV: id fence outcome retryable error instance backoffMs maxBackoffMs breakerAfter jitter pauseMs steps
+-- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle spent events activity idempotency idempotencyOrder recent shadow seen down
+-- ARGV: id fence outcome retryable error instance backoffMs maxBackoffMs breakerAfter jitter pauseMs steps specUsed specSha
 -- ARGV: budgetCycles budgetDowntimeMs activityTtlMs now
 -- Whole: backoffMs maxBackoffMs breakerAfter pauseMs budgetCycles budgetDowntimeMs activityTtlMs now?
 -- `outcome`: ok | failed | declined | canceled | handover. A handover ends the lease, not the cycle: the next worker
 -- takes it over at once, or after `pauseMs`. A retryable failure keeps the cycle for another attempt, until the breaker opens.
 -- A cycle that stopped without having been asked to has failed.
 -- `jitter`: 0 to 1, shortens the backoff by up to half.
+-- `specUsed`: JSON of what it was started with, field by field; `specSha`: SHA-1 of the spec as it was at the begin
 -- Batch: remembered
--- Shared: workspaces due phases hinted events recent backoffMs maxBackoffMs breakerAfter pauseMs budgetCycles budgetDowntimeMs
+-- Shared: workspaces due phases hinted events recent seen down backoffMs maxBackoffMs breakerAfter pauseMs budgetCycles budgetDowntimeMs
 -- Shared: activityTtlMs now
--- Reply: ended what dueAt durationMs
+-- Reply: ended what dueAt durationMs stillDeclined
 -- Reply: lost
--- `what`: ok | retry | failed | declined | canceled | handover | removed; `dueAt`: the next wake-up
+-- `what`: ok | retry | failed | declined | canceled | handover | removed; `dueAt`: the next wake-up;
+-- `stillDeclined`: 1 = it was declined as often in a row as failures open the breaker
 -- Events: WORKSPACE_ONLINE, WORKSPACE_OFFLINE, WORKSPACE_RESTART_FAILED, WORKSPACE_RESTART_DECLINED,
--- Events: WORKSPACE_RESTART_CANCELED, WORKSPACE_RESTART_BUDGET_SPENT, WORKSPACE_REMOVED
+-- Events: WORKSPACE_RESTART_STILL_DECLINED, WORKSPACE_RESTART_CANCELED, WORKSPACE_RESTART_BUDGET_SPENT, WORKSPACE_REMOVED
 
 local now = clock()
 local at = digits(now)
-local state = readState()
+local state = readState(now)
 if state.fence ~= A.fence or not state.owner then return R.lost() end
 local workspace = readHash(K.workspace)
 local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
-local duration = now - state.cycleStartedAt
+local duration = math.max(0, now - state.cycleStartedAt)
 
-local function answer(what, dueAt)
-  return R.ended { what = what, dueAt = dueAt and digits(dueAt), durationMs = digits(duration) }
+local function answer(what, dueAt, told)
+  return R.ended { what = what, dueAt = dueAt and digits(dueAt), durationMs = digits(duration),
+    stillDeclined = told and '1' or '0' }
 end
 
 if A.outcome == 'handover' then
@@ -52,12 +55,12 @@ local unasked = outcome == 'canceled' and not state.stopAsked and not canceledTo
 if unasked then outcome = 'failed' end
 local failed = outcome == 'failed' or outcome == 'declined'
 local isStart = state.action == 'restart'
--- What a stop has cost is no reason to give a restart up.
-local counter = isStart and 'failures' or 'stopFailures'
+-- What a stop has cost is no reason to give a restart up, and nor is what was declined: it touched nothing.
+local counter = not isStart and 'stopFailures' or outcome == 'declined' and 'declines' or 'failures'
 local failures = failed and (tonumber(state[counter]) or 0) + 1 or 0
 -- With the breaker open, a restart has one attempt. A stop is tried until it works, for that is how it shall be.
-local opens = failed and isStart
-  and (state.breaker or failures >= tonumber(A.breakerAfter) or (outcome == 'failed' and A.retryable == '0'))
+local opens = outcome == 'failed' and isStart
+  and (state.breaker or failures >= tonumber(A.breakerAfter) or A.retryable == '0')
 local retryAt
 if failed then
   local backoff = math.min(tonumber(A.maxBackoffMs), tonumber(A.backoffMs) * 2 ^ math.min(failures - 1, 30))
@@ -65,10 +68,14 @@ if failed then
   set(state, { [counter] = failures, [isStart and 'backoffEndsAt' or 'stopRetryAt'] = retryAt })
 end
 if opens then set(state, { breaker = 1 }) end
+local declines = outcome == 'declined' and failures or nil
+if not declines then clearFields(state, { 'declines', 'declinedAt' })
+elseif declines == 1 then set(state, { declinedAt = now }) end
+local stillDeclined = declines == tonumber(A.breakerAfter)
 
 local record = { cycle = state.cycle, generation = tonumber(state.cycleGeneration), attempt = tonumber(state.attempt),
-  action = state.action, outcome = outcome, started_at = tonumber(state.cycleStartedAt),
-  asked_at = tonumber(state.askedAt), duration_ms = duration }
+  action = state.action, outcome = outcome, declines = declines, startedAt = tonumber(state.cycleStartedAt),
+  askedAt = tonumber(state.askedAt), durationMs = duration }
 if A.error ~= '' then record.error = A.error elseif unasked then record.error = 'stopped without having been asked to' end
 -- What is JSON already is put in as it is.
 local instance = A.instance ~= '' and A.instance or nil
@@ -83,14 +90,14 @@ clearFields(state, { 'steps', 'lostSteps' })
 
 local function recordJson(covers)
   local json = withMember(cjson.encode(record), 'instance', instance)
-  json = withMember(json, 'instance_before', workspace.instance)
+  json = withMember(json, 'instanceBefore', workspace.instance)
   return withMember(withMember(json, 'steps', steps), 'covers', covers)
 end
 
 if outcome == 'failed' and not opens then
   clearFields(state, { 'owner', 'leaseEndsAt', 'stopAsked' })
   set(state, { retrying = 1 })
-  record.retry_at = retryAt
+  record.retryAt = retryAt
   redis.call('HSET', K.workspace, 'status', 'failed')
   local wake = schedule(A.id, state, workspace, cooldownEndsAt, now)
   emit(A.id, 'WORKSPACE_RESTART_FAILED', now, recordJson())
@@ -98,10 +105,10 @@ if outcome == 'failed' and not opens then
 end
 
 -- From here on the cycle is over.
-record.mid_writes = midWrites(state)
+record.midWrites = midWrites(state)
 -- Somebody canceled it, and it was past its last safe point.
 local tooLate = outcome == 'ok' and canceledTo and true or nil
-record.cancel_too_late = tooLate
+record.cancelTooLate = tooLate
 local dropped, dropFields = dropsOf(state)
 record.dropped = dropped
 if dropped then clearFields(state, dropFields) end
@@ -115,7 +122,7 @@ if action == 'restart' then
     redis.call('HDEL', K.spent, record.cycle)
   else
     set(state, { lastRestartEndsAt = math.max(tonumber(state.lastRestartEndsAt) or 0, now) })
-    if hasBudget() then spend(record.cycle, record.started_at, duration) end
+    if hasBudget() then spend(record.cycle, record.startedAt, duration) end
   end
   reckonBudget(state, now)
 end
@@ -144,7 +151,7 @@ elseif failed and not isStart then
 end
 
 redis.call('SET', K.lastCycle, withMember(cjson.encode({ id = record.cycle, generation = generation, action = action,
-  outcome = outcome, startedAt = record.started_at, endedAt = now, attempt = record.attempt,
+  outcome = outcome, startedAt = record.startedAt, endedAt = now, attempt = record.attempt,
   error = record.error, cancelTooLate = tooLate }), 'covers', covers), 'PX', A.activityTtlMs)
 clearCycle(state)
 
@@ -157,6 +164,16 @@ if outcome == 'ok' then
     redis.call('HSET', K.workspace, 'status', status)
   end
   if not isStart then redis.call('HDEL', K.workspace, 'instance') end
+  -- What was seen of it is no longer so.
+  redis.call('HDEL', K.workspace, 'downAt', 'downSeen', 'stray')
+  if isStart and A.specUsed ~= '' then redis.call('HSET', K.workspace, 'specUsed', A.specUsed) end
+  if not isStart then redis.call('HDEL', K.workspace, 'specUsed') end
+  -- A spec that was changed meanwhile is not what runs now.
+  if not isStart or redis.sha1hex(workspace.spec or '') == A.specSha then
+    redis.call('HDEL', K.workspace, 'drift', 'specAsk', 'specHeld')
+  end
+  redis.call('ZREM', K.down, A.id)
+  if isStart then redis.call('ZADD', K.seen, at, A.id) else redis.call('ZREM', K.seen, A.id) end
 end
 
 -- What an unfinished cycle left behind concerns the next one.
@@ -165,9 +182,13 @@ if outcome ~= 'ok' then redis.call('PEXPIRE', K.journal, A.activityTtlMs) end
 local wake = schedule(A.id, state, workspace, cooldownEndsAt, now)
 local events = { ok = isStart and 'WORKSPACE_ONLINE' or 'WORKSPACE_OFFLINE', failed = 'WORKSPACE_RESTART_FAILED',
   declined = 'WORKSPACE_RESTART_DECLINED', canceled = 'WORKSPACE_RESTART_CANCELED' }
-record.next_due_at = wake
+record.nextDueAt = wake
 if isStart and (outcome == 'ok' or canceledTo) then record.observed = tonumber(state.observed) end
 emit(A.id, events[outcome], now, recordJson(covers))
+if stillDeclined then
+  emit(A.id, 'WORKSPACE_RESTART_STILL_DECLINED', now, { cycle = record.cycle, generation = generation, declines = declines,
+    firstDeclinedAt = tonumber(state.declinedAt), error = record.error, nextDueAt = wake })
+end
 tellBudget(A.id, state, now)
 save()
-return answer(outcome, wake)
+return answer(outcome, wake, stillDeclined)

@@ -15,7 +15,7 @@ local workspace = readHash(K.workspace)
 if not workspace.desired then return R.unknown() end
 local refusal = refusalOf(workspace)
 if refusal then return R.refused { rule = refusal } end
-local state = readState()
+local state = readState(now)
 local retrying = state.retrying and state.action == 'restart'
 if not state.owedAt and not retrying then return R['nothing-owed']() end
 if ahead(state.heldUntil, now) then return R.held() end
@@ -26,6 +26,6 @@ end
 if retrying then set(state, { backoffEndsAt = now }) else clearFields(state, { 'backoffEndsAt' }) end
 clearFields(state, { 'loop' })
 local wake = schedule(A.id, state, workspace, tonumber(redis.call('GET', K.startedAt) or nil), now)
-emit(A.id, 'WORKSPACE_RESTART_FLUSHED', now, { actor = A.actor, due_at = wake, cycle = state.cycle })
+emit(A.id, 'WORKSPACE_RESTART_FLUSHED', now, { actor = A.actor, dueAt = wake, cycle = state.cycle })
 if isRunning(state) then return R.flushed { dueAt = now, now = now } end
 return R.flushed { dueAt = wake, hintId = 'f' .. digits(now), now = now }

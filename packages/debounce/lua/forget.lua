@@ -1,6 +1,6 @@
 -- Forgets a workspace at once, without stopping what runs; a cycle under way loses its lease.
 -- Uses: clock forgetting
--- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle spent events activity idempotency shadow
+-- KEYS: workspace workspaces state startedAt due phases hinted why covers journal lastCycle spent events activity idempotency idempotencyOrder shadow seen down
 -- ARGV: id actor now
 -- Whole: now?
 -- Reply: forgotten

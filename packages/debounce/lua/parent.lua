@@ -14,7 +14,7 @@ if A.orphanOf ~= '' then
   if workspace.parentId ~= A.orphanOf then return R.marked { now = now } end
   redis.call('HDEL', K.workspace, 'parentId')
 end
-local state = readState()
+local state = readState(now)
 local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
 local before = wakeOf(state, workspace, cooldownEndsAt, now)
 if A.paused == '1' then redis.call('HSET', K.workspace, 'parentPaused', 1) else redis.call('HDEL', K.workspace, 'parentPaused') end

@@ -1,8 +1,8 @@
 -- Judges `count` triggers of one source that arrived together, and records what they are owed.
--- Uses: clock hash state policy-choice refusal due schedule why drops events budget recall digits
--- KEYS: workspace state startedAt window due phases why covers lastCycle events activity recent idempotency
+-- Uses: clock state policy-choice refusal due schedule why drops events budget recall receipts digits
+-- KEYS: workspace state startedAt window due phases why covers lastCycle events activity recent idempotency idempotencyOrder
 -- ARGV: id source windowMs leading trailing maxWaitMs cooldown running automatic loopCycles loopWithinMs
--- ARGV: quietHours ignoresQuietHours alternatives count texts firstTexts write onHold nonce idempotencyKey idempotencyBody activityTtlMs now
+-- ARGV: quietHours ignoresQuietHours alternatives count texts firstTexts write onHold seenFence nonce idempotencyCaller idempotencyKey idempotencyBody activityTtlMs now
 -- Whole: windowMs maxWaitMs loopCycles loopWithinMs count activityTtlMs now?
 -- Reply: judged decision rule restDecision restRule generation dueAt hintId running now nonce superseded claimedAt windowMs suppressed claimed
 -- Reply: replayed decision rule restDecision restRule generation dueAt hintId running now nonce superseded claimedAt windowMs suppressed claimed
@@ -13,15 +13,14 @@
 -- `texts`: JSON of the reasons, actors and files of all, see addWhy, and of their trace, if they are traced;
 -- `firstTexts`: of the first of several, which may be the only one that is owed.
 -- `alternatives`: what to put in place of those from `windowMs` on, see chooseArguments.
+-- `seenFence`: the last fencing token when what is complained of was seen; '' = now
 -- Events: WORKSPACE_RESTART_COALESCED (first of an owed cycle), WORKSPACE_RESTART_DROPPED (first per window),
 -- Events: WORKSPACE_RESTART_LOOP, WORKSPACE_RESTART_BUDGET_SPENT (once for what is owed),
 -- Events: WORKSPACE_RESTART_REFUSED (now and then), WORKSPACE_RESTARTING_MID_WRITE, WORKSPACE_RESTART_CANCELED (a waiting retry is superseded)
 -- Batch: remembered
 -- Shared: due phases events recent source windowMs leading trailing maxWaitMs cooldown running automatic loopCycles
--- Shared: loopWithinMs quietHours ignoresQuietHours alternatives write onHold idempotencyKey idempotencyBody activityTtlMs now
+-- Shared: loopWithinMs quietHours ignoresQuietHours alternatives write onHold seenFence idempotencyCaller idempotencyKey idempotencyBody activityTtlMs now
 
-local IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
-local IDEMPOTENCY_KEPT = 1000
 local ECHOES_KEPT = 32
 
 local now = clock()
@@ -29,9 +28,8 @@ local now = clock()
 -- A resent command, or a repeated request, finds its first receipt.
 local recalled = recallAnswer(A.nonce, now)
 if not recalled and A.idempotencyKey ~= '' then
-  local kept = redis.call('HGET', K.idempotency, A.idempotencyKey)
-  local record = kept and cjson.decode(kept)
-  if record and record.at + IDEMPOTENCY_MS > now then
+  local record = receiptUnder(A.idempotencyCaller, A.idempotencyKey, now)
+  if record then
     if record.body ~= A.idempotencyBody then return R.conflict() end
     recalled = record.receipt
   end
@@ -45,11 +43,17 @@ end
 local fields = redis.call('HMGET', K.workspace, 'desired', 'runtime', 'parentPaused', 'tags')
 local workspace = { desired = fields[1] or nil, runtime = fields[2] or nil, parentPaused = fields[3] or nil,
   tags = fields[4] or nil }
-local state = readState()
+local state = readState(now)
 chooseArguments(workspace)
 
 local ends = redis.call('MGET', K.window, K.startedAt)
 local windowEndsAt, cooldownEndsAt = tonumber(ends[1] or nil), tonumber(ends[2] or nil)
+-- The clock was set back since it was claimed.
+if windowEndsAt and windowEndsAt > now + tonumber(A.windowMs) then
+  windowEndsAt = now + tonumber(A.windowMs)
+  redis.call('DEL', K.window)
+  if A.windowMs ~= '0' then redis.call('SET', K.window, digits(windowEndsAt), 'NX', 'PX', A.windowMs) end
+end
 local running = isRunning(state)
 local refusal = refusalOf(workspace)
 
@@ -106,6 +110,8 @@ end
 local function judge()
   -- 1. Refused: nothing is claimed.
   if refusal then return 'refused', refusal end
+  -- A cycle that has begun since is what such a trigger asks for.
+  if A.seenFence ~= '' and A.seenFence ~= state.fence then return 'dropped', 'running' end
   -- 2. A free window is claimed, whatever follows. A source without a window has nothing to lose.
   local wonWindow = windowMs == 0
   if windowMs > 0 and not ahead(windowEndsAt, now) then
@@ -139,7 +145,7 @@ local function judge()
   local stuck = A.automatic == '1' and (state.loop or (state.breaker and not running))
   if byPerson and not running then
     if state.retrying then supersede() end
-    clearFields(state, { 'failures', 'backoffEndsAt', 'breaker' })
+    clearFields(state, { 'failures', 'declines', 'declinedAt', 'backoffEndsAt', 'breaker', 'crashes' })
     stuck = false
   end
   if not stuck then
@@ -174,6 +180,7 @@ local decision, rule = judge()
 local restDecision, restRule = decision, rule
 if count > 1 then restDecision, restRule = judge() end
 local isOwed = decision == 'fired' or decision == 'coalesced'
+if isOwed and source == 'spec-change' then redis.call('HDEL', K.workspace, 'specAsk') end
 
 if claimedUntil then
   -- A key whose end has passed may still be there: its PX runs on its own.
@@ -223,7 +230,7 @@ if isOwed then
   end
   if tell then
     emit(A.id, 'WORKSPACE_RESTART_COALESCED', now, { source = source, rule = decision == 'coalesced' and rule or restRule,
-      generation = tonumber(state.generation), due_at = due, cycle = state.cycle })
+      generation = tonumber(state.generation), dueAt = due, cycle = state.cycle })
   end
   if loopFound then
     emit(A.id, 'WORKSPACE_RESTART_LOOP', now, { rule = 'loop', source = source, reason = loopFound.reason,
@@ -239,7 +246,7 @@ if decision == 'dropped' or restDecision == 'dropped' then
     if ahead(windowEndsAt, now) then untilTime = windowEndsAt elseif cooling then untilTime = cooldownEndsAt end
     setField(state, field, untilTime)
     emit(A.id, 'WORKSPACE_RESTART_DROPPED', now, { source = source, rule = decision == 'dropped' and rule or restRule,
-      until_at = untilTime, cycle = state.cycle })
+      untilAt = untilTime, cycle = state.cycle })
   end
   save()
   if not state.generation and redis.call('PTTL', K.state) == -1 then redis.call('PEXPIRE', K.state, A.activityTtlMs) end
@@ -280,19 +287,9 @@ local told = { decision = decision, rule = rule, restDecision = restDecision, re
 if A.nonce ~= '' or A.idempotencyKey ~= '' then
   local receipt = cjson.encode(R.replayed(told))
   keepAnswer(A.nonce, receipt, now)
-  -- What nobody registered gets no key.
-  if A.idempotencyKey ~= '' and workspace.desired then
-    if redis.call('HLEN', K.idempotency) >= IDEMPOTENCY_KEPT then
-      local oldest, oldestAt = nil, math.huge
-      for key, record in pairs(readHash(K.idempotency)) do
-        local at = cjson.decode(record).at
-        if at < oldestAt then oldest, oldestAt = key, at end
-      end
-      redis.call('HDEL', K.idempotency, oldest)
-    end
-    redis.call('HSET', K.idempotency, A.idempotencyKey,
-      cjson.encode({ at = now, body = A.idempotencyBody, receipt = receipt }))
-    redis.call('PEXPIRE', K.idempotency, IDEMPOTENCY_MS)
+  -- A refusal is no promise: what refuses it may be over when it is asked for again.
+  if A.idempotencyKey ~= '' and decision ~= 'refused' then
+    keepReceipt(A.idempotencyCaller, A.idempotencyKey, { body = A.idempotencyBody, receipt = receipt }, now)
   end
 end
 told.hintId = hintId

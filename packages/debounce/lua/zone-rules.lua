@@ -8,6 +8,7 @@
 
 local now = clock()
 redis.call('ZREMRANGEBYSCORE', K.zoneRules, '-inf', digits(now - A.keptMs))
+redis.call('ZREMRANGEBYSCORE', K.zoneRules, digits(now + 1), '+inf')
 redis.call('ZADD', K.zoneRules, digits(now), A.rules)
 redis.call('PEXPIRE', K.zoneRules, A.keptMs)
 return R.noted { rules = redis.call('ZRANGE', K.zoneRules, 0, -1) }

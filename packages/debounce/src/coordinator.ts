@@ -5,6 +5,7 @@
  */
 import { asked, Batcher, CallNames } from "@restart-coordinator/redis-scripts";
 import { needFields, needKind, needWhole } from "./checks.ts";
+import { driftReason } from "./drift/drift-reason.ts";
 import { IdempotencyConflictError, UnknownSourceError } from "./errors.ts";
 import type { RestartEvent } from "./event.ts";
 import type { Installation } from "./installation/installation.ts";
@@ -15,7 +16,7 @@ import { type Receipt, receiptsOf } from "./triggers/receipt.ts";
 import { triggerCall } from "./triggers/trigger-call.ts";
 import { checkTriggerRequest, type TriggerRequest } from "./triggers/trigger-request.ts";
 import { PHASES } from "./vocabulary.ts";
-import { Registry } from "./workspace/registry.ts";
+import { type RegisterOptions, type RegisterResult, Registry, type WorkspaceEntry } from "./workspace/registry.ts";
 import { Verbs } from "./workspace/verbs.ts";
 import { describeWorkspace, type WorkspaceState } from "./workspace/workspace-state.ts";
 import { assertWorkspaceId } from "./workspace-id.ts";
@@ -28,6 +29,17 @@ export interface CoordinatorOptions {
   readonly onDue?: ((hint: Hint) => unknown) | undefined;
   /** The trace of whoever triggers now, W3C's `traceparent`: the cycle's worker is told it. Asked in the caller's context. */
   readonly traceparent?: (() => string | undefined) | undefined;
+}
+
+export interface RegisterAsking extends RegisterOptions {
+  /** Who registers it. */
+  readonly actor: string;
+}
+
+export interface Registered {
+  readonly result: RegisterResult;
+  /** Of the restart that the changed spec asks for. */
+  readonly receipt: Receipt | undefined;
 }
 
 /** The gate for probes. Times are ms of Redis' clock. */
@@ -77,11 +89,27 @@ export class RestartCoordinator {
     assertWorkspaceId(workspaceId);
     checkTriggerRequest(request);
     this.#assertSource(request.source);
-    const { source, write = false, onHold = "queue", idempotency } = request;
+    const { source, write = false, onHold = "queue", seenFence, idempotency } = request;
     // Those that are alike in all of this may go together.
-    if (idempotency === undefined) return this.#batches.call(`${workspaceId} ${source} ${write} ${onHold}`, request);
+    const mayShare = idempotency === undefined && seenFence === undefined;
+    if (mayShare) return this.#batches.call(`${workspaceId} ${source} ${write} ${onHold}`, request);
     const [receipt] = await this.#triggerTogether(workspaceId, [request]);
     return receipt as Receipt;
+  }
+
+  /**
+   * Registers a workspace, or updates its entry. A changed spec of one that runs owes a restart, which is asked for with the
+   * source `spec-change`; the reason names the fields, never their values.
+   *
+   * @throws InvalidArgumentError, InvalidWorkspaceIdError, CoordinatorUnavailableError
+   */
+  async register(id: string, entry: WorkspaceEntry, options: RegisterAsking): Promise<Registered> {
+    needFields("the options of a registration", options, ["actor", "restart"]);
+    const { actor, restart = true } = options;
+    const result = await this.registry.register(id, entry, { restart });
+    if (result.kind !== "updated" || result.drift.length === 0 || !restart) return { result, receipt: undefined };
+    const request = { source: "spec-change", reason: driftReason(result.drift), actor };
+    return { result, receipt: await this.trigger(id, request) };
   }
 
   /**
@@ -142,7 +170,15 @@ export class RestartCoordinator {
       registered: sum(({ registered }) => registered),
       phases: phases as Census["phases"],
       oldestDueAgeMs: Math.max(...counted.map(({ oldestDueAgeMs }) => oldestDueAgeMs)),
+      down: sum(({ down }) => down),
+      observationAgeMs: oldestOf(counted.map(({ observationAgeMs }) => observationAgeMs)),
     };
+  }
+
+  /** Tells the time by Redis' clock, which every time here is of, ms. @throws CoordinatorUnavailableError */
+  async now(): Promise<number> {
+    const [seconds, microseconds] = await asked(() => this.installation.redis.time());
+    return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
   }
 
   /** The sources that a trigger may name. */
@@ -175,4 +211,9 @@ export class RestartCoordinator {
     // A hint that does not arrive costs a sweep interval; the trigger is recorded either way.
     void (async () => onDue(hint))().catch(() => {});
   }
+}
+
+function oldestOf(ages: readonly (number | undefined)[]): number | undefined {
+  const known = ages.filter((age) => age !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
 }

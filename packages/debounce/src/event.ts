@@ -24,6 +24,32 @@ export function parseEventEntry([id, flat]: readonly [id: string, fields: readon
   };
 }
 
+/** An event as others are told of it: its times are ISO 8601, as everywhere in the HTTP API. */
+export interface ToldEvent extends Omit<RestartEvent, "timestamp"> {
+  readonly timestamp: string;
+}
+
+/** Members of a payload that are a provisioner's own words: they are passed on as they are. */
+const OF_PROVISIONERS = new Set(["instance", "instanceBefore", "detail"]);
+
+/** Writes the event's times as ISO 8601. In Redis they are ms of its clock, with which scripts reckon. */
+export function toldEvent(event: RestartEvent): ToldEvent {
+  const payload = told(event.payload) as Record<string, unknown>;
+  return { ...event, timestamp: new Date(event.timestamp).toISOString(), payload };
+}
+
+function told(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(told);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => {
+      if (OF_PROVISIONERS.has(name)) return [name, member];
+      const isTime = typeof member === "number" && /(At|Until)$/.test(name);
+      return [name, isTime ? new Date(member).toISOString() : told(member)];
+    }),
+  );
+}
+
 /** Compares ids of entries of one stream. */
 export function isBefore(a: string, b: string): boolean {
   const [aMs = 0n, aSequence = 0n] = a.split("-").map(BigInt);

@@ -21,9 +21,16 @@ export {
   remedyOf,
 } from "@restart-coordinator/redis-scripts";
 export { InvalidArgumentError } from "./checks.ts";
-export { type CoordinatorOptions, RestartCoordinator, type Restarting } from "./coordinator.ts";
+export {
+  type CoordinatorOptions,
+  type RegisterAsking,
+  type Registered,
+  RestartCoordinator,
+  type Restarting,
+} from "./coordinator.ts";
 export { type AttemptResult, CycleLease } from "./cycles/cycle-lease.ts";
 export { type Begun, Cycles, type CyclesOptions } from "./cycles/cycles.ts";
+export type { EffectiveSpec, Spec } from "./drift/spec-fields.ts";
 export {
   CycleStopAskedError,
   IdempotencyConflictError,
@@ -31,11 +38,18 @@ export {
   LeaseLostError,
   UnknownSourceError,
 } from "./errors.ts";
-export { isBefore, parseEventEntry, type RestartEvent } from "./event.ts";
+export { isBefore, parseEventEntry, type RestartEvent, type ToldEvent, toldEvent } from "./event.ts";
 export { Installation, type InstallationOptions } from "./installation/installation.ts";
 export { claimProvisioner, recordedProvisioner } from "./installation/provisioner.ts";
 export { claimShardCount } from "./installation/shard-count.ts";
 export { createKeySpace, type KeySpace } from "./keys.ts";
+export {
+  type Look,
+  Observations,
+  type ObservationsOptions,
+  type Recorded,
+  type Sighting,
+} from "./observation/observations.ts";
 export { checkPolicy, ImpossiblePolicyError, impossibilitiesOf } from "./policy/check-policy.ts";
 export { BECAUSE, type Because, dueOf, type Owed } from "./policy/due.ts";
 export { type Facts, type Judgement, judge } from "./policy/judge.ts";
@@ -46,6 +60,8 @@ export {
   LOOP,
   type LoopPolicy,
   NO_BUDGET,
+  OBSERVE,
+  type ObservePolicy,
   POLICIES,
   type Policy,
   PROFILES,
@@ -70,7 +86,7 @@ export { type Replayed, type ReplayedTrigger, replay } from "./simulation/replay
 export { VirtualTime } from "./simulation/virtual-time.ts";
 export { type VirtualState, VirtualWorkspace } from "./simulation/virtual-workspace.ts";
 export type { Hint } from "./transitions/hint.ts";
-export type { JudgedTriggers, Observer } from "./transitions/observer.ts";
+export type { ClockSeen, JudgedTriggers, Observer } from "./transitions/observer.ts";
 export type { ScriptName } from "./transitions/script-names.ts";
 export type { BegunReply, Census, CycleAction, DueWorkspace, EndReply } from "./transitions/types.ts";
 export type { Receipt } from "./triggers/receipt.ts";
@@ -82,14 +98,25 @@ export type {
   CascadeResult,
   DesireRequest,
   DesireResult,
+  RegisterOptions,
   RegisterResult,
   WorkspaceEntry,
   WorkspacePage,
 } from "./workspace/registry.ts";
 export { outcomeOf, type TriggerOutcome } from "./workspace/trigger-outcome.ts";
 export { vanishedStates } from "./workspace/vanished.ts";
-export type { CancelResult, FlushResult, HoldResult, ReleaseResult } from "./workspace/verbs.ts";
 export type {
+  CancelResult,
+  FlushResult,
+  HoldRequest,
+  HoldResult,
+  ReleaseResult,
+  WhichHolds,
+} from "./workspace/verbs.ts";
+export type {
+  Down,
+  Drift,
+  Hold,
   LastCycle,
   RestartLoop,
   RestartState,

@@ -16,14 +16,19 @@ export type KeyRole =
   | "spent"
   | "activity"
   | "idempotency"
+  | "idempotencyOrder"
   | "shadow"
   | "children"
   | "due"
   | "hinted"
   | "phases"
+  | "looking"
+  | "seen"
+  | "down"
   | "events"
   | "recent"
   | "rescheduling"
+  | "clock"
   | "workspaces"
   | "zoneRules";
 
@@ -38,6 +43,7 @@ const OF_WORKSPACE: Readonly<Partial<Record<KeyRole, string>>> = {
   spent: "spent",
   activity: "activity",
   idempotency: "idempotency",
+  idempotencyOrder: "idempotency-order",
   shadow: "shadow",
   children: "children",
 };
@@ -66,10 +72,7 @@ export interface KeySpace {
   /** The debounce window of one source. */
   window(source: string, workspaceId: string): string;
   /** A key that all workspaces of a shard share. */
-  forShard(
-    role: "due" | "hinted" | "phases" | "events" | "recent" | "rescheduling" | "workspaces",
-    shard: number,
-  ): string;
+  forShard(role: Exclude<KeyRole, "window" | "zoneRules">, shard: number): string;
 }
 
 export function createKeySpace(prefix: string, shards: number): KeySpace {

@@ -79,6 +79,10 @@ export const STATUSES = [
   "external",
   "removing",
   "failed",
+  /** It should run, and something of it does, but it does not serve. */
+  "unhealthy",
+  /** It was left running, and nobody has looked at it for longer than workers take to look at all. */
+  "unknown",
 ] as const;
 export type Status = (typeof STATUSES)[number];
 
@@ -94,6 +98,7 @@ export const EVENTS = [
   "WORKSPACE_OFFLINE",
   "WORKSPACE_RESTART_FAILED",
   "WORKSPACE_RESTART_DECLINED",
+  "WORKSPACE_RESTART_STILL_DECLINED",
   "WORKSPACE_PAUSED",
   "WORKSPACE_RESUMED",
   "WORKSPACE_HELD",
@@ -103,5 +108,12 @@ export const EVENTS = [
   "WORKSPACE_RESTART_LOOP",
   "WORKSPACE_RESTART_BUDGET_SPENT",
   "WORKSPACE_REMOVED",
+  "WORKSPACE_DOWN",
+  "WORKSPACE_UP",
+  "WORKSPACE_ADOPTED",
+  "WORKSPACE_STRAY",
+  "WORKSPACE_DRIFTED",
+  "CLOCK_SET_BACK",
+  "REDIS_CAME_BACK_EMPTY",
 ] as const;
 export type EventName = (typeof EVENTS)[number];

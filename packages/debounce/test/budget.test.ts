@@ -36,7 +36,7 @@ describe("beyond so many restarts in 24 hours", () => {
     expect(restart.why).toHaveLength(2);
     await expectSound(one);
     const told = await one.events("WORKSPACE_RESTART_BUDGET_SPENT");
-    expect(told.map(({ payload }) => payload)).toMatchObject([{ rule: "budget", until_at: at(DAY), cycles: 3 }]);
+    expect(told.map(({ payload }) => payload)).toMatchObject([{ rule: "budget", untilAt: at(DAY), cycles: 3 }]);
     expect(await one.at(DAY - 1).begin()).toMatchObject({ kind: "not-due", dueAt: at(DAY) });
     await one.at(DAY).begun();
     const [, , , fired] = await one.events("WORKSPACE_AUTO_RESTART_FIRED");
@@ -106,7 +106,7 @@ describe("beyond so much downtime in 24 hours", () => {
     await restarted(one, 2 * HOUR, "file-write", 200_000);
     expect(await one.at(3 * HOUR).trigger("file-write")).toMatchObject({ rule: "budget", dueAt: at(DAY + HOUR) });
     const [told] = await one.events("WORKSPACE_RESTART_BUDGET_SPENT");
-    expect(told?.payload).toMatchObject({ downtime_ms: 450_000, cycles: 3 });
+    expect(told?.payload).toMatchObject({ downtimeMs: 450_000, cycles: 3 });
     await expectSound(one);
   });
 

@@ -37,11 +37,11 @@ describe("a cycle tells", () => {
     expect(begun).toEqual([
       {
         event: "WORKSPACE_AUTO_RESTART_FIRED",
-        payload: { cycle, generation, auto: true, because: "at-once", asked_at: at(0), covers: covers(1) },
+        payload: { cycle, generation, auto: true, because: "at-once", askedAt: at(0), covers: covers(1) },
       },
       { event: "WORKSPACE_PROVISIONING", payload: { cycle, generation, attempt: 1, how: "new" } },
     ]);
-    const common = { cycle, generation, action: "restart", started_at: at(1_000), asked_at: at(0) };
+    const common = { cycle, generation, action: "restart", startedAt: at(1_000), askedAt: at(0) };
     expect(await told(one, () => one.at(3_000).end("failed"))).toEqual([
       {
         event: "WORKSPACE_RESTART_FAILED",
@@ -49,9 +49,9 @@ describe("a cycle tells", () => {
           ...common,
           attempt: 1,
           outcome: "failed",
-          duration_ms: 2_000,
+          durationMs: 2_000,
           error: "it broke",
-          retry_at: at(8_000),
+          retryAt: at(8_000),
         },
       },
     ]);
@@ -69,10 +69,10 @@ describe("a cycle tells", () => {
           ...common,
           attempt: 2,
           outcome: "ok",
-          duration_ms: 8_000,
+          durationMs: 8_000,
           instance,
           covers: covers(1),
-          next_due_at: at(61_000),
+          nextDueAt: at(61_000),
           observed: generation,
         },
       },
@@ -103,10 +103,10 @@ describe("a cycle tells", () => {
     ["declined", "WORKSPACE_RESTART_DECLINED"],
   ] as const)("that it %s for good, what it did not cover, and when somebody looks again", async (outcome, event) => {
     const one = await running();
-    const dueAt = outcome === "declined" ? { next_due_at: at(60_000) } : {};
+    const dueAt = outcome === "declined" ? { nextDueAt: at(60_000) } : {};
     const events = await told(one, () => one.end(outcome, { retryable: false }));
     expect(events).toMatchObject([{ event, payload: { outcome, error: "it broke", covers: covers(1), ...dueAt } }]);
-    expect(events[0]?.payload.retry_at).toBeUndefined();
+    expect(events[0]?.payload.retryAt).toBeUndefined();
   });
 
   test("a stop and a resume that cover no trigger", async () => {
@@ -124,7 +124,7 @@ describe("a cycle tells", () => {
     const [fired] = await told(one, () => one.begun());
     expect(fired).toMatchObject({
       event: "WORKSPACE_AUTO_RESTART_FIRED",
-      payload: { auto: false, asked_at: at(1_000) },
+      payload: { auto: false, askedAt: at(1_000) },
     });
     expect(fired?.payload.covers, "a list, or nothing").toBeUndefined();
     const [online] = await told(one, () => one.end());
@@ -142,7 +142,7 @@ describe("a trigger tells", () => {
     expect(events).toEqual([
       {
         event: "WORKSPACE_RESTART_COALESCED",
-        payload: { source: "file-write", rule: "running", generation: at(1_000), due_at: at(60_000), cycle },
+        payload: { source: "file-write", rule: "running", generation: at(1_000), dueAt: at(60_000), cycle },
       },
     ]);
     await one.end();
@@ -156,7 +156,7 @@ describe("a trigger tells", () => {
     const one = await running();
     await one.end();
     const drops = (ms: number) => told(one, () => one.at(ms).trigger("a2a-preflight"));
-    const dropped = { source: "a2a-preflight", rule: "cooldown", until_at: at(60_000) };
+    const dropped = { source: "a2a-preflight", rule: "cooldown", untilAt: at(60_000) };
     expect(await drops(1_000)).toEqual([{ event: "WORKSPACE_RESTART_DROPPED", payload: dropped }]);
     expect(await drops(2_000)).toEqual([]);
     expect(await drops(59_999)).toEqual([]);
@@ -194,7 +194,7 @@ describe("a trigger tells", () => {
       { source: "file-write", count: 6 },
       { source: "template-import", count: 1 },
     ];
-    expect(await told(one, () => one.end())).toMatchObject([{ payload: { mid_writes: counted } }]);
+    expect(await told(one, () => one.end())).toMatchObject([{ payload: { midWrites: counted } }]);
     expect(Object.keys((await one.view()).state).filter((field) => field.startsWith("midWrites"))).toEqual([]);
     expect(await told(one, () => one.at(3_000).trigger("file-write", write)), "after the cycle").not.toContainEqual(
       mid,
@@ -237,13 +237,19 @@ describe("an operator's verb tells who and what", () => {
     const one = await workspace();
     await one.at(0).trigger("secret-change");
     expect(await told(one, () => one.hold(1_000))).toEqual([
-      { event: "WORKSPACE_HELD", payload: { actor: "ann", reason: "demo", held_until: at(1_000) } },
+      {
+        event: "WORKSPACE_HELD",
+        payload: { actor: "ann", hold: "ann", reason: "demo", endsAt: at(1_000), heldUntil: at(1_000) },
+      },
     ]);
     expect(await told(one, () => one.at(500).release())).toEqual([
-      { event: "WORKSPACE_RELEASED", payload: { actor: "ann", due_at: at(2_000) } },
+      {
+        event: "WORKSPACE_RELEASED",
+        payload: { actor: "ann", released: [{ hold: "ann", owner: "ann" }], dueAt: at(2_000) },
+      },
     ]);
     expect(await told(one, () => one.flush())).toEqual([
-      { event: "WORKSPACE_RESTART_FLUSHED", payload: { actor: "ann", due_at: at(500) } },
+      { event: "WORKSPACE_RESTART_FLUSHED", payload: { actor: "ann", dueAt: at(500) } },
     ]);
     const { generation } = (await one.state()).restart;
     const canceled = [{ source: "secret-change", count: 1, firstAt: at(0), lastAt: at(0) }];
@@ -313,6 +319,6 @@ describe("the activity", () => {
 
 test("every event is described, and nothing else", () => {
   const page = readFileSync(new URL("../../../docs/events.md", import.meta.url), "utf8");
-  const described = [...page.matchAll(/^\| `(WORKSPACE_[A-Z_]+)`/gm)].map(([, name]) => name);
+  const described = [...page.matchAll(/^\| `((?:WORKSPACE|CLOCK|REDIS)_[A-Z_]+)`/gm)].map(([, name]) => name);
   expect(described.sort()).toEqual([...EVENTS].sort());
 });

@@ -133,7 +133,7 @@ describe("a cancel", () => {
     expect(restart.lastCycle?.covers).toMatchObject([{ source: "startup", count: 1 }]);
     expect(restart.lastCycle?.cancelTooLate, "it could not stop any more, and says so").toBe(true);
     const [online] = await one.events("WORKSPACE_ONLINE");
-    expect(online?.payload).toMatchObject({ outcome: "ok", cancel_too_late: true });
+    expect(online?.payload).toMatchObject({ outcome: "ok", cancelTooLate: true });
     await expectSound(one);
   });
 

@@ -122,6 +122,110 @@ describe("a hold", () => {
   });
 });
 
+describe("holds of several", () => {
+  const BOTH = async () => {
+    const one = await workspace();
+    await one.at(0).trigger("file-write");
+    await one.hold(MINUTE, { actor: "ann", reason: "deploy" });
+    await one.at(1_000).hold(MINUTE / 2, { actor: "bob", reason: "demo" });
+    return one;
+  };
+
+  test("stand side by side, and the last one that ends counts", async () => {
+    const one = await BOTH();
+    expect((await one.state()).restart).toMatchObject({
+      phase: "held",
+      heldUntil: at(MINUTE),
+      holds: [
+        { id: "ann", owner: "ann", reason: "deploy", since: at(0), endsAt: at(MINUTE) },
+        { id: "bob", owner: "bob", reason: "demo", since: at(1_000), endsAt: at(MINUTE / 2 + 1_000) },
+      ],
+    });
+    expect(await one.wakeAt()).toBe(at(MINUTE));
+    await expectSound(one);
+  });
+
+  test("are released one by one: each ends one's own, and restarts go on after the last", async () => {
+    const one = await BOTH();
+    expect(await one.at(2_000).release({ actor: "ann" })).toMatchObject({
+      kind: "released",
+      heldUntil: at(MINUTE / 2 + 1_000),
+      dueAt: at(MINUTE / 2 + 1_000),
+    });
+    expect(await one.begin()).toMatchObject({ kind: "not-due" });
+    expect(await one.release({ actor: "ann" })).toEqual({ kind: "not-held", heldUntil: at(MINUTE / 2 + 1_000) });
+    expect(await one.release({ actor: "bob" })).toMatchObject({ kind: "released", heldUntil: undefined, dueAt: at(0) });
+    expect(await one.begun()).toMatchObject({ how: "new" });
+    await expectSound(one);
+  });
+
+  test("are told apart by what a release tells: who, whose, and until when restarts are held still", async () => {
+    const one = await BOTH();
+    await one.at(2_000).release({ actor: "root", which: { hold: "ann" } });
+    await one.release({ actor: "root", which: "all" });
+    const left = { heldUntil: at(MINUTE / 2 + 1_000) };
+    expect((await one.events("WORKSPACE_RELEASED")).map(({ payload }) => payload)).toMatchObject([
+      { actor: "root", released: [{ hold: "ann", owner: "ann" }], ...left },
+      { actor: "root", released: [{ hold: "bob", owner: "bob" }] },
+    ]);
+  });
+
+  test("a named one that is not there releases nothing", async () => {
+    const one = await BOTH();
+    expect(await one.release({ which: { hold: "carl" } })).toEqual({ kind: "not-held", heldUntil: at(MINUTE) });
+  });
+
+  test("each ends at its own end, and is shown no more then", async () => {
+    const one = await BOTH();
+    one.at(MINUTE / 2 + 1_000);
+    expect((await one.state()).restart.holds.map(({ id }) => id)).toEqual(["ann"]);
+    expect(await one.at(MINUTE).begun()).toMatchObject({ how: "new" });
+    expect((await one.state()).restart.holds).toEqual([]);
+  });
+
+  test("of one owner may have names; a release of one's own ends them all", async () => {
+    const one = await workspace();
+    await one.at(0).hold(MINUTE, { hold: "migration" });
+    await one.hold(2 * MINUTE, { hold: "deploy" });
+    expect((await one.state()).restart.holds.map(({ id }) => id)).toEqual(["migration", "deploy"]);
+    expect(await one.release()).toMatchObject({ kind: "released", heldUntil: undefined });
+  });
+
+  test("a name that is taken is its owner's: nobody else sets that hold anew", async () => {
+    const one = await workspace();
+    await one.at(0).hold(MINUTE, { hold: "deploy", actor: "ann" });
+    expect(await one.hold(1_000, { hold: "deploy", actor: "bob" })).toEqual({ kind: "taken", owner: "ann" });
+    expect((await one.state()).restart.heldUntil).toBe(at(MINUTE));
+    one.at(MINUTE);
+    expect(await one.hold(1_000, { hold: "deploy", actor: "bob" }), "once it has ended").toMatchObject({
+      kind: "held",
+    });
+  });
+
+  test("are at most 32 at a time; what has ended makes room", async () => {
+    const one = await workspace();
+    one.at(0);
+    for (let n = 0; n < 32; n += 1) await one.hold(MINUTE, { hold: `h${n}` });
+    expect(await one.hold(MINUTE, { hold: "h32" })).toEqual({ kind: "too-many", most: 32 });
+    expect(await one.hold(2 * MINUTE, { hold: "h7" }), "one of them is set anew").toMatchObject({ kind: "held" });
+    expect(await one.at(MINUTE).hold(MINUTE, { hold: "h32" })).toMatchObject({ kind: "held" });
+  });
+
+  test("renewed only last longer: nothing more is told, and what was forced meanwhile stays forced", async () => {
+    const one = await workspace();
+    await one.at(0).trigger("file-write");
+    await one.begun();
+    await one.hold(10 * MINUTE, { hold: "alert", renews: true });
+    await one.at(1_000).trigger("manual", { onHold: "override" });
+    expect(await one.hold(MINUTE, { hold: "alert", renews: true })).toMatchObject({ endsAt: at(10 * MINUTE) });
+    const renewed = await one.hold(20 * MINUTE, { hold: "alert", renews: true });
+    expect(renewed).toMatchObject({ kind: "held", heldUntil: at(20 * MINUTE + 1_000) });
+    expect(await one.events("WORKSPACE_HELD")).toHaveLength(1);
+    await one.end();
+    expect(await one.begun()).toMatchObject({ how: "new" });
+  });
+});
+
 describe("a release", () => {
   test("wakes what is owed at once", async () => {
     const one = await held();
@@ -151,9 +255,9 @@ describe("a release", () => {
 
   test("of what is not held, or no more, changes nothing", async () => {
     const one = await workspace();
-    expect(await one.release()).toEqual({ kind: "not-held" });
+    expect(await one.release()).toEqual({ kind: "not-held", heldUntil: undefined });
     await one.hold(1_000);
-    expect(await one.at(1_000).release()).toEqual({ kind: "not-held" });
+    expect(await one.at(1_000).release()).toEqual({ kind: "not-held", heldUntil: undefined });
     expect(await one.events("WORKSPACE_RELEASED")).toEqual([]);
   });
 

@@ -7,8 +7,8 @@ import { at, LEASE_MS, type TestWorkspace, useWorkspaces } from "./support/works
 const own = useRedis();
 const workspace = useWorkspaces(own, { replicas: 2 });
 
-const done = (name: string, ms: number): Step => ({ name, started_at: at(ms), duration_ms: 500 });
-const underWay = (name: string, ms: number): Step => ({ name, started_at: at(ms) });
+const done = (name: string, ms: number): Step => ({ name, startedAt: at(ms), durationMs: 500 });
+const underWay = (name: string, ms: number): Step => ({ name, startedAt: at(ms) });
 
 async function begun(): Promise<TestWorkspace> {
   const one = await workspace();

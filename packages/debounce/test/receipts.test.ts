@@ -100,18 +100,44 @@ describe("a request under an idempotency key", () => {
     expect(await other.trigger("manual", keyed("k", "other"))).toMatchObject({ kind: "judged", decision: "fired" });
   });
 
-  test("does not let a workspace keep more than 1,000: the oldest goes", async () => {
+  test("of a caller pushes out nobody else's: of each the newest 1,000 are kept", async () => {
     const one = await workspace();
+    const theirs = { ...keyed("theirs"), idempotencyCaller: "ann" };
+    const first = await one.at(0).trigger("manual", theirs);
     const asked = Array.from({ length: 1_001 }, (_, i) => {
       one.at(i);
       return one.trigger("manual", keyed(`k${i}`));
     });
     await Promise.all(asked);
     const key = own.keys.forWorkspace("idempotency", one.id);
-    expect(await own.redis.hlen(key)).toBe(1_000);
-    expect(await own.redis.hexists(key, "k0")).toBe(0);
-    expect(await own.redis.hexists(key, "k1000")).toBe(1);
+    expect(await own.redis.hlen(key)).toBe(1_001);
+    expect(await own.redis.zcard(own.keys.forWorkspace("idempotencyOrder", one.id))).toBe(1_001);
+    expect(await own.redis.hexists(key, "library k0")).toBe(0);
+    expect(await own.redis.hexists(key, "library k1000")).toBe(1);
+    expect(await one.trigger("manual", theirs)).toMatchObject({ kind: "replayed", generation: first.generation });
     expect(await own.redis.pttl(key)).toBeGreaterThan(0);
+  });
+
+  test("keeps no more than one receipt of a key that is used again after its day", async () => {
+    const one = await workspace();
+    await one.at(0).trigger("manual", keyed("k"));
+    await one.at(DAY).trigger("manual", keyed("k"));
+    await one.at(2 * DAY).trigger("manual", keyed("other"));
+    expect(await own.redis.zcard(own.keys.forWorkspace("idempotencyOrder", one.id))).toBe(1);
+    expect(await own.redis.hlen(own.keys.forWorkspace("idempotency", one.id))).toBe(1);
+  });
+
+  test("that was refused is judged anew", async () => {
+    const one = await workspace();
+    await one.at(0).hold(60_000);
+    const refused = await one.trigger("manual", { ...keyed("k"), onHold: "refuse" });
+    expect(refused).toMatchObject({ decision: "refused", rule: "held" });
+    const accepted = await one.at(60_000).trigger("manual", { ...keyed("k"), onHold: "refuse" });
+    expect(accepted).toMatchObject({ kind: "judged", decision: "fired" });
+    expect(await one.trigger("manual", keyed("k"))).toMatchObject({
+      kind: "replayed",
+      generation: accepted.generation,
+    });
   });
 });
 

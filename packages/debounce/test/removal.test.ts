@@ -25,6 +25,7 @@ const EVERY_TRACE = [
   "due",
   "hinted",
   "idempotency",
+  "idempotency-order",
   "journal",
   "last-cycle",
   "registry",

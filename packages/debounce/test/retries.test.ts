@@ -275,12 +275,51 @@ describe("a declined cycle", () => {
     },
   );
 
-  test("that is declined again and again opens the breaker", async () => {
+  test("that is declined again and again backs off, never opens the breaker, and is told once when it goes on for long", async () => {
+    const one = await begun({ backoffMs: 60_000, maxBackoffMs: 240_000, breakerAfter: 3 });
+    const backoffs: number[] = [];
+    const told: boolean[] = [];
+    for (let n = 0; n < 5; n += 1) {
+      const ended = await one.end("declined");
+      if (ended.kind !== "ended") throw new Error("expected it to end");
+      backoffs.push((ended.dueAt ?? Number.NaN) - one.now);
+      told.push(ended.stillDeclined);
+      expect((await one.state()).restart).toMatchObject({
+        phase: "backoff",
+        breakerOpen: false,
+        failures: 0,
+        declines: n + 1,
+      });
+      await expectSound(one);
+      one.now = ended.dueAt ?? 0;
+      await one.begun();
+    }
+    expect(backoffs).toEqual([60_000, 120_000, 240_000, 240_000, 240_000]);
+    expect(told).toEqual([false, false, true, false, false]);
+    const still = await one.events("WORKSPACE_RESTART_STILL_DECLINED");
+    expect(still.map(({ payload }) => payload)).toMatchObject([
+      { declines: 3, firstDeclinedAt: at(0), error: "it broke" },
+    ]);
+    await one.end("ok");
+    expect((await one.state()).restart).toMatchObject({ phase: "idle", declines: 0 });
+  });
+
+  test("counts no failure: what fails after it has all its attempts, and what fails is no decline any more", async () => {
     const one = await begun({ backoffMs: 1_000, maxBackoffMs: 1_000, breakerAfter: 2 });
     await one.end("declined");
     await one.at(60_000).begun();
-    expect(await one.end("declined")).toMatchObject({ what: "declined", dueAt: undefined });
-    expect((await one.state()).restart).toMatchObject({ phase: "failed", breakerOpen: true });
+    expect(await one.end("failed")).toMatchObject({ what: "retry" });
+    expect((await one.state()).restart).toMatchObject({ failures: 1, declines: 0, breakerOpen: false });
+  });
+
+  test("with the breaker open comes back by itself, too: the one attempt was not made", async () => {
+    const one = await begun({ backoffMs: 1_000, maxBackoffMs: 1_000, breakerAfter: 1 });
+    await one.end("failed");
+    await one.at(60_000).trigger("secret-change");
+    await one.at(62_000).begun();
+    expect(await one.end("declined")).toMatchObject({ what: "declined", dueAt: at(122_000) });
+    await one.at(122_000).begun();
+    expect(await one.end("failed")).toMatchObject({ what: "failed", dueAt: undefined });
     await expectSound(one);
   });
 });

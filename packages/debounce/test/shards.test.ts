@@ -20,6 +20,7 @@ const ROLES: Exclude<KeyRole, "window">[] = [
   "lastCycle",
   "activity",
   "idempotency",
+  "idempotencyOrder",
   "children",
   "due",
   "hinted",

@@ -75,13 +75,13 @@ describe("what was dropped is counted", () => {
     await one.begun();
     expect(await dropped(one, "WORKSPACE_ONLINE")).toEqual([
       [
-        { source: "a2a-preflight", rule: "running", count: 3, first_at: at(1_000), last_at: at(4_000) },
-        { source: "liveness-offline", rule: "running", count: 1, first_at: at(5_000), last_at: at(5_000) },
+        { source: "a2a-preflight", rule: "running", count: 3, firstAt: at(1_000), lastAt: at(4_000) },
+        { source: "liveness-offline", rule: "running", count: 1, firstAt: at(5_000), lastAt: at(5_000) },
       ],
     ]);
     expect(await dropped(one, "WORKSPACE_AUTO_RESTART_FIRED")).toEqual([
       undefined,
-      [{ source: "a2a-preflight", rule: "cooldown", count: 1, first_at: at(11_000), last_at: at(11_000) }],
+      [{ source: "a2a-preflight", rule: "cooldown", count: 1, firstAt: at(11_000), lastAt: at(11_000) }],
     ]);
     await one.at(20_000).end();
     expect(Object.keys((await one.view()).state).filter((field) => field.startsWith("drops:"))).toEqual([]);

@@ -36,7 +36,7 @@ test("what was dropped is told by the cycle's event, and moves neither window no
   expect(await one.wakeAt()).toBe(before);
   await one.at(5_000).begun();
   const [fired] = await one.events("WORKSPACE_AUTO_RESTART_FIRED");
-  const dropped = { source: "file-write", rule: "window", count: 4, first_at: at(0), last_at: at(3_000) };
+  const dropped = { source: "file-write", rule: "window", count: 4, firstAt: at(0), lastAt: at(3_000) };
   expect(fired?.payload.dropped).toEqual([dropped]);
   expect(fired?.payload.covers).toMatchObject([{ source: "file-write", count: 1 }]);
 });

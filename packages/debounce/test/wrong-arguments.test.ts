@@ -142,6 +142,7 @@ describe("a call changes nothing", () => {
     ["a reason that is none", () => trigger({ reason: 5 }), "expected reason to be a text, got 5"],
     ["files that are none", () => trigger({ files: "a.txt" }), "expected files to be a list of texts"],
     ["a wish about holds that there is not", () => trigger({ onHold: "ignore" }), "expected onHold to be one of queue"],
+    ["a caller with a space", () => trigger({ idempotency: { key: "k", body: "", caller: "a b" } }), "A-Za-z0-9_-"],
     ["an idempotency key too long", () => trigger({ idempotency: { key: "k".repeat(256), body: "" } }), "1 to 255"],
     ["activity without end", () => coordinator.activity("ws", Infinity), "expected limit to be a whole number"],
     [

@@ -16,6 +16,7 @@ if not rollout.state or isOver(rollout)
   redis.call('SREM', K.active, A.id)
   return R.resting()
 end
+cutTo(rollout, 'driverUntil', now + tonumber(A.leaseMs))
 if rollout.driver ~= A.owner then
   if numberOf(rollout, 'driverUntil') > now then return R.busy { busyUntil = numberOf(rollout, 'driverUntil') } end
   set(rollout, { driver = A.owner, fence = numberOf(rollout, 'fence') + 1 })

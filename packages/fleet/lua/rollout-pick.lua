@@ -13,6 +13,8 @@
 local now = clock()
 local rollout = readHash(K.rollout)
 if not isDriver(rollout, now) then return R.lost() end
+cutTo(rollout, 'startedAt', now)
+cutTo(rollout, 'nextStartAt', now + numberOf(rollout, 'splayMs'))
 local nextPlace, total = numberOf(rollout, 'next'), numberOf(rollout, 'total')
 if rollout.state == 'running' and rollout.maxDurationMs and nextPlace < total
   and now >= numberOf(rollout, 'startedAt') + numberOf(rollout, 'maxDurationMs') then

@@ -20,7 +20,7 @@ member.endedAt = now
 redis.call('HSET', K.members, A.workspace, cjson.encode(member))
 set(rollout, { [member.status] = numberOf(rollout, member.status) + 1 })
 tell(rollout, 'ROLLOUT_WORKSPACE_SETTLED', A.workspace, now, { status = member.status, rule = member.rule,
-  error = member.error, cycle = member.cycleId, duration_ms = now - tonumber(member.startedAt) })
+  error = member.error, cycle = member.cycleId, durationMs = math.max(0, now - tonumber(member.startedAt)) })
 
 local failed, isLeft = numberOf(rollout, 'failed'), numberOf(rollout, 'next') < numberOf(rollout, 'total')
 if member.status == 'failed' and isLeft and (rollout.state == 'running' or rollout.state == 'paused') then

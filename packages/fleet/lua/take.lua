@@ -10,6 +10,11 @@
 
 local now = clock()
 redis.call('ZREMRANGEBYSCORE', K.permits, '-inf', now)
+-- Given before the clock was set back: who has one renews it by then.
+local longest = now + tonumber(A.permitMs)
+for _, permit in ipairs(redis.call('ZRANGE', K.permits, '(' .. string.format('%d', longest), '+inf', 'BYSCORE')) do
+  redis.call('ZADD', K.permits, longest, permit)
+end
 local running = redis.call('ZCARD', K.permits)
 local waiting = redis.call('ZCARD', K.waiting)
 if waiting == 0 then return R.none() end

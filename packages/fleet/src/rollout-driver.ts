@@ -180,7 +180,7 @@ export class RolloutDriver {
       reason: reason === undefined ? `rollout ${id}` : `rollout ${id}: ${reason}`,
       onHold: "refuse",
       // Whoever asks again, after a crash, gets the first receipt.
-      idempotency: { key: `rollout:${id}:${member.tries ?? 0}`, body: id },
+      idempotency: { key: `rollout:${id}:${member.tries ?? 0}`, body: id, caller: "rollouts" },
     };
     try {
       const receipt = await this.#coordinator.trigger(workspaceId, request);

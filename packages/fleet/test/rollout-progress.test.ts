@@ -118,7 +118,7 @@ describe("settle", () => {
     ]);
     expect(await events()).toContainEqual([
       "ROLLOUT_WORKSPACE_SETTLED",
-      expect.objectContaining({ status: "done", cycle: "c1", duration_ms: 20, done: 1, running: 0, waiting: 0 }),
+      expect.objectContaining({ status: "done", cycle: "c1", durationMs: 20, done: 1, running: 0, waiting: 0 }),
     ]);
   });
 

@@ -51,6 +51,16 @@ async function order(turns: Turns): Promise<string[]> {
 }
 
 describe("the cap", () => {
+  test("is not kept reached by a permit that a dead worker took before the clock was set back", async () => {
+    const turns = turnsOf(1);
+    await enter(turns, "t", "a", "b");
+    await take(turns);
+    now -= 600_000;
+    expect(await take(turns)).toBe("full");
+    now += turns.permitMs;
+    expect(await take(turns)).toMatchObject({ id: "b" });
+  });
+
   test("gives no more permits than may run, and the next one when one is given back", async () => {
     const turns = turnsOf(2);
     await enter(turns, "t", "a", "b", "c");

@@ -144,6 +144,8 @@ const worker = {
   RESTART_MAX_RUNNING: z.coerce.number().int().min(1).max(100_000).optional(),
   /** With a cap, turns go round by this tag of the workspaces. */
   RESTART_TENANT_TAG: z.string().min(1).max(64).default("tenant"),
+  /** Every workspace is looked at so often, ms; 0 = never. */
+  RESTART_OBSERVE_MS: milliseconds(15_000),
   /** A cycle that takes longer has failed, ms. */
   CYCLE_DEADLINE_MS: milliseconds(600_000, 100),
   /** Health and metrics are served here; without it, nowhere. 0 = any free port. */

@@ -5,7 +5,9 @@
 import type { Hint, KeySpace } from "@restart-coordinator/debounce";
 import { type ConnectionOptions, type JobType, Queue, type Telemetry } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
+import { defineLook, findPlace, jobIdOf, type Place } from "./hint-places.ts";
 import { BackgroundService } from "./lifecycle/service.ts";
+import { openQueue } from "./open-queue.ts";
 
 export const HINT_QUEUE = "restarts";
 export const HINT_JOB = "restart";
@@ -20,18 +22,10 @@ const JOB_OPTIONS = { removeOnComplete: true, removeOnFail: { count: 100 }, keep
 /** Redis may be away: the stop waits no longer, ms. */
 const CLOSE_WITHIN_MS = 1_000;
 
-/** Makes the id of a hint's job: two hints with one id are the same hint; BullMQ swallows the second. */
-export function jobIdOf(workspaceId: string, hintId: string): string {
-  return `${workspaceId}@${hintId}`;
-}
-
-/** Finds the workspace of a job; a workspace's id has no "@". */
-export function workspaceOfJob(jobId: string): string {
-  return jobId.slice(0, Math.max(0, jobId.indexOf("@")));
-}
-
 /** The hint queues, one per shard. */
 export class HintQueues extends BackgroundService {
+  readonly #redis: Redis | Cluster;
+  readonly #look: ReturnType<typeof defineLook>;
   readonly #keys: KeySpace;
   readonly #queues: readonly Queue<HintData>[];
 
@@ -41,6 +35,8 @@ export class HintQueues extends BackgroundService {
    */
   constructor(redis: Redis | Cluster, keys: KeySpace, telemetry?: Telemetry) {
     super("the queue of hints", { stopWithinMs: CLOSE_WITHIN_MS });
+    this.#redis = redis;
+    this.#look = defineLook(redis);
     this.#keys = keys;
     this.#queues = Array.from({ length: keys.shards }, (_, shard) => {
       const queue = new Queue<HintData>(HINT_QUEUE, {
@@ -68,12 +64,29 @@ export class HintQueues extends BackgroundService {
     return this.#queues[this.#keys.shardOf(workspaceId)] as Queue<HintData>;
   }
 
-  /** Gives a hint. @throws Error when Redis does not take it */
-  async enqueue(hint: Hint): Promise<void> {
-    const queue = this.queueOf(hint.workspaceId);
-    const jobId = jobIdOf(hint.workspaceId, hint.hintId);
-    const data = { workspaceId: hint.workspaceId };
-    await queue.add(HINT_JOB, data, { ...JOB_OPTIONS, jobId, ...(hint.delayMs > 0 && { delay: hint.delayMs }) });
+  /**
+   * Sees to it that a hint waits for the workspace, then or sooner, and tells whether there was none: a backlog makes no
+   * second one. @throws Error when Redis does not take it
+   */
+  async enqueue({ workspaceId, hintId, delayMs }: Hint): Promise<boolean> {
+    const queue = this.queueOf(workspaceId);
+    const place = await findPlace(this.#look, queue, workspaceId);
+    if (place.kind === "waits") {
+      await bringForward(queue, place, delayMs);
+      return false;
+    }
+    if (place.kind === "free" && place.leftover) await queue.remove(place.jobId);
+    const jobId = place.kind === "free" ? place.jobId : jobIdOf(workspaceId, hintId);
+    await queue.add(HINT_JOB, { workspaceId }, { ...JOB_OPTIONS, jobId, ...(delayMs > 0 && { delay: delayMs }) });
+    return true;
+  }
+
+  /**
+   * Opens the queue of a shard where somebody paused or throttled it, and tells by what: an empty list, if it was open.
+   * @throws Error when Redis does not answer
+   */
+  open(shard: number): Promise<string[]> {
+    return openQueue(this.#redis, this.#queues[shard] as Queue<HintData>);
   }
 
   /** Counts jobs by their state, over all shards. @throws Error when Redis does not answer */
@@ -83,7 +96,32 @@ export class HintQueues extends BackgroundService {
     return Object.fromEntries(sums) as Record<State, number>;
   }
 
+  /**
+   * Counts the workers that wait for hints, shard by shard. Undefined where Redis does not let us see its clients, as some
+   * that are hosted do not.
+   */
+  async countWorkers(): Promise<number[] | undefined> {
+    try {
+      return await Promise.all(this.#queues.map((queue) => queue.getWorkersCount()));
+    } catch {
+      return undefined;
+    }
+  }
+
   protected override async down(): Promise<void> {
     await Promise.all(this.#queues.map((queue) => queue.close()));
   }
+}
+
+/** A hint that waits for a later time waits for the sooner one from now on. */
+async function bringForward(queue: Queue, place: Place & { kind: "waits" }, delayMs: number): Promise<void> {
+  // BullMQ counts by the clocks of its clients.
+  if (place.delayedUntil === undefined || place.delayedUntil <= Date.now() + delayMs) return;
+  const job = await queue.getJob(place.jobId);
+  const isMoved = (error: unknown): void => {
+    // It left the delayed ones meanwhile: a worker takes it now, and sees what is true.
+    if (job !== undefined && error instanceof Error && /delayed|Missing/i.test(error.message)) return;
+    throw error;
+  };
+  await (delayMs > 0 ? job?.changeDelay(delayMs) : job?.promote())?.catch(isMoved);
 }

@@ -9,8 +9,9 @@ export {
   type WorkerEnvironment,
   workerEnvironment,
 } from "./environment.ts";
-export { HINT_JOB, HINT_QUEUE, type HintData, HintQueues, jobIdOf, workspaceOfJob } from "./hint-queue.ts";
-export { installationOf } from "./installation.ts";
+export { jobIdOf, workspaceOfJob } from "./hint-places.ts";
+export { HINT_JOB, HINT_QUEUE, type HintData, HintQueues } from "./hint-queue.ts";
+export { installationOf, tellEmptied } from "./installation.ts";
 export { Bell } from "./lifecycle/bell.ts";
 export { IntervalLoop, type IntervalLoopOptions } from "./lifecycle/interval-loop.ts";
 export { BackgroundService, type Service, StillUnderWayError } from "./lifecycle/service.ts";

@@ -1,6 +1,19 @@
 import { Installation, type Observer, type PolicyProvider } from "@restart-coordinator/debounce";
 import type { Cluster, Redis } from "ioredis";
+import type { Logger } from "pino";
 import type { SharedEnvironment } from "./environment.ts";
+import type { IntervalLoop } from "./lifecycle/interval-loop.ts";
+
+/**
+ * Tells on all shards that Redis came back empty, and notes again what this process does not note by itself soon.
+ * Never rejects: what could not be told is in the log.
+ */
+export async function tellEmptied(installation: Installation, zoneRules: IntervalLoop, logger: Logger): Promise<void> {
+  zoneRules.wake();
+  await installation.transitions
+    .tellEmptied()
+    .catch((error: Error) => logger.warn({ err: error }, "that Redis came back empty is in no stream of events"));
+}
 
 /** Makes the installation that the environment describes, the same for an API and for a worker. */
 export function installationOf(

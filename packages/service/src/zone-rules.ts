@@ -4,7 +4,6 @@
  */
 import type { Logger } from "pino";
 import { IntervalLoop } from "./lifecycle/interval-loop.ts";
-import type { Service } from "./lifecycle/service.ts";
 
 /** Such as 2026c, a release of the IANA time zone database. */
 export const ZONE_RULES = process.versions.tz || "unknown";
@@ -22,7 +21,7 @@ export interface ZoneRulesOptions {
 }
 
 /** Makes a service that warns while processes differ, once for what they differ in. */
-export function zoneRulesWatch({ note, matters, logger }: ZoneRulesOptions): Service {
+export function zoneRulesWatch({ note, matters, logger }: ZoneRulesOptions): IntervalLoop {
   let warned = "";
   const compare = async (): Promise<void> => {
     const all = [...(await note({ rules: ZONE_RULES, keptMs: KEPT_MS }))].sort();

@@ -1,13 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { createKeySpace } from "@restart-coordinator/debounce";
+import { Worker } from "bullmq";
 import { Redis } from "ioredis";
 import { expect, inject, onTestFinished, test } from "vitest";
-import { HINT_JOB, HintQueues, jobIdOf } from "../src/index.ts";
+import { HINT_JOB, HINT_QUEUE, HintQueues, jobIdOf } from "../src/index.ts";
 
 /** Queues under a prefix of the test's own, on a real Redis. */
 function queuesOf({ shards = 1 } = {}) {
   const prefix = `test-${randomBytes(6).toString("hex")}`;
-  const redis = new Redis(inject("redisUrl"));
+  const redis = new Redis(inject("redisUrl"), { maxRetriesPerRequest: null });
   const queues = new HintQueues(redis, createKeySpace(prefix, shards));
   onTestFinished(async () => {
     await queues.stop();
@@ -26,7 +27,7 @@ test("a hint due now is a waiting job that says which workspace to look at", asy
   await queues.enqueue(hint);
   const [job, ...others] = (await queues.queues[0]?.getWaiting()) ?? [];
   expect(others).toEqual([]);
-  expect(job).toMatchObject({ id: jobIdOf("w1", "1"), name: HINT_JOB, data: { workspaceId: "w1" } });
+  expect(job).toMatchObject({ id: jobIdOf("w1", "a"), name: HINT_JOB, data: { workspaceId: "w1" } });
   expect(job?.opts).toMatchObject({ removeOnComplete: true, removeOnFail: { count: 100 } });
 });
 
@@ -37,11 +38,44 @@ test("a hint due later is a delayed job", async () => {
   expect((await queues.queues[0]?.getDelayed())?.[0]?.opts.delay).toBe(60_000);
 });
 
-test("two hints with one id are the same hint, with another id or workspace they are two", async () => {
+test("however many hints are given for a workspace, one waits: the one that comes soonest", async () => {
   const { queues } = queuesOf();
-  const more = [hint, { ...hint, hintId: "2" }, { ...hint, workspaceId: "w2" }];
-  await Promise.all([hint, ...more].map((each) => queues.enqueue(each)));
-  expect(await queues.queues[0]?.getJobCounts("waiting")).toEqual({ waiting: 3 });
+  const [queue] = queues.queues;
+  const delays = [60_000, 300_000, 20_000, 90_000];
+  for (const [n, delayMs] of delays.entries()) await queues.enqueue({ ...hint, hintId: `later-${n}`, delayMs });
+  const [delayed, ...others] = (await queue?.getDelayed()) ?? [];
+  expect(others).toEqual([]);
+  expect(delayed?.delay).toBe(20_000);
+  const given = await Promise.all(Array.from({ length: 20 }, (_, n) => queues.enqueue({ ...hint, hintId: `${n}` })));
+  await queues.enqueue({ ...hint, workspaceId: "w2" });
+  expect(given.filter(Boolean)).toEqual([]);
+  expect(await queue?.getJobCounts("waiting", "delayed")).toEqual({ waiting: 2, delayed: 0 });
+});
+
+test("while a worker follows a hint, one more waits: that worker's last look may be over", async () => {
+  const { queues, redis } = queuesOf();
+  const [queue] = queues.queues;
+  await queues.enqueue(hint);
+  const worker = new Worker(HINT_QUEUE, undefined, { connection: redis, prefix: queue?.opts.prefix ?? "" });
+  onTestFinished(() => worker.close());
+  const job = await worker.getNextJob("token");
+  for (let n = 0; n < 5; n += 1) await queues.enqueue({ ...hint, hintId: `${n}` });
+  expect(await queue?.getJobCounts("waiting", "active")).toEqual({ waiting: 1, active: 1 });
+  await job?.moveToFailed(new Error("by hand"), "token");
+  for (let n = 0; n < 5; n += 1) await queues.enqueue({ ...hint, hintId: `again-${n}` });
+  expect(await queue?.getJobCounts("waiting", "active", "failed")).toEqual({ waiting: 1, active: 0, failed: 1 });
+});
+
+test("a hint whose job somebody took out of its list, and not wholly away, keeps none from coming", async () => {
+  const { queues, redis } = queuesOf();
+  const [queue] = queues.queues;
+  for (let n = 0; n < 5; n += 1) {
+    await queues.enqueue({ ...hint, hintId: `${n}` });
+    expect(await queue?.getWaitingCount()).toBe(1);
+    await redis.del(queue?.toKey("wait") ?? "");
+  }
+  await queues.enqueue(hint);
+  expect((await queue?.getWaiting())?.map(({ data }) => data)).toEqual([{ workspaceId: "w1" }]);
 });
 
 test("each shard has a queue called restarts in its own slot, and a hint goes to its workspace's", async () => {

@@ -12,6 +12,12 @@ local now = clock()
 local hook = readHash(K.webhook)
 if not hook.url then return R.unknown() end
 if hook.disabledAt then return R.disabled() end
+-- A lease that was taken before the clock was set back ends as soon as one that is taken now.
+local longest = now + tonumber(A.leaseMs)
+if hook.leaseEndsAt and tonumber(hook.leaseEndsAt) > longest then
+  hook.leaseEndsAt = longest
+  redis.call('HSET', K.webhook, 'leaseEndsAt', longest)
+end
 if hook.leaseEndsAt and tonumber(hook.leaseEndsAt) > now then return R.busy { leaseEndsInMs = tonumber(hook.leaseEndsAt) - now } end
 -- Rises also when a failover forgot the last one, or the webhook was removed and came back.
 local fence = string.format('%d', math.max((tonumber(hook.fence) or 0) + 1, now))

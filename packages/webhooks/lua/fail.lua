@@ -10,7 +10,7 @@
 local now = clock()
 local hook = readHash(K.webhook)
 if not isOwner(hook) then return R.lost() end
-local since = tonumber(hook.failingSince) or now
+local since = math.min(tonumber(hook.failingSince) or now, now)
 local attempts = redis.call('HINCRBY', K.webhook, 'attempts', 1)
 redis.call('HSET', K.webhook, 'failingSince', since, 'lastError', A.error)
 for _, stream in ipairs(cjson.decode(A.streams)) do redis.call('HSETNX', K.webhook, 'stuck:' .. stream, now) end

@@ -1,5 +1,5 @@
 /** What is sent: one message per event, in the format the webhook asks for. */
-import type { RestartEvent } from "@restart-coordinator/debounce";
+import { type RestartEvent, toldEvent } from "@restart-coordinator/debounce";
 import { slackText } from "./slack-text.ts";
 import type { WebhookFormat } from "./webhook.ts";
 
@@ -21,7 +21,7 @@ export function eventNotice(stream: number, event: RestartEvent): Notice {
     id: `evt_${stream}_${event.id}`,
     type: event.event,
     timestamp: event.timestamp,
-    data: { ...event, timestamp: isoOf(event.timestamp) },
+    data: { ...toldEvent(event) },
     text: slackText(event),
   };
 }
@@ -32,7 +32,7 @@ export function gapNotice(stream: number, after: string, oldest: RestartEvent): 
     id: `gap_${stream}_${after}`,
     type: "WEBHOOK_GAP",
     timestamp: oldest.timestamp,
-    data: { stream, after, resumes_at: oldest.id, reason: "older events were trimmed" },
+    data: { stream, after, resumesAt: oldest.id, reason: "older events were trimmed" },
     text: `:warning: some events before ${isoOf(oldest.timestamp)} were trimmed and cannot be told`,
   };
 }

@@ -10,12 +10,14 @@ const SENTENCES: Readonly<Partial<Record<EventName, (payload: Payload) => string
   WORKSPACE_RESTART_REFUSED: ({ source, rule }) => `${shown(source)} was refused (${shown(rule)})`,
   WORKSPACE_RESTARTING_MID_WRITE: () => "was written to while it restarted",
   WORKSPACE_PROVISIONING: ({ attempt, how }) => `is being restarted, attempt ${shown(attempt)} (${shown(how)})`,
-  WORKSPACE_ONLINE: ({ duration_ms: took }) =>
+  WORKSPACE_ONLINE: ({ durationMs: took }) =>
     `is online${typeof took === "number" ? ` after ${Math.round(took / 1_000)} s` : ""}`,
   WORKSPACE_OFFLINE: () => "was stopped",
   WORKSPACE_RESTART_FAILED: ({ error, attempt }) =>
     `:x: could not be restarted, attempt ${shown(attempt)}: ${shown(error)}`,
   WORKSPACE_RESTART_DECLINED: ({ error }) => `was not restarted, the old instance lives: ${shown(error)}`,
+  WORKSPACE_RESTART_STILL_DECLINED: ({ declines, error }) =>
+    `:warning: was declined ${shown(declines)} times in a row, the old instance lives: ${shown(error)}`,
   WORKSPACE_RESTART_CANCELED: ({ actor }) => `has its restart canceled${by(actor)}`,
   WORKSPACE_RESTART_FLUSHED: ({ actor }) => `is to be restarted now${by(actor)}`,
   WORKSPACE_PAUSED: ({ desired, actor }) => `is to be ${shown(desired)}${by(actor)}`,
@@ -23,12 +25,14 @@ const SENTENCES: Readonly<Partial<Record<EventName, (payload: Payload) => string
   WORKSPACE_HELD: ({ actor, reason }) => `is held${by(actor)}${reason ? `: ${shown(reason)}` : ""}`,
   WORKSPACE_RELEASED: ({ actor }) => `is released${by(actor)}`,
   WORKSPACE_REMOVED: () => "was removed",
+  REDIS_CAME_BACK_EMPTY: () => ":x: are forgotten: Redis came back empty. They must be registered again",
+  CLOCK_SET_BACK: ({ byMs }) => `:warning: wait as long as before: Redis' clock was set back by ${shown(byMs)} ms`,
 };
 
 const counts = ({ done, total, failed }: Payload): string =>
   `${shown(done)} of ${shown(total)} done${Number(failed) > 0 ? `, ${shown(failed)} failed` : ""}`;
-const stopped = ({ stopped_by, actor, reason }: Payload): string =>
-  `by ${shown(actor || stopped_by)}${reason ? `: ${shown(reason)}` : ""}`;
+const stopped = ({ stoppedBy, actor, reason }: Payload): string =>
+  `by ${shown(actor || stoppedBy)}${reason ? `: ${shown(reason)}` : ""}`;
 
 const OF_ROLLOUTS: Readonly<Record<string, (payload: Payload) => string>> = {
   ROLLOUT_STARTED: (payload) => `started: ${counts(payload)}`,
@@ -47,7 +51,7 @@ export function slackText({ event, workspace_id, payload }: RestartEvent): strin
     return `*${subject}* ${Object.hasOwn(OF_ROLLOUTS, event) ? OF_ROLLOUTS[event]?.(payload) : shown(event)}`;
   }
   const sentence = Object.hasOwn(SENTENCES, event) ? SENTENCES[event as EventName]?.(payload) : undefined;
-  return `*${workspace_id}* ${sentence ?? shown(event)}`;
+  return `*${workspace_id || "All workspaces"}* ${sentence ?? shown(event)}`;
 }
 
 function causesOf({ covers, because }: Payload): string {

@@ -1,3 +1,4 @@
+import { toldEvent } from "@restart-coordinator/debounce";
 import { describe, expect, test, vi } from "vitest";
 import { verify } from "./support/receiver.ts";
 import { useSituation } from "./support/situation.ts";
@@ -29,7 +30,7 @@ describe("what is delivered", () => {
       told.map((event) => ({
         type: "WORKSPACE_HELD",
         timestamp: new Date(event.timestamp).toISOString(),
-        data: { ...event, timestamp: new Date(event.timestamp).toISOString() },
+        data: toldEvent(event),
       })),
     );
     expect(() => verify(`whsec_${Buffer.alloc(32).toString("base64")}`, received[0] as never)).toThrow();

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { justBefore } from "../src/event-pages.ts";
+import { createWebhookKeys } from "../src/keys.ts";
 import { useSituation } from "./support/situation.ts";
 
 const situation = useSituation({ shards: 3 });
@@ -45,6 +46,16 @@ describe("any number of processes", () => {
     const passed = { stream: 0, cursor: "1-0", events: [], delivered: 0 };
     expect(await claim.lease.setAside(passed)).toBe(false);
     expect(await claim.lease.renew()).toEqual({ kind: "lost" });
+  });
+
+  test("take over in a lease's time from one whose lease was taken before the clock was set back", async () => {
+    const receiver = await situation.receiver();
+    const id = await register(receiver.url);
+    await situation.leases(200).claim(id);
+    const ahead = String(Date.now() + 3_600_000);
+    await redis.hset(createWebhookKeys(situation.prefix).of("webhook", id), "leaseEndsAt", ahead);
+    const claim = await situation.leases(200).claim(id);
+    expect(claim).toMatchObject({ kind: "busy", leaseEndsInMs: 200 });
   });
 
   test("go on at once where one that was stopped left off", async () => {
@@ -98,7 +109,7 @@ describe("events that were trimmed before they could be delivered", () => {
     situation.dispatcher();
     const [gap, ...rest] = await receiver.until(3);
     const left = (await situation.events("w")).slice(0, 2).reverse();
-    expect(gap?.json).toMatchObject({ type: "WEBHOOK_GAP", data: { resumes_at: left[0]?.id } });
+    expect(gap?.json).toMatchObject({ type: "WEBHOOK_GAP", data: { resumesAt: left[0]?.id } });
     expect(rest.map(({ json }) => json.data.id)).toEqual(left.map(({ id }) => id));
   });
 

@@ -1,6 +1,7 @@
 /**
  * The board's buttons. Hints carry no truth, so promoting, retrying or removing one means what a person expects of it
- * only when the coordinator does it; every other button is refused, with the reason on the page.
+ * only when the coordinator does it. A queue that was paused from outside may be resumed; every other button is refused, with
+ * the reason on the page.
  */
 import type { FlushResult, RestartCoordinator } from "@restart-coordinator/debounce";
 import { type HintQueues, workspaceOfJob } from "@restart-coordinator/service";
@@ -53,6 +54,13 @@ export function boardActions({ coordinator, hints }: BoardParts): Router {
     }
     await done(job, response);
   });
+
+  const resume = async (_request: Request, response: Response): Promise<void> => {
+    await Promise.all(hints.queues.map((_, shard) => hints.open(shard)));
+    response.status(204).end();
+  };
+  router.put("/api/queues/resume", resume);
+  router.put("/api/queues/:queue/resume", resume);
 
   router.use("/api", (request, _response, next) => {
     if (request.method === "GET" || request.method === "HEAD") return next();

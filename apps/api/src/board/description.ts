@@ -12,7 +12,7 @@ export function describeJob(id: string, workspace: WorkspaceState | undefined): 
     return { name: `${id}: not registered, nothing to do`, data: { workspaceId: id } };
   }
   const { name, status, restart } = showWorkspace(workspace, { withSpec: false });
-  const { phase, dueAt, why, cycle, heldUntil, failures, breakerOpen } = restart;
+  const { phase, dueAt, why, cycle, heldUntil, failures, declines, breakerOpen } = restart;
   const called = name === null ? id : `${id} (${name})`;
   const doing = cycle === null ? sourcesOf(workspace.restart.why) : `${cycle.action}, attempt ${cycle.attempt}`;
   return {
@@ -27,7 +27,8 @@ export function describeJob(id: string, workspace: WorkspaceState | undefined): 
       cycle,
       ...(heldUntil !== null && { heldUntil }),
       ...(failures > 0 && { failures, breakerOpen }),
-      more: `/workspaces/${id}/activity`,
+      ...(declines > 0 && { declines }),
+      more: `/#/workspaces/${id}`,
     },
   };
 }
@@ -49,14 +50,14 @@ export function describeActivity(newestFirst: readonly RestartEvent[]): string[]
 
 interface StepOfEvent {
   readonly name: string;
-  readonly started_at: number;
-  readonly duration_ms?: number;
+  readonly startedAt: number;
+  readonly durationMs?: number;
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 
-function describeStep({ name, started_at, duration_ms, detail = {} }: StepOfEvent): string {
-  const took = duration_ms === undefined ? "" : ` (${duration_ms} ms)`;
-  return line(started_at, `  ${name}${took}`, detail);
+function describeStep({ name, startedAt, durationMs, detail = {} }: StepOfEvent): string {
+  const took = durationMs === undefined ? "" : ` (${durationMs} ms)`;
+  return line(startedAt, `  ${name}${took}`, detail);
 }
 
 function line(at: number, what: string, detail: Readonly<Record<string, unknown>>): string {

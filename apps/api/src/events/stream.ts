@@ -1,7 +1,6 @@
 /** One reader's server-sent events: first what it has missed, then what happens. */
 import type { ServerResponse } from "node:http";
-import { isBefore, type RestartEvent } from "@restart-coordinator/debounce";
-import { showEvent } from "../representation.ts";
+import { isBefore, type RestartEvent, toldEvent } from "@restart-coordinator/debounce";
 import type { EventFeed } from "./feed.ts";
 import { formatPosition, type Position, type StreamedEvent } from "./position.ts";
 
@@ -50,7 +49,7 @@ export async function streamEvents({ feed, response, wants, from, shard }: Strea
     // History and the live feed overlap: each event is sent once.
     if (!isBefore(position[of] ?? "0-0", id)) return;
     position[of] = id;
-    if (wants(event)) send(response, event.event, whole(), showEvent(event));
+    if (wants(event)) send(response, event.event, whole(), toldEvent(event));
   };
   let waiting: StreamedEvent[] | undefined = [];
   const close = await feed.listen((event) => {

@@ -6,8 +6,9 @@
  * - `not-a-file` (409): a directory, symlink, pipe or device is where a file is needed, or a file where a directory is
  * - `too-large` (413): one file, or all files of a set together, exceed their limit
  * - `too-many-files` (413): a set has more files than allowed
+ * - `changed` (412): what is there is not what the caller made a condition
  */
-export type FileErrorCode = "invalid-path" | "not-found" | "not-a-file" | "too-large" | "too-many-files";
+export type FileErrorCode = "invalid-path" | "not-found" | "not-a-file" | "too-large" | "too-many-files" | "changed";
 
 /** A refusal the caller can do something about. Everything else (disk full, no permission) is thrown as it came. */
 export class FileError extends Error {

@@ -10,6 +10,7 @@ import {
   syncDescriptor,
   writeToDescriptor,
 } from "./descriptors.ts";
+import { digestIn, newDigest } from "./digest.ts";
 import { type Confinement, Directory, isDirectoryRefusal, type Name, using } from "./directory.ts";
 import { unless } from "./errors.ts";
 import { tooLarge } from "./set.ts";
@@ -18,6 +19,7 @@ import { tooLarge } from "./set.ts";
 export interface StagedFile {
   readonly place: string;
   readonly bytes: number;
+  readonly digest: string;
 }
 
 export interface StageOptions {
@@ -67,14 +69,15 @@ export class Staging {
   async stage(source: Readable | Buffer, options: StageOptions): Promise<StagedFile> {
     const place = join(this.#path, randomUUID());
     try {
-      return { place, bytes: await this.#write(place, source, options) };
+      return { place, ...(await this.#write(place, source, options)) };
     } catch (error) {
       await rm(place, { force: true });
       throw error;
     }
   }
 
-  async #write(place: string, source: Readable | Buffer, options: StageOptions): Promise<number> {
+  async #write(place: string, source: Readable | Buffer, options: StageOptions) {
+    const hash = newDigest();
     const descriptor = await openDescriptor(place, "wx");
     try {
       let bytes = 0;
@@ -82,11 +85,12 @@ export class Staging {
         const chunk = typeof piece === "string" ? Buffer.from(piece) : piece;
         bytes += chunk.length;
         if (bytes > options.maxBytes) throw tooLarge(options.path, options.maxBytes);
+        hash.update(chunk);
         await writeToDescriptor(descriptor, chunk);
       }
       if (options.mode !== undefined) await this.#setMode(descriptor, options.mode);
       await syncDescriptor(descriptor);
-      return bytes;
+      return { bytes, digest: digestIn(hash) };
     } finally {
       await closeDescriptor(descriptor);
     }

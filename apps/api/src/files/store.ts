@@ -2,7 +2,8 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { type Confinement, using } from "./directory.ts";
-import { checkName, segmentsOf } from "./paths.ts";
+import { FileError } from "./errors.ts";
+import { checkName, quoted, segmentsOf } from "./paths.ts";
 import { Destination, syncDirectories } from "./placement.ts";
 import { prune, removeFile, removeIfSame } from "./removal.ts";
 import { checkedSet, DEFAULT_LIMITS, type FileInSet, type FileSet, type Limits } from "./set.ts";
@@ -25,7 +26,18 @@ export interface ListedFile {
 export interface WrittenFile {
   readonly path: string;
   readonly bytes: number;
+  /** The SHA-256 of what was written. */
+  readonly digest: string;
 }
+
+/** Which content a file has, and since when. */
+export interface FileVersion {
+  readonly digest: string;
+  readonly modifiedAt: Date;
+}
+
+/** Says whether a change may be made, by what is there; undefined = no file. */
+export type Condition = (current: FileVersion | undefined) => boolean;
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -104,33 +116,36 @@ export class WorkspaceFiles {
   /**
    * Writes one file, making the directories on its way; durable once it resolves. A source that fails or breaks off
    * rejects with its error. The source is never destroyed, so a request can still be answered.
-   * @param limit.maxBytes instead of the store's `maxFileBytes`
-   * @throws FileError `invalid-path`, `not-a-file`, `too-large`
+   * @param options.maxBytes instead of the store's `maxFileBytes`
+   * @param options.condition asked before the source is read, and again before the file is put in place
+   * @throws FileError `invalid-path`, `not-a-file`, `too-large`, `changed`
    */
   async write(
     workspace: string,
     path: string,
     source: Readable | Buffer,
-    limit: { readonly maxBytes?: number } = {},
+    options: { readonly maxBytes?: number; readonly condition?: Condition | undefined } = {},
   ): Promise<WrittenFile> {
     // Its error reaches the caller through this promise; before it is read, nobody else may be listening.
     if (source instanceof Readable) source.on("error", () => {});
     checkName("workspace", workspace);
     const segments = segmentsOf(path);
-    const maxBytes = limit.maxBytes ?? this.#limits.maxFileBytes;
+    const maxBytes = options.maxBytes ?? this.#limits.maxFileBytes;
     const destination = await Destination.look(this.#trees, workspace, segments);
     try {
+      await this.#assertStill(options.condition, workspace, segments);
       // A source may take its time, which is no reason to hold directories open.
       if (source instanceof Readable) destination.release();
       const staged = await this.#staging.stage(source, { path, maxBytes, mode: destination.mode });
       try {
+        await this.#assertStill(options.condition, workspace, segments);
         await destination.place(staged);
       } catch (error) {
         await this.#staging.drop(staged);
         throw error;
       }
       await destination.sync();
-      return { path, bytes: staged.bytes };
+      return { path, bytes: staged.bytes, digest: staged.digest };
     } finally {
       destination.release();
     }
@@ -140,11 +155,12 @@ export class WorkspaceFiles {
    * Removes a file, or whatever else is at the path and not a directory, and the directories it leaves empty. Durable
    * once it resolves.
    * @returns whether it existed
-   * @throws FileError `invalid-path`, `not-a-file`
+   * @throws FileError `invalid-path`, `not-a-file`, `changed`
    */
-  async remove(workspace: string, path: string): Promise<boolean> {
+  async remove(workspace: string, path: string, condition?: Condition): Promise<boolean> {
     checkName("workspace", workspace);
     const segments = segmentsOf(path);
+    await this.#assertStill(condition, workspace, segments);
     const existed = await removeFile(this.#trees, workspace, segments);
     if (existed) await prune(this.#trees, workspace, segments.slice(0, -1));
     return existed;
@@ -222,6 +238,28 @@ export class WorkspaceFiles {
       for (const file of staged) await this.#staging.drop(file);
       throw error;
     }
-    return set.map(({ path, content }) => ({ path, bytes: content.length }));
+    return set.map(({ path, content }, index) => {
+      return { path, bytes: content.length, digest: (staged[index] as StagedFile).digest };
+    });
+  }
+
+  async #assertStill(condition: Condition | undefined, workspace: string, segments: readonly string[]): Promise<void> {
+    if (condition === undefined || condition(await this.#version(workspace, segments))) return;
+    throw new FileError("changed", `${quoted(segments.join("/"))} is not what the request made its condition`);
+  }
+
+  /** What a file is now; undefined when there is none. Anything else than a file has no version. */
+  async #version(workspace: string, segments: readonly string[]): Promise<FileVersion | undefined> {
+    try {
+      const { stream, modifiedAt } = await this.#trees.read(workspace, segments);
+      try {
+        return { digest: await stream.digest(), modifiedAt };
+      } finally {
+        stream.destroy();
+      }
+    } catch (error) {
+      if (error instanceof FileError) return undefined;
+      throw error;
+    }
   }
 }

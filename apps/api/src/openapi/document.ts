@@ -48,7 +48,8 @@ function describe(route: Route): ZodOpenApiOperationObject {
   const { id, tag, summary, description, scope, page, params, query, headers, body } = route;
   const responses: ZodOpenApiOperationObject["responses"] = {};
   for (const [status, answer] of Object.entries(route.answers)) {
-    responses[status as "200"] = { description: answer.description, content: contentOf(answer) };
+    const content = contentOf(answer);
+    responses[status as "200"] = { description: answer.description, ...(content && { content }) };
   }
   for (const [status, description] of Object.entries(problemsOf(route))) {
     responses[status as "200"] ??= { description, content: { "application/problem+json": { schema: problem } } };
@@ -70,7 +71,8 @@ function bodyOf(body: z.ZodType | MediaType): ZodOpenApiOperationObject["request
   return { required: !body.safeParse(undefined).success, content: { "application/json": { schema: body } } };
 }
 
-function contentOf({ content }: Answer): ZodOpenApiContentObject {
+function contentOf({ content }: Answer): ZodOpenApiContentObject | undefined {
+  if (content === undefined) return undefined;
   if (typeof content === "string") return { [content]: { schema: { type: "string" } } };
   return { "application/json": { schema: content } };
 }

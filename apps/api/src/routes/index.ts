@@ -4,9 +4,12 @@ import type { Mount, Route } from "../route.ts";
 import { desiredStateRoutes } from "./desired-state.ts";
 import { eventRoutes } from "./events.ts";
 import { fileRoutes } from "./files.ts";
+import { fleetRoutes } from "./fleet.ts";
+import { hookRoutes } from "./hooks.ts";
 import { policyRoutes } from "./policies.ts";
 import { rolloutRoutes } from "./rollouts.ts";
 import { serviceRoutes } from "./service.ts";
+import { sessionRoutes } from "./session.ts";
 import { triggerOutcomeRoutes } from "./trigger-outcomes.ts";
 import { triggerRoutes } from "./triggers.ts";
 import { verbRoutes } from "./verbs.ts";
@@ -22,9 +25,12 @@ export const ROUTES: readonly Route[] = [
   ...policyRoutes,
   ...triggerOutcomeRoutes,
   ...verbRoutes,
+  ...fleetRoutes,
   ...rolloutRoutes,
   ...eventRoutes,
   ...webhookRoutes,
+  ...sessionRoutes,
+  ...hookRoutes,
   ...serviceRoutes(() => ROUTES),
 ];
 

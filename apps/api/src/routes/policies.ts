@@ -19,6 +19,7 @@ const effectivePolicy = z.object({
   retry: z.object({ backoffMs: valued(count), maxBackoffMs: valued(count), breakerAfter: valued(count) }),
   loop: z.object({ cycles: valued(count), withinMs: valued(count) }),
   budget: z.object({ cycles: valued(count), downtimeMs: valued(count) }),
+  observe: z.object({ downAfter: valued(count), action: valued(z.enum(["restart", "report"])) }),
   quietHours: valued(
     z
       .object({

@@ -1,12 +1,13 @@
 /** Workspaces: registered, listed, looked at and removed. */
-import { isBefore, PHASES, type WorkspaceState } from "@restart-coordinator/debounce";
+import { isBefore, PHASES, toldEvent, type WorkspaceState } from "@restart-coordinator/debounce";
 import { z } from "zod";
-import { event, time, workspace } from "../answers.ts";
+import { event, receipt, time, workspace } from "../answers.ts";
 import { assertMay, type Caller, may } from "../authentication.ts";
 import { type ApiContext, actorOf, assertRegistered } from "../context.ts";
+import { logDecision } from "../decision-log.ts";
 import { ofWorkspace, oneLine, pageLimit, recordOf, text, workspaceId } from "../input.ts";
 import { badFields, conflict, unknownWorkspace } from "../problem.ts";
-import { showEvent, showRestarting, showWorkspace } from "../representation.ts";
+import { showReceipt, showRestarting, showWorkspace } from "../representation.ts";
 import { type Route, reply, route } from "../route.ts";
 
 const one = { tag: "Workspaces", path: "/workspaces/:id", params: ofWorkspace } as const;
@@ -49,21 +50,30 @@ const putWorkspace = route({
   ...one,
   id: "putWorkspace",
   summary: "Register or update a workspace",
-  description: "A field that is left out stays as it is; null removes it. `spec` needs the scope admin.",
+  description:
+    "A field that is left out stays as it is; null removes it. `spec` needs the scope admin; changed, it restarts what runs, by the " +
+    "policy of the source `spec-change`, unless `restart=false`.",
   method: "PUT",
   scope: "operate",
+  query: z.object({ restart: z.enum(["true", "false"]).default("true") }),
   body: entry,
   answers: {
-    200: { description: "Updated", content: workspace },
+    200: {
+      description: "Updated; `receipt` is that of the restart which a changed spec owes",
+      content: workspace.extend({ receipt: receipt.nullable() }),
+    },
     201: { description: "Registered", content: workspace },
   },
   problems: { 400: "Bad input, an unknown parent or a loop of parents", 409: "It is being removed" },
-  async handle(context, { params: { id }, body, caller }) {
+  async handle(context, input) {
     const { coordinator } = context;
+    const { params, query, body, caller } = input;
+    const { id } = params;
     // A spec says what a worker executes.
     if (body.spec !== undefined) assertMay(caller, "admin");
     await assertRunnable(context, id, body);
-    const result = await coordinator.registry.register(id, body);
+    const asking = { actor: actorOf(caller), restart: query.restart === "true" };
+    const { result, receipt } = await coordinator.register(id, body, asking);
     if (result.kind === "unknown-parent" || result.kind === "parent-loop") {
       const message = result.kind === "parent-loop" ? `would make ${id} its own ancestor` : "is not registered";
       throw badFields([{ field: "parentId", message }], `parentId: ${result.parentId} ${message}`);
@@ -71,7 +81,11 @@ const putWorkspace = route({
     if (result.kind === "removing") throw conflict(`workspace ${id} is being removed`, "removed");
     const state = await coordinator.workspace(id);
     if (state === undefined) throw unknownWorkspace(id);
-    return result.kind === "created" ? reply(201, shownTo(caller, state)) : reply(200, shownTo(caller, state));
+    if (result.kind === "created") return reply(201, shownTo(caller, state));
+    if (receipt === undefined) return reply(200, { ...shownTo(caller, state), receipt: null });
+    const changed = result.kind === "updated" ? result.drift.join(", ") : "";
+    logDecision(input, receipt, { reason: `changed: ${changed}`, actor: asking.actor });
+    return reply(200, { ...shownTo(caller, state), receipt: showReceipt(receipt) });
   },
 });
 
@@ -176,7 +190,7 @@ const getActivity = route({
     const older = before === undefined ? all : all.filter((event) => isBefore(event.id, before));
     const page = older.slice(0, limit);
     const nextBefore = older.length > page.length ? (page.at(-1)?.id ?? null) : null;
-    return reply(200, { activity: page.map(showEvent), nextBefore });
+    return reply(200, { activity: page.map(toldEvent), nextBefore });
   },
 });
 

@@ -3,18 +3,24 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type AttemptResult, type CycleLease, Cycles, Installation } from "@restart-coordinator/debounce";
+import {
+  type AttemptResult,
+  type CycleLease,
+  Cycles,
+  Installation,
+  type ToldEvent,
+} from "@restart-coordinator/debounce";
 import { type ApiEnvironment, apiEnvironment, LivePolicies } from "@restart-coordinator/service";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, inject, vi } from "vitest";
 import type { Scope } from "../../src/authentication.ts";
-import type { showEvent, showReceipt, showWorkspace } from "../../src/representation.ts";
+import type { showReceipt, showWorkspace } from "../../src/representation.ts";
 import { startApi } from "../../src/server.ts";
 import { type Answer, type Asked, send } from "./http.ts";
 
 export type ReceiptBody = ReturnType<typeof showReceipt>;
 export type WorkspaceBody = ReturnType<typeof showWorkspace>;
-export type EventBody = ReturnType<typeof showEvent>;
+export type EventBody = ToldEvent;
 export interface ProblemBody {
   readonly type: string;
   readonly title: string;

@@ -32,6 +32,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   removeWebhook: { status: 404 },
   testWebhook: { status: 404 },
   listSetAside: { status: 404 },
+  alertmanager: { body: { alerts: [{ status: "firing", labels: { tag_team: "nobody" } }] }, unregistered: true },
   sendSetAside: { status: 404 },
   forgetSetAside: { status: 404 },
 };

@@ -63,9 +63,11 @@ function createCommand(): Command {
         body: requestOf(flags),
         ...(key !== undefined && { headers: { "idempotency-key": key } }),
       });
+      if (flags.json && !flags.follow) printJson(rollout);
+      if (rollout.counts.total === 0)
+        throw new Failure(EXIT.refused, "no workspace is like that: nothing is restarted", rollout);
       if (flags.follow) return follow(client, rollout.id, flags);
-      if (flags.json) printJson(rollout);
-      else print(`${rollout.id}: ${summary(rollout)}`);
+      if (!flags.json) print(`${rollout.id}: ${summary(rollout)}`);
     });
 }
 

@@ -2,9 +2,18 @@ import { Command } from "commander";
 import { type Policy, pathOf, type Workspace } from "../answers.ts";
 import type { Client } from "../client.ts";
 import { EXIT, Failure } from "../exit-codes.ts";
-import { oneLine, print, printJson, sayAway } from "../output.ts";
-import { causes, clock, outlook, span } from "../phrases.ts";
+import { coloured, oneLine, print, printJson, sayAway } from "../output.ts";
+import { causes, clock, outlook, sightings, span } from "../phrases.ts";
 import { clientOf, type Settings, withSettings } from "../settings.ts";
+
+/** What needs a person is red, what waits yellow, what happens green. */
+const COLOURS = {
+  running: "green",
+  scheduled: "yellow",
+  held: "yellow",
+  backoff: "yellow",
+  failed: "red",
+} as const satisfies Partial<Record<Workspace["restart"]["phase"], string>>;
 
 interface Flags extends Settings {
   readonly follow?: true;
@@ -29,8 +38,9 @@ function report(workspace: Workspace, now: number, policy: Policy | undefined): 
   const { why, lastCycle, cooldownEndsAt } = restart;
   const lines = [
     `${id}${name === null ? "" : ` (${oneLine(name)})`}  ${status}`,
-    `  ${outlook(workspace, now, policy)}`,
+    `  ${coloured(colourOf(restart.phase), outlook(workspace, now, policy))}`,
   ];
+  lines.push(...sightings(workspace, now).map((line) => `  ${line}`));
   for (const { source, count, lastAt, reasons, actors } of why) {
     const words = [...reasons.slice(0, 3), ...(actors.length > 0 ? [`by ${actors.slice(0, 3).join(", ")}`] : [])];
     lines.push(oneLine(`  owed  ${count} ${source}, last ${clock(lastAt)}: ${words.join(", ")}`));
@@ -46,6 +56,10 @@ function report(workspace: Workspace, now: number, policy: Policy | undefined): 
   }
   if (cooldownEndsAt !== null) lines.push(`  cooldown until ${clock(cooldownEndsAt)}`);
   return lines.join("\n");
+}
+
+function colourOf(phase: Workspace["restart"]["phase"]) {
+  return phase === "idle" ? undefined : COLOURS[phase];
 }
 
 /** Looks whenever something may have happened to it; in between, the clock goes on. */

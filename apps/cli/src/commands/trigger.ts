@@ -1,10 +1,11 @@
 import { Command } from "commander";
 import { pathOf, type Receipt, type TriggerOutcome } from "../answers.ts";
+import { Attempts } from "../attempts.ts";
 import type { Client } from "../client.ts";
 import { duration } from "../duration.ts";
 import { EXIT, Failure } from "../exit-codes.ts";
 import { oneLine, print, printJson, sayAway } from "../output.ts";
-import { clock } from "../phrases.ts";
+import { decided } from "../phrases.ts";
 import { clientOf, type Settings, withSettings } from "../settings.ts";
 
 interface Flags extends Settings {
@@ -43,22 +44,27 @@ function asking(command: Command, description: string): Command {
 async function ask(id: string, route: string, flags: Flags, body: Readonly<Record<string, unknown>>): Promise<void> {
   const client = clientOf(flags);
   const { reason, idempotencyKey: key, json } = flags;
+  const attempts = new Attempts(client, id);
+  const isTold = flags.wait !== undefined && !json;
+  if (isTold) await attempts.skip();
   const receipt = await client.ask<Receipt>("POST", pathOf(id, route), {
     body: { ...body, ...(reason !== undefined && { reason }) },
     ...(key !== undefined && { headers: { "idempotency-key": key } }),
   });
-  const { decision, rule, dueAt } = receipt;
-  if (!json) print(`${decision} (${rule})${dueAt === null ? "" : `, due ${clock(dueAt)}`}`);
+  const { decision, rule, triggerId } = receipt;
+  if (!json) print(decided(receipt));
   if (decision === "refused") throw new Failure(EXIT.refused, `workspace ${id} may not be restarted: ${rule}`, receipt);
-  const outcome = flags.wait === undefined ? undefined : await settled(client, id, receipt.triggerId, flags.wait);
+  const onLook = async () => (isTold ? attempts.tell() : undefined);
+  const outcome = flags.wait === undefined ? undefined : await settled(client, id, triggerId, flags.wait, onLook);
   if (json) printJson(outcome === undefined ? receipt : { receipt, outcome });
   if (outcome !== undefined) tell(outcome, flags);
 }
 
-const LONGEST_WAIT_MS = 60_000;
+/** The server is asked anew so often, so that people see each attempt. */
+const LONGEST_WAIT_MS = 5_000;
 
 /** Asks again until it is settled or the time is up. */
-async function settled(client: Client, id: string, triggerId: string, waitMs: number): Promise<TriggerOutcome> {
+async function settled(client: Client, id: string, triggerId: string, waitMs: number, onLook: () => Promise<void>) {
   const endsAt = performance.now() + waitMs;
   for (;;) {
     const leftMs = Math.max(0, Math.round(endsAt - performance.now()));
@@ -66,6 +72,7 @@ async function settled(client: Client, id: string, triggerId: string, waitMs: nu
     const path = pathOf(id, "triggers", triggerId);
     const asked = { query: { wait: `${wait}ms` }, timeoutMs: wait + 30_000 };
     const outcome = await client.askPatiently<TriggerOutcome>("GET", path, asked, sayAway);
+    await onLook();
     const isOpen = outcome.status === "pending" || outcome.status === "running";
     if (!isOpen || performance.now() >= endsAt) return outcome;
   }

@@ -1,5 +1,5 @@
-import { Command } from "commander";
-import { pathOf } from "../answers.ts";
+import { Command, Option } from "commander";
+import { type Hold, pathOf } from "../answers.ts";
 import { duration } from "../duration.ts";
 import { print, printJson } from "../output.ts";
 import { clock } from "../phrases.ts";
@@ -8,6 +8,8 @@ import { clientOf, type Settings, withSettings } from "../settings.ts";
 interface Flags extends Settings {
   readonly reason?: string;
   readonly for?: number;
+  readonly hold?: string;
+  readonly all?: true;
   readonly cascade?: true;
 }
 
@@ -32,13 +34,19 @@ const VERBS: readonly Verb[] = [
   {
     name: "hold",
     description: "Hold restarts back for a while; triggers pile up",
-    said: ({ heldUntil }) => `held until ${clock(String(heldUntil))}`,
+    said: ({ endsAt, heldUntil }) =>
+      `held until ${clock(String(endsAt))}${heldUntil === endsAt ? "" : `; others hold it until ${clock(String(heldUntil))}`}`,
   },
   {
     name: "release",
-    description: "End a hold",
+    description: "End your holds, a named one, or all",
     bare: true,
-    said: ({ released }) => (released ? "released" : "was not held"),
+    said: ({ released, heldUntil, holds }) => {
+      const what = released ? "released" : heldUntil === null ? "was not held" : "no such hold was released";
+      if (heldUntil === null) return what;
+      const owners = (holds as readonly Hold[]).map(({ owner }) => owner);
+      return `${what}; still held until ${clock(String(heldUntil))} by ${[...new Set(owners)].join(", ")}`;
+    },
   },
   {
     name: "cancel",
@@ -62,11 +70,20 @@ export function verbCommands(): Command[] {
     const command = withSettings(new Command(name)).description(description).argument("<workspace>", "its id");
     if (!bare) command.option("--reason <text>", "why, in a line");
     if (cascades) command.option("--cascade", "its descendants, too");
-    if (name === "hold") command.option("--for <duration>", "how long, a week at most (default: 1h)", duration);
+    if (name === "hold") {
+      command.option("--for <duration>", "how long, a week at most (default: 1h)", duration);
+      command.option("--hold <name>", "names it, where you have several (default: your token's name)");
+    }
+    if (name === "release") {
+      command.addOption(new Option("--hold <name>", "that one, whoever's it is").conflicts("all"));
+      command.option("--all", "whoever's they are");
+    }
     return command.action(async (id: string, flags: Flags) => {
-      const { reason, for: holdMs, cascade, json } = flags;
+      const { reason, for: holdMs, cascade, json, hold, all } = flags;
       const answer = await clientOf(flags).ask<Record<string, unknown>>("POST", pathOf(id, name), {
-        body: { ...(reason !== undefined && { reason }), ...(holdMs !== undefined && { holdMs }) },
+        body: Object.fromEntries(
+          Object.entries({ reason, holdMs, hold, all }).filter(([, value]) => value !== undefined),
+        ),
         query: { cascade: cascade ? "true" : undefined },
       });
       if (json) printJson(answer);

@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { type Event, pathOf, type Workspace } from "../answers.ts";
 import { wholeNumber } from "../duration.ts";
 import { print, printJson, table } from "../output.ts";
-import { clock, details, outlook } from "../phrases.ts";
+import { clock, details, outlook, seen } from "../phrases.ts";
 import { clientOf, type Settings, withSettings } from "../settings.ts";
 
 interface ListFlags extends Settings {
@@ -31,8 +31,10 @@ export function workspaceCommands(): Command[] {
       const page = await client.ask<Page>("GET", "/workspaces", { query: { phase, limit, cursor } });
       if (json) return printJson(page);
       const now = client.now();
-      const rows = page.workspaces.map((each) => [each.id, each.status, each.restart.phase, outlook(each, now)]);
-      print(table(["WORKSPACE", "STATUS", "PHASE", "RESTART"], rows));
+      const rows = page.workspaces.map((each) => [
+        ...[each.id, each.status, seen(each, now), each.restart.phase, outlook(each, now)],
+      ]);
+      print(table(["WORKSPACE", "STATUS", "SEEN", "PHASE", "RESTART"], rows));
       if (page.nextCursor !== null) process.stderr.write(`more: --cursor ${page.nextCursor}\n`);
     });
 

@@ -19,17 +19,24 @@ import { AWS_LIMITS, batched, ownLimits, Pacer } from "./ec2/pacing/index.ts";
 import { type Report, reconcile, type WorkspaceRecord } from "./ec2/reconcile.ts";
 import { ProcessProvisioner } from "./process/index.ts";
 import type { Provisioner } from "./provisioner.ts";
-import { MemoryLedger, RedisLedger, SimulatedProvisioner } from "./simulated.ts";
+import { RedisLedger, SimulatedProvisioner } from "./simulated.ts";
 
 export interface CreatedProvisioner {
   readonly provisioner: Provisioner;
   /** Looks for what leaked, once; only where that can happen. */
   readonly reconcile?: (records: () => Promise<readonly WorkspaceRecord[]>) => Promise<void>;
+  /** So many workspaces are looked at at a time. */
+  readonly looksAtOnce: number;
   /** What it opened of its own, to be closed. */
   readonly service?: Service;
   /** Why no restart would work now, whatever the workspace; undefined while nothing is known to be in the way. */
   readonly trouble?: () => string | undefined;
 }
+
+/** A look that is a read of /proc, or part of a call that many share. */
+const CHEAP_LOOKS = 200;
+/** A look at a workspace of the command provisioner is a process. */
+const COMMANDS_AT_ONCE = 4;
 
 /** More than the longest time that a spec may give a command from SIGTERM to SIGKILL, ms. */
 const KILLED_WITHIN_MS = 605_000;
@@ -47,7 +54,8 @@ export function createProvisioner(
     workspacesDir: config.WORKSPACES_DIR,
     defaults: processDefaults(config),
   });
-  return { provisioner };
+  const service = new BackgroundService("the watch over processes", { stop: () => provisioner.close() });
+  return { provisioner, looksAtOnce: CHEAP_LOOKS, service };
 }
 
 /** Calls to EC2 are merged across workspaces, and wait for their turn in buckets that all workers share. */
@@ -88,6 +96,8 @@ function createEc2(config: WorkerEnvironment, metrics: WorkerMetrics, logger: Lo
   const report = (found: Report): void => logger.warn(found, "EC2 and the records do not agree");
   return {
     provisioner: new Ec2Provisioner({ api, owner, defaults }),
+    // What is asked together goes in one call.
+    looksAtOnce: CHEAP_LOOKS,
     reconcile: async (records) => {
       const parts = { api, owner, records, now: () => Date.now(), sightings, report };
       await reconcile(parts, { terminate: config.EC2_TERMINATE_ORPHANS });
@@ -110,6 +120,7 @@ function createCommand(config: WorkerEnvironment): CreatedProvisioner {
   const stop = () => provisioner.close();
   return {
     provisioner,
+    looksAtOnce: COMMANDS_AT_ONCE,
     service: new BackgroundService("the commands under way", { stop, stopWithinMs: KILLED_WITHIN_MS }),
   };
 }
@@ -118,12 +129,16 @@ function createCommand(config: WorkerEnvironment): CreatedProvisioner {
 function createSimulated(config: WorkerEnvironment, logger: Logger): CreatedProvisioner {
   const name = config.SIMULATED_LEDGER;
   const settings = simulatedDefaults(config);
-  if (name === undefined) return { provisioner: new SimulatedProvisioner({ ...settings, ledger: new MemoryLedger() }) };
+  const looksAtOnce = CHEAP_LOOKS;
+  if (name === undefined) {
+    return { provisioner: new SimulatedProvisioner(settings), looksAtOnce };
+  }
   const { SIMULATED_LEDGER_URL: url } = config;
   const redis = connectRedis(url === undefined ? config : { REDIS_URL: url }, "wait", logger);
   const ledger = new RedisLedger(redis, name);
   return {
     provisioner: new SimulatedProvisioner({ ...settings, ledger }),
+    looksAtOnce,
     service: new BackgroundService("the connection to the ledger", { stop: () => redis.disconnect() }),
   };
 }

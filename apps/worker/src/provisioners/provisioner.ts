@@ -1,3 +1,5 @@
+import type { Sighting } from "@restart-coordinator/debounce";
+
 /**
  * A provisioner is all that stands between a cycle and whatever a workspace runs on.
  *
@@ -21,8 +23,17 @@ export interface Provisioner {
    */
   stop(cycle: Cycle): Promise<void>;
 
-  /** Tells whether the workspace serves now. Reads only. */
-  status(workspace: Workspace): Promise<"online" | "offline">;
+  /**
+   * Tells what is seen of the workspace now. Reads only.
+   * @throws when it cannot tell
+   */
+  status(workspace: Workspace): Promise<Sighting>;
+
+  /** Lays a spec over the defaults for all; undefined where it does not hold. What it says differently owes a restart. */
+  effectiveSpec?(spec: Workspace["spec"]): Readonly<Record<string, unknown>> | undefined;
+
+  /** Tells at once of workspaces that may have gone down, where it gets to know; call it once at most. */
+  watch?(told: (workspaceId: string) => void): void;
 
   /**
    * Says whether the cycle can succeed, before anything is touched. A "no" ends it as declined and leaves the old

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Sighting } from "@restart-coordinator/debounce";
 import {
   checkSimulatedSpec,
   explain,
@@ -39,13 +40,16 @@ export class SimulatedProvisioner implements Provisioner {
   readonly name = "simulated";
   readonly ledger: Ledger;
   readonly #defaults: SimulatedSpec;
+  /** The ledger has what other workers did, too. */
+  readonly #isWhole: boolean;
   readonly #draws = new Map<string, number>();
 
   /** @throws Error on a bad option, naming it */
-  constructor({ ledger = new MemoryLedger(), ...defaults }: SimulatedOptions = {}) {
+  constructor({ ledger, ...defaults }: SimulatedOptions = {}) {
     const checked = checkSimulatedSpec(defaults, {}, "simulated provisioner defaults");
     if (!checked.ok) throw new Error(explain(checked.problems));
-    this.ledger = ledger;
+    this.ledger = ledger ?? new MemoryLedger();
+    this.#isWhole = ledger !== undefined;
     this.#defaults = defaults;
   }
 
@@ -92,11 +96,17 @@ export class SimulatedProvisioner implements Provisioner {
     await this.#apply("stop", cycle);
   }
 
-  /** Tells that it is online after an "end"; a workspace the ledger does not know is what its instance says. */
-  async status(workspace: Workspace): Promise<"online" | "offline"> {
-    const last = await this.ledger.lastEffect(workspace.id);
+  /** Tells that it is online after an "end"; a workspace that the ledger does not know is what its instance says. */
+  async status(workspace: Workspace): Promise<Sighting> {
+    const last = this.#isWhole ? await this.ledger.lastEffect(workspace.id) : undefined;
     const online = last === undefined ? workspace.instance !== undefined : last === "end";
-    return online ? "online" : "offline";
+    if (online) return { seen: "online", detail: "its restart has ended", isOurs: true };
+    return { seen: "offline", detail: `the last effect on it is "${last ?? "none"}"` };
+  }
+
+  effectiveSpec(spec: Workspace["spec"]): Readonly<Record<string, unknown>> | undefined {
+    const checked = checkSimulatedSpec(spec, this.#defaults);
+    return checked.ok ? checked.spec : undefined;
   }
 
   async preflight({ workspace }: PlannedCycle): Promise<Preflight> {

@@ -78,7 +78,7 @@ describe("a worker that dies at any step", () => {
     const doomed = harness.worker({ spec, cycleId: "c1", fencingToken: 1, at: "record:READY", signal: "SIGKILL" });
     await doomed.ended;
     const workspace = { id: "w1", spec: {}, instance: undefined };
-    expect(await harness.provisioner().status(workspace)).toBe("online");
+    expect(await harness.provisioner().status(workspace)).toMatchObject({ seen: "online" });
     expect(await harness.live()).toHaveLength(1);
   });
 });
@@ -188,7 +188,7 @@ describe("a forged or foreign record", () => {
     const { instance } = await provisioner.restart(harness.cycle("c1", 1));
     await forge({ boot: "another-boot", host: "far-away" });
     const workspace = { id: "w1", spec: {}, instance: undefined };
-    expect(await provisioner.status(workspace)).toBe("online");
+    expect(await provisioner.status(workspace)).toMatchObject({ seen: "online" });
     const refused = await provisioner.restart(harness.cycle("c2", 2)).catch((error) => error);
     expect(refused).toMatchObject({ name: "ProvisionerError", retryable: true });
     expect(refused.message).toMatch(/runs on host far-away.*only a worker there/);
@@ -196,7 +196,7 @@ describe("a forged or foreign record", () => {
     expect(await isAlive(instance.pid)).toBe(true);
 
     process.kill(instance.pid as number, "SIGKILL");
-    await eventually(async () => (await provisioner.status(workspace)) === "offline");
+    await eventually(async () => (await provisioner.status(workspace)).seen === "offline");
     const next = await provisioner.restart(harness.cycle("c4", 4));
     expect(await harness.live()).toEqual([next.instance.pid]);
   });

@@ -285,13 +285,13 @@ describe("status", () => {
     const { spec } = await serving();
     const provisioner = harness.provisioner(spec);
     const workspace = { id: "w1", spec: {}, instance: undefined };
-    expect(await provisioner.status(workspace)).toBe("offline");
+    expect(await provisioner.status(workspace)).toMatchObject({ seen: "offline" });
     const { instance } = await provisioner.restart(harness.cycle("c1", 1));
-    expect(await provisioner.status(workspace)).toBe("online");
+    expect(await provisioner.status(workspace)).toMatchObject({ seen: "online" });
     const elsewhere = { ...workspace, spec: { readiness: { kind: "url", url: "http://127.0.0.1:1/" } } };
-    expect(await provisioner.status(elsewhere)).toBe("offline");
+    expect(await provisioner.status(elsewhere)).toMatchObject({ seen: "unhealthy" });
     process.kill(instance.pid as number, "SIGKILL");
-    await eventually(async () => (await provisioner.status(workspace)) === "offline");
+    await eventually(async () => (await provisioner.status(workspace)).seen === "offline");
   });
 });
 

@@ -61,11 +61,11 @@ describe.each(["memory", "redis"])("the ledger in %s", (kind) => {
 
   it("writes down a restart, and a stop", async () => {
     const provisioner = new SimulatedProvisioner({ ledger, durationMs: 1 });
-    expect(await provisioner.status(workspace)).toBe("offline");
+    expect(await provisioner.status(workspace)).toMatchObject({ seen: "offline" });
     await provisioner.restart(cycle("c1", 1));
-    expect(await provisioner.status(workspace)).toBe("online");
+    expect(await provisioner.status(workspace)).toMatchObject({ seen: "online" });
     await provisioner.stop(cycle("c2", 2));
-    expect(await provisioner.status(workspace)).toBe("offline");
+    expect(await provisioner.status(workspace)).toMatchObject({ seen: "offline" });
     expect((await ledger.entries()).map(({ effect }) => effect)).toEqual(["begin", "end", "stop"]);
   });
 });

@@ -9,6 +9,11 @@ local function spentOfDay(now)
   local list = {}
   for cycle, entry in pairs(readHash(K.spent)) do
     local at, downtime, count = entry:match('^(%d+) (%d+) (%d+)$')
+    -- The clock was set back since: it counts for a day from now at the longest.
+    if tonumber(at) > now then
+      at = now
+      redis.call('HSET', K.spent, cycle, digits(now) .. ' ' .. downtime .. ' ' .. count)
+    end
     if tonumber(at) + DAY > now then
       list[#list + 1] = { cycle = cycle, at = tonumber(at), downtime = tonumber(downtime), count = tonumber(count) }
     else
@@ -59,7 +64,7 @@ end
 local function tellBudget(id, state, now)
   if not state.owedAt or state.ignoreCooldown or state.budgetTold or not ahead(state.budgetUntil, now) then return end
   set(state, { budgetTold = 1 })
-  emit(id, 'WORKSPACE_RESTART_BUDGET_SPENT', now, { rule = 'budget', until_at = tonumber(state.budgetUntil),
-    cycles = tonumber(state.spentCycles), downtime_ms = tonumber(state.spentDowntimeMs),
+  emit(id, 'WORKSPACE_RESTART_BUDGET_SPENT', now, { rule = 'budget', untilAt = tonumber(state.budgetUntil),
+    cycles = tonumber(state.spentCycles), downtimeMs = tonumber(state.spentDowntimeMs),
     generation = tonumber(state.generation) })
 end

@@ -17,13 +17,13 @@ local function dropsOf(state)
       local count, first, last = counted:match('^(%d+) (%d+) (%d+)$')
       list, fields = list or {}, fields or {}
       fields[#fields + 1] = field
-      list[#list + 1] = { source = source, rule = rule, count = tonumber(count), first_at = tonumber(first),
-        last_at = tonumber(last) }
+      list[#list + 1] = { source = source, rule = rule, count = tonumber(count), firstAt = tonumber(first),
+        lastAt = tonumber(last) }
     end
   end
   if list and #list > 1 then
     table.sort(list, function(a, b)
-      return a.first_at < b.first_at or (a.first_at == b.first_at and a.source .. a.rule < b.source .. b.rule)
+      return a.firstAt < b.firstAt or (a.firstAt == b.firstAt and a.source .. a.rule < b.source .. b.rule)
     end)
   end
   return list, fields

@@ -2,10 +2,12 @@
 -- Deletes every key of a workspace but its windows, which nobody can claim any more: the caller deletes those first.
 local function forget(id)
   redis.call('DEL', K.workspace, K.state, K.startedAt, K.why, K.covers, K.journal, K.lastCycle, K.spent, K.activity,
-    K.idempotency, K.shadow)
+    K.idempotency, K.idempotencyOrder, K.shadow)
   redis.call('ZREM', K.due, id)
   redis.call('ZREM', K.hinted, id)
   redis.call('ZREM', K.phases, id)
+  redis.call('ZREM', K.seen, id)
+  redis.call('ZREM', K.down, id)
   redis.call('ZREM', K.workspaces, id)
 end
 

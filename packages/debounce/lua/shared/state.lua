@@ -1,4 +1,4 @@
--- Uses: hash digits
+-- Uses: hash digits set-back
 -- The state hash, field by field (absent = zero, no or none):
 --   generation, observed        what was asked for; what the last good cycle had read. generation > observed = owed
 --   owedAt                      present while triggers wait that no cycle has begun to cover; with it:
@@ -19,13 +19,16 @@
 --   canceledTo                  an operator canceled what is owed up to that generation; the cycle too, if it stops
 --   retrying                    the cycle's last attempt failed; it waits for backoffEndsAt
 --   failures backoffEndsAt breaker      of restarts
+--   crashes                     how often in a row it went down soon after a restart; each waits longer, until backoffEndsAt
+--   declines declinedAt         how often in a row a restart was declined, since when
 --   stopFailures stopRetryAt            of the stop under way
---   heldUntil heldBy            an operator holds restarts back
+--   heldUntil holds             restarts are held back until then; who holds them, see holds.lua
 --   lastRestart lastRestartEndsAt echoes     the last restart, the end of it and its cooldown; which automatic triggers
 --                               followed each of the last ones, as JSON: source and reason → cycles
 --   budgetUntil spentCycles spentDowntimeMs  the budget of the day is spent until then; what was spent
 --   desireAt                    a change of the desired state waits to be carried out
 --   toldDropped:<source> toldRefused:<source>   until when it is not told again
+--   seenAt                      the time at which any of it was set last
 
 local DAY = 86400000
 
@@ -44,13 +47,13 @@ local CYCLE_FIELDS = { 'cycle', 'cycleGeneration', 'cycleStartedAt', 'attempt', 
 local OWED_FIELDS = { 'owedAt', 'dueNowAt', 'quietEndsAt', 'deadlineAt', 'ignoreCooldown', 'overrideHold', 'ignoreQuietHours',
   'deliberate', 'loop', 'told', 'budgetTold', 'trace' }
 
+local TIME_FIELDS = { 'owedAt', 'dueNowAt', 'quietEndsAt', 'deadlineAt', 'cycleStartedAt', 'askedAt', 'leaseEndsAt',
+  'backoffEndsAt', 'stopRetryAt', 'declinedAt', 'heldUntil', 'lastRestartEndsAt', 'budgetUntil', 'desireAt' }
+
 -- What is set and cleared is written at once, when it is saved: nothing is left half done, and Redis is asked twice at most.
 local changed
-
-local function readState()
-  changed = {}
-  return readHash(K.state)
-end
+-- When the state was read.
+local readAt
 
 local function setField(state, field, value)
   if type(value) == 'number' then value = digits(value) end
@@ -69,6 +72,7 @@ end
 
 local function save()
   local flat, gone = {}, {}
+  if next(changed) then changed.seenAt = digits(readAt) end
   for field, value in pairs(changed) do
     if value then
       flat[#flat + 1] = field
@@ -80,6 +84,38 @@ local function save()
   if #flat > 0 then redis.call('HSET', K.state, unpack(flat)) end
   if #gone > 0 then redis.call('HDEL', K.state, unpack(gone)) end
   changed = {}
+end
+
+-- A clock that was set back makes no wait longer than it was when the state was written last: all its times, and the
+-- cooldown's end, move by as much as the clock did.
+local function followClock(state, now)
+  local back = (tonumber(state.seenAt) or now) - now
+  if back < SET_BACK_BY then return end
+  for _, field in ipairs(TIME_FIELDS) do
+    if state[field] then setField(state, field, state[field] - back) end
+  end
+  for field, value in pairs(state) do
+    if field:find('^told%u') then setField(state, field, value - back) end
+  end
+  if state.holds then
+    local holds = cjson.decode(state.holds)
+    for _, hold in ipairs(holds) do hold.since, hold.endsAt = hold.since - back, hold.endsAt - back end
+    setField(state, 'holds', cjson.encode(holds))
+  end
+  local cooldownEndsAt = tonumber(redis.call('GET', K.startedAt) or nil)
+  if cooldownEndsAt then
+    local left = cooldownEndsAt - back - now
+    if left > 0 then redis.call('SET', K.startedAt, digits(now + left), 'PX', digits(left)) else redis.call('DEL', K.startedAt) end
+  end
+  setField(state, 'seenAt', now)
+  save()
+end
+
+local function readState(now)
+  changed, readAt = {}, now
+  local state = readHash(K.state)
+  followClock(state, now)
+  return state
 end
 
 -- The writes that landed while the cycle ran, per source; nil = none.

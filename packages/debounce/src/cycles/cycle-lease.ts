@@ -1,6 +1,8 @@
 /** The right to act for one workspace, as its worker holds it. */
+import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type CallNames, CoordinatorUnavailableError } from "@restart-coordinator/redis-scripts";
+import { type EffectiveSpec, usedSpecOf } from "../drift/spec-fields.ts";
 import { CycleStopAskedError, LeaseLostError } from "../errors.ts";
 import type { Policy, RetryPolicy } from "../policy/policy.ts";
 import type { Transitions } from "../transitions/transitions.ts";
@@ -30,6 +32,7 @@ interface LeaseParts {
   /** When `begin` was sent, by this process' own clock. */
   readonly sentAt: number;
   readonly names: CallNames;
+  readonly effectiveSpec?: EffectiveSpec | undefined;
 }
 
 /** How often a lease is renewed within its length: so a Redis that is away for five sixths of it costs no attempt. */
@@ -120,9 +123,18 @@ export class CycleLease {
       jitter: Math.random(),
       steps: this.#steps.finish(),
       nonce: this.#parts.names.next(),
+      ...(result.outcome === "ok" && this.#specUsed()),
       ...result,
     };
     return this.#insist(() => this.#parts.transitions.end(call));
+  }
+
+  /** What it was started with: the spec as it was when this attempt began. */
+  #specUsed(): Pick<EndCall, "specUsed" | "specSha"> {
+    if (this.cycle.action !== "restart") return {};
+    const { spec = "" } = this.cycle.workspace;
+    const used = usedSpecOf(this.workspaceId, spec === "" ? {} : JSON.parse(spec), this.#parts.effectiveSpec);
+    return { specUsed: JSON.stringify(used), specSha: createHash("sha1").update(spec).digest("hex") };
   }
 
   /** Sends again what Redis did not take, as long as the lease lives. */

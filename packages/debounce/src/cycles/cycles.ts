@@ -3,7 +3,8 @@
  * ends it. At most one worker holds the lease of a workspace; one that lost it can write no state.
  */
 import { asked, CallNames } from "@restart-coordinator/redis-scripts";
-import { needFields, needMs, needText, needWhole } from "../checks.ts";
+import { needFields, needKind, needMs, needText, needWhole } from "../checks.ts";
+import type { EffectiveSpec } from "../drift/spec-fields.ts";
 import type { Installation } from "../installation/installation.ts";
 import type { Policy } from "../policy/policy.ts";
 import { choiceFor, factsOf, policyFor } from "../policy/policy-set.ts";
@@ -15,6 +16,8 @@ import { CycleLease } from "./cycle-lease.ts";
 export interface CyclesOptions {
   /** Names this worker in the records, 1 to 200 characters. */
   readonly worker: string;
+  /** Lays a spec over this worker's defaults, so that a change of those is seen as drift, too. */
+  readonly effectiveSpec?: EffectiveSpec | undefined;
 }
 
 export type Begun =
@@ -31,12 +34,15 @@ const NOT_REPLICATED_PAUSE_MS = 1_000;
 export class Cycles {
   readonly installation: Installation;
   readonly #worker: string;
+  readonly #effectiveSpec: EffectiveSpec | undefined;
   readonly #names = new CallNames();
 
   /** @throws InvalidArgumentError for an option that is unknown or of another kind */
   constructor(installation: Installation, options: CyclesOptions) {
-    needFields("the options of cycles", options, ["worker"]);
+    needFields("the options of cycles", options, ["worker", "effectiveSpec"]);
     needText("worker", options.worker, 200);
+    needKind("effectiveSpec", options.effectiveSpec, "function");
+    this.#effectiveSpec = options.effectiveSpec;
     this.installation = installation;
     this.#worker = options.worker;
   }
@@ -61,6 +67,7 @@ export class Cycles {
       leaseMs,
       sentAt,
       names: this.#names,
+      effectiveSpec: this.#effectiveSpec,
     });
     return { kind: "begun", lease };
   }
@@ -111,16 +118,18 @@ export class Cycles {
     needWhole("shard", shard, 0, keys.shards - 1);
     needMs("settleMs", settleMs, 0);
     const owner = this.#worker;
-    const due = keys.forShard("due", shard);
+    // What is held, with nothing owed, is in no due set.
+    const sets = [keys.forShard("due", shard), keys.forShard("phases", shard)];
     const taken = await transitions.rescheduling.take({ shard, owner, settleMs });
     let turn = taken;
     let cursor = "0";
-    while (turn.kind === "yours") {
-      const [next, found] = await asked(() => redis.zscan(due, cursor, "COUNT", RESCHEDULE_BATCH));
+    while (turn.kind === "yours" && sets[0] !== undefined) {
+      const [set] = sets;
+      const [next, found] = await asked(() => redis.zscan(set, cursor, "COUNT", RESCHEDULE_BATCH));
       yield* await this.#rescheduled(found.filter((_, index) => index % 2 === 0));
-      if (next === "0") break;
+      if (next === "0") sets.shift();
       cursor = next;
-      turn = await transitions.rescheduling.take({ shard, owner, settleMs });
+      if (sets.length > 0) turn = await transitions.rescheduling.take({ shard, owner, settleMs });
     }
     // What was asked for meanwhile is done again: some of it may have been scheduled by what others had before.
     if (turn.kind === "yours" && taken.kind === "yours") {

@@ -41,8 +41,8 @@ export class StepRecord {
       const nextMs = this.#steps[i + 1]?.atMs ?? endMs;
       return {
         name,
-        started_at: this.#startedAt + atMs,
-        ...(nextMs !== undefined && { duration_ms: nextMs - atMs }),
+        startedAt: this.#startedAt + atMs,
+        ...(nextMs !== undefined && { durationMs: nextMs - atMs }),
         ...(detail && { detail }),
       };
     });

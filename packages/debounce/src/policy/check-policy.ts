@@ -1,5 +1,5 @@
 import { InvalidArgumentError, needFields, needKind, needOneOf } from "../checks.ts";
-import type { Policy, SourcePolicy } from "./policy.ts";
+import { OBSERVE, type Policy, type SourcePolicy } from "./policy.ts";
 
 /** A policy that cannot work. The message names the source, what was given and what would do. */
 export class ImpossiblePolicyError extends Error {
@@ -18,6 +18,7 @@ const POLICY_FIELDS = [
   "loop",
   "budget",
   "quietHours",
+  "observe",
 ] as const satisfies (keyof Policy)[];
 const SOURCE_FIELDS = [
   "windowMs",
@@ -39,7 +40,7 @@ export function checkPolicy(policy: Policy): void {
 /** Everything about a policy that cannot work; each begins with the field it is about. */
 export function impossibilitiesOf(policy: Policy): string[] {
   const { backoffMs, maxBackoffMs, breakerAfter } = policy.retry;
-  const { loop, budget } = policy;
+  const { loop, budget, observe = OBSERVE } = policy;
   const loopCycles = loop?.cycles ?? 0;
   const budgetCycles = budget?.cycles ?? 0;
   return [
@@ -64,6 +65,10 @@ export function impossibilitiesOf(policy: Policy): string[] {
       `budget.cycles must be a whole number from 0, got ${budgetCycles}`,
     ),
     ...notADuration("budget.downtimeMs", budget?.downtimeMs ?? 0),
+    ...when(
+      !Number.isInteger(observe.downAfter) || observe.downAfter < 1 || observe.downAfter > 20,
+      `observe.downAfter must be a whole number from 1 to 20, got ${observe.downAfter}`,
+    ),
     ...Object.entries(policy.sources).flatMap(([name, source]) => impossibilitiesOfSource(name, source)),
   ];
 }
@@ -73,6 +78,10 @@ function checkShape(policy: Policy): void {
   try {
     needFields("the policy", policy, POLICY_FIELDS);
     needFields("policy.retry", policy.retry, ["backoffMs", "maxBackoffMs", "breakerAfter"]);
+    if (policy.observe !== undefined) {
+      needFields("policy.observe", policy.observe, ["downAfter", "action"]);
+      needOneOf("policy.observe.action", policy.observe.action, ["restart", "report"]);
+    }
     needFields("policy.sources", policy.sources, Object.keys(policy.sources ?? {}));
     for (const [name, source] of Object.entries(policy.sources)) {
       needFields(`sources.${name}`, source, SOURCE_FIELDS);

@@ -33,6 +33,16 @@ export interface Policy {
   readonly budget?: BudgetPolicy;
   /** Default: none. */
   readonly quietHours?: QuietHours;
+  /** What is made of a workspace that was seen not to run. Default: `OBSERVE`. */
+  readonly observe?: ObservePolicy;
+}
+
+/** What is made of a workspace that should run and was seen not to. */
+export interface ObservePolicy {
+  /** It is down once so many looks in a row, a second apart, have seen it so: 1 to 20. */
+  readonly downAfter: number;
+  /** Ask for a restart (source `liveness-offline`), or only say so. */
+  readonly action: "restart" | "report";
 }
 
 /**
@@ -56,6 +66,7 @@ export interface BudgetPolicy {
 
 export const LOOP: LoopPolicy = { cycles: 3, withinMs: 60_000 };
 export const NO_BUDGET: BudgetPolicy = { cycles: 0, downtimeMs: 0 };
+export const OBSERVE: ObservePolicy = { downAfter: 2, action: "restart" };
 
 /** Times in which only chosen sources may restart. A source that ignores the cooldown, a person's, always may. */
 export interface QuietHours {
@@ -98,6 +109,7 @@ const DEFAULT_SOURCES = {
   "template-import": LEADING_AND_TRAILING,
   "secret-change": BATCH,
   "plugin-change": BATCH,
+  "spec-change": BATCH,
   "a2a-preflight": PROBE,
   "liveness-offline": PROBE,
   startup: { ...AT_ONCE, cooldown: "drop", automatic: true },
@@ -118,6 +130,7 @@ const COMMON = {
   retry: { backoffMs: 5_000, maxBackoffMs: 300_000, breakerAfter: 5 },
   loop: LOOP,
   budget: NO_BUDGET,
+  observe: OBSERVE,
 } as const;
 
 /** The profiles: `default`, `seed` (exactly the single-process fix this began with), `settle` (one cycle, after the burst). */
@@ -131,6 +144,7 @@ export const POLICIES: Readonly<Record<Profile, Policy>> = {
       "template-import": SEED_FILES,
       "secret-change": SEED_CHANGES,
       "plugin-change": SEED_CHANGES,
+      "spec-change": SEED_CHANGES,
     },
   },
   settle: { ...COMMON, sources: { ...DEFAULT_SOURCES, "file-write": SETTLE_FILES, "template-import": SETTLE_FILES } },

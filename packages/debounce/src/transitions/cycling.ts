@@ -74,6 +74,8 @@ export class Cycling {
       instance,
       jitter,
       steps,
+      specUsed = "",
+      specSha = "",
       nonce = "",
     } = call;
     const reply = await this.#scripts.together("end", {
@@ -88,12 +90,20 @@ export class Cycling {
         instance: instance === undefined ? "" : JSON.stringify(instance),
         jitter,
         steps: stepsJson(steps),
+        specUsed,
+        specSha,
       },
       nonce,
     });
     if (reply.kind === "lost") return this.#fenced("end");
     const what = reply.text("what") as (EndReply & { kind: "ended" })["what"];
-    return { kind: "ended", what, dueAt: reply.optionalNumber("dueAt"), durationMs: reply.number("durationMs") };
+    return {
+      kind: "ended",
+      what,
+      dueAt: reply.optionalNumber("dueAt"),
+      durationMs: reply.number("durationMs"),
+      stillDeclined: reply.flag("stillDeclined"),
+    };
   }
 
   #fenced(write: "renew" | "journal" | "end"): { readonly kind: "lost" } {

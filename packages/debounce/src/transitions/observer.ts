@@ -11,8 +11,20 @@ export interface Observer {
   readonly ended?: (outcome: "superseded" | "canceled") => void;
   /** A write with an old fencing token was refused: another worker acts, or nobody may any more. */
   readonly fenced?: (write: "renew" | "journal" | "end") => void;
+  /** The sweep of a shard has seen Redis' clock. `sentAt`: by this process' own, when it was asked. */
+  readonly clockSeen?: (seen: ClockSeen) => void;
   /** A workspace was due, and its state is gone: Redis evicted it, or somebody deleted it. What was owed is lost. */
   readonly stateVanished?: (workspaceId: string) => void;
+}
+
+export interface ClockSeen {
+  readonly shard: number;
+  /** ms of Redis' clock. */
+  readonly now: number;
+  /** `performance.now()` when Redis was asked. */
+  readonly sentAt: number;
+  /** By how much it was set back since it was seen last, by whomever; 0 = it was not. */
+  readonly setBackMs: number;
 }
 
 /** Triggers of one source for one workspace that went to Redis together. */

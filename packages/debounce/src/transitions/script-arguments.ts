@@ -62,13 +62,16 @@ function quietHoursArgument({ quietHours }: Policy): string {
 
 /** What triggers of a source have in common. */
 export function triggerArguments(call: TriggerCall, { activityTtlMs }: TransitionSettings): ScriptArguments {
-  const { choice, source, write, onHold, idempotencyKey = "", idempotencyBody = "" } = call;
+  const { choice, source, write, onHold, seenFence = "" } = call;
+  const { idempotencyCaller = "library", idempotencyKey = "", idempotencyBody = "" } = call;
   const chosen = chosenFrom(choice, (policy) => sourceArguments(policy, source));
   return {
     source,
     ...chosen,
     write: flag(write),
     onHold,
+    idempotencyCaller,
+    seenFence,
     idempotencyKey,
     idempotencyBody,
     activityTtlMs,
@@ -82,8 +85,9 @@ export function beginArguments({ choice, now }: BeginCall, settings: TransitionS
   return { leaseMs, ...chosenFrom(choice, policyArguments), activityTtlMs, now: now ?? "" };
 }
 
-export function rescheduleArguments(call: RescheduleCall, { activityTtlMs }: TransitionSettings): ScriptArguments {
-  return { ...chosenFrom(call.choice, policyArguments), activityTtlMs, now: call.now ?? "" };
+export function rescheduleArguments(call: RescheduleCall, settings: TransitionSettings): ScriptArguments {
+  const { leaseMs, activityTtlMs } = settings;
+  return { leaseMs, ...chosenFrom(call.choice, policyArguments), activityTtlMs, now: call.now ?? "" };
 }
 
 /** What ends have in common. */

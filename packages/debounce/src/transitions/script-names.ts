@@ -6,6 +6,11 @@ export const SCRIPT_NAMES = [
   "journal",
   "end",
   "sweep",
+  "look",
+  "facts",
+  "seen",
+  "observe",
+  "drift",
   "reschedule",
   "rescheduling-ask",
   "rescheduling-take",
@@ -22,5 +27,6 @@ export const SCRIPT_NAMES = [
   "census",
   "shadow",
   "zone-rules",
+  "emptied",
 ] as const;
 export type ScriptName = (typeof SCRIPT_NAMES)[number];

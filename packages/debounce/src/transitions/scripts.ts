@@ -18,7 +18,7 @@ export function bindScripts(redis: Redis | Cluster, { replication, observer }: T
     directory: LUA_DIRECTORY,
     names: SCRIPT_NAMES,
     commandPrefix: "restart",
-    batched: { trigger: "replicated", begin: "replicated", end: "plain" },
+    batched: { trigger: "replicated", begin: "replicated", end: "plain", facts: "plain" },
   } as const;
   const onAnswered = (name: ScriptName, tookMs: number) => observer?.answered?.(name, tookMs);
   return new BoundScripts<ScriptName, KeyRole>(redis, set, { replication, onAnswered });

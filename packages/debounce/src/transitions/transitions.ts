@@ -9,6 +9,8 @@ import type { TriggerCall, TriggerReply } from "../triggers/trigger-call.ts";
 import { type Desire, PHASES, type Phase, type Refusal, type Rule } from "../vocabulary.ts";
 import { Cycling } from "./cycling.ts";
 import { wokenOf } from "./hint.ts";
+import { type HoldCall, Holding, type HoldReply, type ReleaseCall, type ReleaseReply } from "./holding.ts";
+import { Observing } from "./observing.ts";
 import { Rescheduling } from "./rescheduling.ts";
 import { byOf, flag } from "./script-arguments.ts";
 import type { ScriptName } from "./script-names.ts";
@@ -32,10 +34,12 @@ import type {
 export class Transitions {
   readonly keys: KeySpace;
   readonly rescheduling: Rescheduling;
+  readonly observing: Observing;
   readonly #scripts: CoordinatorScripts;
   readonly #settings: TransitionSettings;
   readonly #triggering: Triggering;
   readonly #cycling: Cycling;
+  readonly #holding: Holding;
 
   constructor(redis: Redis | Cluster, keys: KeySpace, settings: TransitionSettings) {
     this.keys = keys;
@@ -43,7 +47,9 @@ export class Transitions {
     this.#scripts = bindScripts(redis, settings);
     this.#triggering = new Triggering(this.#scripts, keys, settings);
     this.#cycling = new Cycling(this.#scripts, keys, settings);
+    this.#holding = new Holding(this.#scripts, keys, settings);
     this.rescheduling = new Rescheduling(this.#scripts, keys, settings);
+    this.observing = new Observing(this.#scripts, keys, settings);
   }
 
   /** @throws NotReplicatedError when too few replicas have it: it may be carried out, or lost */
@@ -76,10 +82,11 @@ export class Transitions {
     now?: number;
   }): Promise<{ due: DueWorkspace[]; looked: number }> {
     const { shard, now = "", ...args } = call;
-    const reply = await this.#scripts.run("sweep", (role) => this.keys.forShard(role as "due", shard), {
-      ...args,
-      now,
-    });
+    const sentAt = performance.now();
+    const keyOf = (role: KeyRole) => this.keys.forShard(role as "due", shard);
+    const reply = await this.#scripts.run("sweep", keyOf, { ...args, now });
+    const { observer } = this.#settings;
+    observer?.clockSeen?.({ shard, now: reply.number("now"), sentAt, setBackMs: reply.number("setBackMs") });
     const found = reply.list("due");
     const due: DueWorkspace[] = [];
     for (let i = 0; i < found.length; i += 3) {
@@ -95,7 +102,8 @@ export class Transitions {
     const active = reply.record("phases");
     const phases = Object.fromEntries(PHASES.map((phase) => [phase, Number(active[phase] ?? 0)]));
     phases.idle = registered - Object.values(phases).reduce((sum, count) => sum + count);
-    return { registered, oldestDueAgeMs, phases: phases as Record<Phase, number> };
+    const seen = { down: reply.number("down"), observationAgeMs: reply.optionalNumber("observationAgeMs") };
+    return { registered, oldestDueAgeMs, phases: phases as Record<Phase, number>, ...seen };
   }
 
   /** Notes which rules of time zones a process has; returns those that were noted within `keptMs`. */
@@ -105,13 +113,27 @@ export class Transitions {
     return reply.list("rules").map(String);
   }
 
+  /** Tells on all shards that nothing is there any more. */
+  async tellEmptied(call: { now?: number } = {}): Promise<void> {
+    const shards = Array.from({ length: this.keys.shards }, (_, shard) => shard);
+    const tell = (shard: number) =>
+      this.#scripts.run("emptied", (role) => this.keys.forShard(role as "events", shard), { now: call.now ?? "" });
+    await Promise.all(shards.map(tell));
+  }
+
   async register(call: {
     id: string;
     fields: Readonly<Record<string, string>>;
+    /** The fields in which what runs differs from its new spec, where that is known. */
+    drift?: readonly string[] | undefined;
+    /** That owes a restart. */
+    restart?: boolean;
     now?: number;
   }): Promise<({ readonly kind: "updated" } & Woken) | { readonly kind: "created" | "removing" }> {
     const reply = await this.#run("register", call.id, {
       fields: JSON.stringify(call.fields),
+      drift: call.drift === undefined ? "" : JSON.stringify(call.drift),
+      restart: flag(call.restart ?? true),
       activityTtlMs: this.#settings.activityTtlMs,
       now: call.now ?? "",
     });
@@ -163,31 +185,12 @@ export class Transitions {
     return reply.kind as "forgotten" | "unknown";
   }
 
-  async hold(call: {
-    id: string;
-    holdMs: number;
-    actor: string;
-    reason?: string | undefined;
-    now?: number;
-  }): Promise<({ readonly kind: "held"; readonly heldUntil: number } & Woken) | { readonly kind: "unknown" }> {
-    const reply = await this.#run("hold", call.id, {
-      holdMs: call.holdMs,
-      ...byOf(call),
-      activityTtlMs: this.#settings.activityTtlMs,
-      now: call.now ?? "",
-    });
-    if (reply.kind === "unknown") return { kind: "unknown" };
-    return { kind: "held", heldUntil: reply.number("heldUntil"), ...wokenOf(reply) };
+  hold(call: HoldCall): Promise<HoldReply> {
+    return this.#holding.hold(call);
   }
 
-  async release(call: {
-    id: string;
-    actor: string;
-    now?: number;
-  }): Promise<({ readonly kind: "released" } & Woken) | { readonly kind: "not-held" | "unknown" }> {
-    const reply = await this.#verb("release", call);
-    if (reply.kind === "released") return { kind: "released", ...wokenOf(reply) };
-    return { kind: reply.kind as "not-held" | "unknown" };
+  release(call: ReleaseCall): Promise<ReleaseReply> {
+    return this.#holding.release(call);
   }
 
   async flush(call: {
@@ -237,6 +240,8 @@ export class Transitions {
       cooldownEndsAt: reply.optionalNumber("cooldownEndsAt"),
       lastCycle: reply.optionalText("lastCycle"),
       journal: reply.optionalText("journal"),
+      seenAt: reply.optionalNumber("seenAt"),
+      observeMs: reply.optionalNumber("observeMs"),
     };
   }
 
@@ -274,7 +279,7 @@ export class Transitions {
   }
 
   #verb(
-    name: "release" | "flush" | "cancel",
+    name: "flush" | "cancel",
     call: { id: string; actor: string; now?: number },
     more: Record<string, string> = {},
   ): Promise<ScriptReply> {

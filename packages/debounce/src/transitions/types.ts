@@ -3,7 +3,7 @@ import type { Replication } from "@restart-coordinator/redis-scripts";
 import type { BudgetPolicy, RetryPolicy } from "../policy/policy.ts";
 import type { Choice } from "../policy/policy-set.ts";
 import type { CoveredSource } from "../triggers/why.ts";
-import type { Outcome, Phase } from "../vocabulary.ts";
+import type { Desire, Outcome, Phase } from "../vocabulary.ts";
 import type { Observer } from "./observer.ts";
 
 /** `remove` stops the workspace and then forgets it. */
@@ -78,9 +78,9 @@ export type LeaseReply =
 /** A step of an attempt. Times are ms, by the worker's reckoning of Redis' clock. */
 export interface Step {
   readonly name: string;
-  readonly started_at: number;
+  readonly startedAt: number;
   /** Not of the step under way. */
-  readonly duration_ms?: number;
+  readonly durationMs?: number;
   /** What its provisioner says of it, at most 3 KiB. */
   readonly detail?: Readonly<Record<string, unknown>> | undefined;
 }
@@ -92,6 +92,9 @@ export interface EndCall {
   readonly retryable?: boolean;
   readonly error?: string;
   readonly instance?: Readonly<Record<string, unknown>>;
+  /** What it was started with: field by field, as JSON, and the SHA-1 of the registered spec as it was. */
+  readonly specUsed?: string | undefined;
+  readonly specSha?: string | undefined;
   readonly retry: RetryPolicy;
   readonly budget?: BudgetPolicy | undefined;
   /** What the attempt did, in order. */
@@ -112,6 +115,8 @@ export type EndReply =
       /** When somebody must look at the workspace next, ms; undefined = nobody need. */
       readonly dueAt: number | undefined;
       readonly durationMs: number;
+      /** It was declined as often in a row as failures open the breaker: told once. */
+      readonly stillDeclined: boolean;
     }
   | { readonly kind: "lost" };
 
@@ -134,7 +139,68 @@ export interface Census {
   readonly phases: Readonly<Record<Phase, number>>;
   /** How long the oldest due workspace without a live worker has been waiting, ms; 0 when there is none. */
   readonly oldestDueAgeMs: number;
+  /** Those that should run and were seen not to. */
+  readonly down: number;
+  /** How old the oldest look at a workspace may be, ms; undefined where nobody looks. */
+  readonly observationAgeMs: number | undefined;
 }
+
+/** What is recorded of a workspace, as far as a look at it needs. Texts are JSON but `fence`. */
+export interface Facts {
+  readonly now: number;
+  /** The last fencing token that was handed out; "" = none. */
+  readonly fence: string;
+  /** A cycle runs, waits for its retry or is about to begin: what is seen now says nothing. */
+  readonly busy: boolean;
+  /** Undefined when it is not registered. */
+  readonly desired: Desire | undefined;
+  readonly runtime: string | undefined;
+  readonly status: string | undefined;
+  readonly spec: string | undefined;
+  readonly instance: string | undefined;
+  readonly tags: string | undefined;
+  readonly seenAt: number | undefined;
+  readonly downAt: number | undefined;
+  readonly stray: string | undefined;
+  /** What the last good cycle has started it with, if one did. */
+  readonly specUsed: string | undefined;
+  readonly drift: string | undefined;
+  /** A restart is still to be asked for, because of a changed spec. */
+  readonly specAsk: boolean;
+}
+
+export interface ObserveCall {
+  readonly id: string;
+  /** As the facts gave it: what was seen before another cycle began is not recorded. */
+  readonly fence: string;
+  readonly seen: "online" | "unhealthy" | "offline";
+  /** What was seen, in words: the same for the same finding. */
+  readonly detail: string;
+  /** The first look that saw it so, and this one, ms. */
+  readonly since: number;
+  readonly lookedAt: number;
+  /** What runs carries our marks. */
+  readonly isOurs: boolean;
+  /** What runs, where that is ours and not what is recorded. */
+  readonly instance?: Readonly<Record<string, unknown>> | undefined;
+  /** What runs of it that is not ours, in words. */
+  readonly stray?: string | undefined;
+  readonly action: "restart" | "report";
+  readonly retry: Pick<RetryPolicy, "backoffMs" | "maxBackoffMs">;
+  readonly now?: number;
+}
+
+export type ObserveReply =
+  /** A cycle has begun since, or shall: what was seen says nothing. */
+  | { readonly kind: "stale" }
+  | {
+      readonly kind: "recorded";
+      readonly change: "down" | "up" | "found" | "adopted" | "stray" | undefined;
+      /** Somebody shall ask for a restart. */
+      readonly ask: boolean;
+    }
+  /** It shall not run, and is ours: a cycle stops it. */
+  | ({ readonly kind: "stopping" } & Woken);
 
 /** What Redis keeps of a shadow policy for a workspace, and the facts that choose the policy. */
 export interface ShadowReading {
@@ -163,6 +229,10 @@ export interface Snapshot {
   readonly lastCycle: string | undefined;
   /** Of the cycle under way, or what one left that did not end well. */
   readonly journal: string | undefined;
+  /** When it was last seen alive. */
+  readonly seenAt: number | undefined;
+  /** How often workers look at each workspace, ms; undefined where nobody does. */
+  readonly observeMs: number | undefined;
 }
 
 export interface TransitionSettings {

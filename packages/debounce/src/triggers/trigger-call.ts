@@ -26,9 +26,11 @@ export interface TriggerCall {
   /** The triggers are writes, reported as such when a cycle runs. */
   readonly write: boolean;
   readonly onHold: "queue" | "refuse" | "override";
+  readonly seenFence?: string | undefined;
   /** The first one's trace. */
   readonly trace?: string | undefined;
   readonly nonce: string;
+  readonly idempotencyCaller?: string | undefined;
   readonly idempotencyKey?: string | undefined;
   readonly idempotencyBody?: string | undefined;
   readonly now?: number;
@@ -61,7 +63,10 @@ export type TriggerReply =
       readonly window: WindowFacts | undefined;
     };
 
-/** Makes one call of requests that are alike in source, `write` and `onHold`; one with an idempotency key comes alone. */
+/**
+ * Makes one call of requests that are alike in source, `write` and `onHold`; one with an idempotency key or a fencing token
+ * comes alone.
+ */
 export function triggerCall(
   id: string,
   requests: readonly TriggerRequest[],
@@ -79,6 +84,8 @@ export function triggerCall(
     count: requests.length,
     write: first.write === true,
     onHold: first.onHold ?? "queue",
+    idempotencyCaller: first.idempotency?.caller,
+    seenFence: first.seenFence,
     idempotencyKey: first.idempotency?.key,
     idempotencyBody: first.idempotency?.body,
     reasons: reasons.kept,

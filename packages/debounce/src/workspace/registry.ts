@@ -2,6 +2,7 @@
 import { asked } from "@restart-coordinator/redis-scripts";
 import type { Cluster, Redis } from "ioredis";
 import { needFields, needKind, needOneOf, needText, needWhole } from "../checks.ts";
+import { changedFields, digestsOf, type Spec, type UsedSpec } from "../drift/spec-fields.ts";
 import type { Installation } from "../installation/installation.ts";
 import type { KeySpace } from "../keys.ts";
 import { factsOf, policyFor } from "../policy/policy-set.ts";
@@ -27,8 +28,15 @@ export interface WorkspaceEntry {
 }
 
 export type RegisterResult =
-  | { readonly kind: "created" | "updated" | "removing" }
+  | { readonly kind: "created" | "removing" }
+  /** `drift`: the fields in which what runs differs from the new spec. */
+  | { readonly kind: "updated"; readonly drift: readonly string[] }
   | { readonly kind: "unknown-parent" | "parent-loop"; readonly parentId: string };
+
+export interface RegisterOptions {
+  /** A changed spec owes a restart, where something runs; otherwise it is only told that it differs. Default true. */
+  readonly restart?: boolean | undefined;
+}
 
 export type DesireResult =
   | {
@@ -93,13 +101,14 @@ export class Registry {
   }
 
   /**
-   * Creates or updates an entry.
+   * Creates or updates an entry. A changed spec is recorded as drift; `RestartCoordinator.register` asks for the restart, too.
    *
    * @throws InvalidArgumentError, InvalidWorkspaceIdError, CoordinatorUnavailableError
    */
-  async register(id: string, entry: WorkspaceEntry): Promise<RegisterResult> {
+  async register(id: string, entry: WorkspaceEntry, { restart = true }: RegisterOptions = {}): Promise<RegisterResult> {
     assertWorkspaceId(id);
     checkEntry(entry);
+    needKind("restart", restart, "boolean");
     const fields: Record<string, string> = {};
     for (const [field, value] of Object.entries(entry)) {
       if (value === undefined) continue;
@@ -112,12 +121,19 @@ export class Registry {
       if (parentId === id || ancestry.includes(id)) return { kind: "parent-loop", parentId };
       await this.#family.expect(parentId, id);
     }
-    const reply = await this.#transitions.register({ id, fields });
+    const drift = entry.spec === undefined ? undefined : await this.#driftOf(id, entry.spec ?? {});
+    const reply = await this.#transitions.register({ id, fields, drift, restart });
     if (entry.parentId !== undefined && reply.kind !== "removing") await this.#family.settle(id, parentId);
     // Not before a new parent's pause is marked.
     const hint = reply.kind === "updated" ? hintOf(id, reply) : undefined;
     if (hint !== undefined) this.#hint(hint);
-    return { kind: reply.kind };
+    return reply.kind === "updated" ? { kind: "updated", drift: drift ?? [] } : { kind: reply.kind };
+  }
+
+  /** Undefined where nothing is known of what runs. */
+  async #driftOf(id: string, spec: Spec): Promise<readonly string[] | undefined> {
+    const json = await asked(() => this.#redis.hget(this.#keys.forWorkspace("workspace", id), "specUsed"));
+    return json === null ? undefined : changedFields((JSON.parse(json) as UsedSpec).spec, digestsOf(id, spec));
   }
 
   /** Registered children, by id. */

@@ -59,6 +59,10 @@ export async function expectSound(workspace: TestWorkspace, after = ""): Promise
     expect(wakeAt, told("a hold is waited for")).toBeGreaterThanOrEqual(number(state.heldUntil) ?? 0);
   }
 
+  const ends = (JSON.parse(state.holds ?? "[]") as { endsAt: number }[]).map(({ endsAt }) => endsAt);
+  const latest = ends.length === 0 ? undefined : Math.max(...ends);
+  expect(number(state.heldUntil), told("held until the last hold ends")).toBe(latest);
+
   const busy = owed || hasCycle || state.desireAt !== undefined;
   if (busy) expect(stateTtl, told("a state somebody waits for never expires")).toBeUndefined();
   else if (state.breaker === undefined && Object.keys(state).length > 0) {

@@ -126,7 +126,7 @@ function renew(afterMs: number): Command {
   });
 }
 
-function verb(afterMs: number, name: "release" | "flush" | "cancel"): Command {
+function verb(afterMs: number, name: "flush" | "cancel"): Command {
   return step(name, afterMs, async (model, real, now) => {
     const reply = await real.transitions[name]({ id: real.id, actor: "tester", now });
     const expected = model[name]();
@@ -134,10 +134,18 @@ function verb(afterMs: number, name: "release" | "flush" | "cancel"): Command {
   });
 }
 
-function hold(afterMs: number, holdMs: number): Command {
-  return step(`hold ${holdMs}`, afterMs, async (model, real, now) => {
-    await real.transitions.hold({ id: real.id, holdMs, actor: "tester", now });
-    model.hold(holdMs);
+function hold(afterMs: number, owner: string, holdMs: number): Command {
+  return step(`${owner} holds for ${holdMs}`, afterMs, async (model, real, now) => {
+    await real.transitions.hold({ id: real.id, holdMs, actor: owner, now });
+    model.hold(owner, holdMs);
+  });
+}
+
+function release(afterMs: number, owner: string): Command {
+  return step(`${owner} released`, afterMs, async (model, real, now) => {
+    const which = owner === "all" ? ({ which: "all", actor: "tester" } as const) : { actor: owner };
+    const reply = await real.transitions.release({ id: real.id, ...which, now });
+    expect(reply.kind).toBe(model.release(owner));
   });
 }
 
@@ -182,8 +190,11 @@ export const commands = [
     .map(([after, outcome, retryable, jitter]) => end(after, outcome, retryable, jitter)),
   wait.map((after) => end(after, "failed", true, 0.5)),
   wait.map(renew),
-  fc.tuple(wait, fc.constantFrom("release", "flush", "cancel")).map(([after, name]) => verb(after, name)),
-  fc.tuple(wait, fc.constantFrom(1_000, 20_000, 100_000)).map(([after, ms]) => hold(after, ms)),
+  fc.tuple(wait, fc.constantFrom("flush", "cancel")).map(([after, name]) => verb(after, name)),
+  fc
+    .tuple(wait, fc.constantFrom("ann", "bob"), fc.constantFrom(1_000, 20_000, 100_000))
+    .map(([after, owner, ms]) => hold(after, owner, ms)),
+  fc.tuple(wait, fc.constantFrom("ann", "bob", "all")).map(([after, owner]) => release(after, owner)),
   fc.tuple(wait, fc.constantFrom("running", "paused")).map(([after, desired]) => desire(after, desired)),
   fc.tuple(wait, fc.constantFrom(true, false, false)).map(([after, paused]) => parent(after, paused)),
 ];

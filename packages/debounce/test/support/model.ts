@@ -67,9 +67,11 @@ export class WorkspaceModel {
   readonly #windows = new Map<string, number>();
   #cooldownEndsAt: number | undefined;
   #failures = 0;
+  #declines = 0;
   #backoffEndsAt: number | undefined;
   #breakerOpen = false;
-  #heldUntil: number | undefined;
+  /** When each hold ends, by its owner. */
+  readonly #holds = new Map<string, number>();
   readonly #echoes: ModelEchoes;
   readonly #budget: ModelBudget;
 
@@ -163,10 +165,10 @@ export class WorkspaceModel {
     const told = asked === "canceled" && !cycle.canceled && !cycle.askedToStop ? "failed" : asked;
     const failed = told === "failed" || told === "declined";
     const isRestart = cycle.action === "restart";
-    if (failed) this.#fail(cycle, jitter);
+    if (failed) this.#fail(cycle, jitter, told === "declined");
     // With the breaker open a restart has one attempt; a stop is tried until it works.
     const tooOften = this.#breakerOpen || this.#failures >= this.policy.retry.breakerAfter;
-    const opens = failed && isRestart && (tooOften || (told === "failed" && !retryable));
+    const opens = told === "failed" && isRestart && (tooOften || !retryable);
     if (opens) this.#breakerOpen = true;
     if (told === "failed" && !opens) {
       cycle.retrying = true;
@@ -191,13 +193,18 @@ export class WorkspaceModel {
     return told;
   }
 
-  hold(ms: number): void {
-    this.#heldUntil = this.now + ms;
+  hold(owner: string, ms: number): void {
+    this.#forgetEndedHolds();
+    this.#holds.set(owner, this.now + ms);
     if (this.owed !== undefined) this.owed = { ...this.owed, overrideHold: false };
   }
 
-  release(): void {
-    this.#heldUntil = undefined;
+  release(owner: string | "all"): string {
+    this.#forgetEndedHolds();
+    const { size } = this.#holds;
+    if (owner === "all") this.#holds.clear();
+    else this.#holds.delete(owner);
+    return this.#holds.size < size ? "released" : "not-held";
   }
 
   flush(): string {
@@ -291,14 +298,16 @@ export class WorkspaceModel {
     return this.desireAt !== undefined && (this.desired !== "running" || !this.parentPaused);
   }
 
-  #fail(cycle: ModelCycle, jitter: number): void {
+  #fail(cycle: ModelCycle, jitter: number, declined: boolean): void {
     const { backoffMs, maxBackoffMs } = this.policy.retry;
     const isRestart = cycle.action === "restart";
-    const failures = (isRestart ? this.#failures : cycle.stopFailures) + 1;
+    const before = declined ? this.#declines : isRestart ? this.#failures : cycle.stopFailures;
+    const failures = before + 1;
     const backoff = Math.min(maxBackoffMs, backoffMs * 2 ** (failures - 1));
     const retryAt = Math.floor(this.now + backoff * (1 - jitter / 2));
     if (isRestart) {
-      this.#failures = failures;
+      this.#declines = declined ? failures : 0;
+      if (!declined) this.#failures = failures;
       this.#backoffEndsAt = retryAt;
     } else {
       cycle.stopFailures = failures;
@@ -308,12 +317,21 @@ export class WorkspaceModel {
 
   #forgetFailures(): void {
     this.#failures = 0;
+    this.#declines = 0;
     this.#backoffEndsAt = undefined;
     this.#breakerOpen = false;
   }
 
   #isHeld(): boolean {
-    return this.#heldUntil !== undefined && this.#heldUntil > this.now;
+    return (this.#heldUntil ?? 0) > this.now;
+  }
+
+  get #heldUntil(): number | undefined {
+    return this.#holds.size === 0 ? undefined : Math.max(...this.#holds.values());
+  }
+
+  #forgetEndedHolds(): void {
+    for (const [owner, endsAt] of this.#holds) if (endsAt <= this.now) this.#holds.delete(owner);
   }
 
   #facts(source: string): Facts {

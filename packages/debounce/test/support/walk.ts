@@ -173,8 +173,8 @@ export class Walk {
       "renew",
     ] as const);
     let told: unknown;
-    if (verb === "hold") told = (await workspace.hold(this.#pick([1_000, 20_000, 100_000]))).kind;
-    if (verb === "release") told = (await workspace.release()).kind;
+    if (verb === "hold") told = (await workspace.hold(this.#pick([1_000, 20_000, 100_000]), this.#owner())).kind;
+    if (verb === "release") told = (await workspace.release(this.#owner())).kind;
     if (verb === "flush") {
       told = (await workspace.flush()).kind;
       this.#asked ||= told === "flushed";
@@ -188,6 +188,10 @@ export class Walk {
     if (verb === "runtime") told = await workspace.register({ runtime: this.#random() < 0.3 ? "external" : "" });
     if (verb === "renew" && this.#begun?.running) told = (await workspace.renew()).kind;
     this.#note(`${verb} → ${told}`);
+  }
+
+  #owner(): { readonly actor: string } {
+    return { actor: this.#pick(["ann", "bob"]) };
   }
 
   async #cancel(): Promise<void> {
@@ -210,7 +214,7 @@ export class Walk {
     await workspace.register({ runtime: "" });
     await workspace.markParent(false);
     await workspace.desire("running");
-    await workspace.release();
+    await workspace.release({ which: "all" });
     await workspace.flush();
     this.#asked = true;
     this.#note("settle");

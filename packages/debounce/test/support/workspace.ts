@@ -2,6 +2,7 @@
 import { expect } from "vitest";
 import type { RestartEvent } from "../../src/event.ts";
 import { POLICIES, type Policy } from "../../src/policy/policy.ts";
+import type { HoldCall, ReleaseCall } from "../../src/transitions/holding.ts";
 import { Transitions } from "../../src/transitions/transitions.ts";
 import type { BegunReply, EndCall, Snapshot, Step } from "../../src/transitions/types.ts";
 import type { TriggerCall, TriggerReply } from "../../src/triggers/trigger-call.ts";
@@ -131,12 +132,12 @@ export class TestWorkspace {
     return this.transitions.journal({ id: this.id, fencingToken, journal, steps, now: this.now });
   }
 
-  hold(holdMs: number, reason: string | undefined = "demo") {
-    return this.transitions.hold({ id: this.id, holdMs, actor: "ann", reason, now: this.now });
+  hold(holdMs: number, more: Partial<HoldCall> = {}) {
+    return this.transitions.hold({ id: this.id, holdMs, actor: "ann", reason: "demo", ...more, now: this.now });
   }
 
-  release() {
-    return this.transitions.release({ id: this.id, actor: "ann", now: this.now });
+  release(more: Partial<ReleaseCall> = {}) {
+    return this.transitions.release({ id: this.id, actor: "ann", ...more, now: this.now });
   }
 
   flush() {

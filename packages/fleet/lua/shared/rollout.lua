@@ -26,6 +26,11 @@ end
 
 local function numberOf(rollout, field) return tonumber(rollout[field]) or 0 end
 
+-- A time that no rule lets be later was written before the clock was set back.
+local function cutTo(rollout, field, latest)
+  if numberOf(rollout, field) > latest then set(rollout, { [field] = latest }) end
+end
+
 local function isOver(rollout) return rollout.state == 'finished' or rollout.state == 'aborted' end
 
 -- Whether the caller may advance the rollout. If so, it may for another lease.
@@ -55,7 +60,7 @@ local function endIfDone(rollout, now)
   set(rollout, { state = rollout.state == 'aborting' and 'aborted' or 'finished', endedAt = now })
   redis.call('SREM', K.active, A.id)
   for _, key in ipairs({ K.rollout, K.order, K.members }) do redis.call('PEXPIRE', key, rollout.keepMs) end
-  tell(rollout, 'ROLLOUT_FINISHED', '', now, { stopped_by = rollout.stoppedBy })
+  tell(rollout, 'ROLLOUT_FINISHED', '', now, { stoppedBy = rollout.stoppedBy })
 end
 
 -- No further member starts, for now or for good; those under way end by themselves.
@@ -64,7 +69,7 @@ local function stop(rollout, state, by, now, actor, reason)
   redis.call('HDEL', K.rollout, 'stoppedActor', 'stoppedFor')
   set(rollout, { state = state, stoppedBy = by, stoppedAt = now, stoppedActor = actor, stoppedFor = reason })
   tell(rollout, state == 'paused' and 'ROLLOUT_PAUSED' or 'ROLLOUT_ABORTED', '', now,
-    { stopped_by = by, actor = actor, reason = reason })
+    { stoppedBy = by, actor = actor, reason = reason })
 end
 
 -- The list of members is whole: from here on they are restarted.

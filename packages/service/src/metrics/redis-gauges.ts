@@ -29,6 +29,8 @@ export class RedisGauges {
   readonly #condition: Gauge<"condition">;
   readonly #workspaces: Gauge<"phase">;
   readonly #oldestDueAge: Gauge;
+  readonly #down: Gauge;
+  readonly #observationAge: Gauge;
   readonly #jobs: Gauge<"state">;
   readonly #turns: Gauge<"state">;
   readonly #webhooks: Gauge<"status"> | undefined;
@@ -56,6 +58,16 @@ export class RedisGauges {
     this.#oldestDueAge = new Gauge({
       name: "restart_oldest_due_age_seconds",
       help: "How long the oldest due workspace has been waiting that has neither a live worker nor a place in the turns.",
+      registers,
+    });
+    this.#down = new Gauge({
+      name: "restart_workspaces_down",
+      help: "Workspaces that should run and were seen not to.",
+      registers,
+    });
+    this.#observationAge = new Gauge({
+      name: "restart_observation_age_seconds",
+      help: "How old the oldest look at a workspace may be; no sample where nobody looks.",
       registers,
     });
     this.#turns = new Gauge({
@@ -89,7 +101,7 @@ export class RedisGauges {
     // What was true when Redis last answered would look as if it were true now.
     const gauges = [this.#condition, this.#workspaces, this.#jobs, this.#turns, this.#webhooks];
     for (const gauge of gauges) gauge?.reset();
-    this.#oldestDueAge.remove();
+    for (const gauge of [this.#oldestDueAge, this.#down, this.#observationAge]) gauge.remove();
     if (condition !== undefined) this.#condition.set({ condition }, 1);
     if (answer === undefined) return;
     for (const [phase, count] of Object.entries(answer.phases)) this.#workspaces.set({ phase }, count);
@@ -97,17 +109,19 @@ export class RedisGauges {
     for (const [state, count] of Object.entries(answer.turns)) this.#turns.set({ state }, count);
     for (const [status, count] of Object.entries(answer.webhooks ?? {})) this.#webhooks?.set({ status }, count);
     this.#oldestDueAge.set(answer.oldestMs / 1_000);
+    this.#down.set(answer.down);
+    if (answer.observationAgeMs !== undefined) this.#observationAge.set(answer.observationAgeMs / 1_000);
   }
 
   async #ask() {
     const { coordinator, hints, turns: view, webhooks: countWebhooks } = this.#side;
-    const [{ phases, oldestDueAgeMs }, jobs, turns, webhooks] = await Promise.all([
+    const [{ phases, oldestDueAgeMs, down, observationAgeMs }, jobs, turns, webhooks] = await Promise.all([
       ...([coordinator.census(), hints.countJobs(JOB_STATES), view.count(), countWebhooks?.()] as const),
     ]);
     // A queue that moves is not one that nobody takes from.
     const isLookedAt = turns.waiting > 0 && oldestDueAgeMs > 0;
     const { redis, keys } = coordinator.installation;
     const oldestMs = isLookedAt ? await oldestUntakenMs(redis, keys, view) : oldestDueAgeMs;
-    return { phases, jobs, turns, webhooks, oldestMs };
+    return { phases, jobs, turns, webhooks, oldestMs, down, observationAgeMs };
   }
 }

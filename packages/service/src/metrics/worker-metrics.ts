@@ -9,10 +9,11 @@ const WEBHOOK_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const EC2_WAIT_BUCKETS = [0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
 
 const ENDS = ["ok", "failed", "declined", "canceled"] as const;
+const SEEN = ["online", "unhealthy", "offline", "unknown"] as const;
 const WEBHOOK_OUTCOMES = ["taken", "not-taken"] as const;
 const ATTEMPT_ENDS = [...ENDS, "handover", "lost"] as const;
 
-type Begun = Pick<BegunReply, "how" | "action" | "askedAt" | "startedAt" | "covers">;
+type Begun = Pick<BegunReply, "how" | "action" | "covers">;
 
 /** The metrics of a worker count attempts at cycles, each once Redis has taken note of it. */
 export class WorkerMetrics extends ProcessMetrics {
@@ -47,6 +48,10 @@ export class WorkerMetrics extends ProcessMetrics {
     "restart_fencing_rejections_total",
     "Writes that Redis refused because their fencing token was not the newest.",
   );
+  readonly #stillDeclined = this.#counter(
+    "restart_still_declined_total",
+    "Workspaces whose restart was declined as often in a row as failures open the breaker.",
+  );
   readonly #vanished = this.#counter(
     "restart_states_vanished_total",
     "Workspaces that were due or in a phase, and of which Redis knew nothing any more: what they were owed is lost.",
@@ -60,6 +65,15 @@ export class WorkerMetrics extends ProcessMetrics {
     "restart_sweep_hints_total",
     "Due workspaces without a live worker that the sweep has found and hinted.",
   );
+  readonly #clockSteps = this.#counter(
+    "restart_clock_steps_total",
+    "Steps of Redis' clock that this worker saw, by direction.",
+    ["direction"],
+  );
+  readonly #queueOpened = this.#counter(
+    "restart_queue_opened_total",
+    "Times that the queue of hints of a shard was paused or throttled from outside, and opened again.",
+  );
   readonly #ec2Waits = this.#histogram(
     "restart_ec2_wait_seconds",
     "How long calls to EC2 waited for their turn.",
@@ -71,6 +85,9 @@ export class WorkerMetrics extends ProcessMetrics {
     "Calls that EC2 throttled although they had waited for their turn.",
     ["action"],
   );
+  readonly #observations = this.#counter("restart_observations_total", "Looks at workspaces, by what was seen.", [
+    "seen",
+  ]);
   readonly #webhookAttempts = this.#counter(
     "restart_webhook_attempts_total",
     "Attempts to deliver an event to a webhook, by what came of them.",
@@ -95,21 +112,26 @@ export class WorkerMetrics extends ProcessMetrics {
   constructor() {
     super(["begin", "renew", "journal", "end", "sweep"]);
     for (const outcome of ENDS) this.#cycles.inc({ outcome }, 0);
+    for (const seen of SEEN) this.#observations.inc({ seen }, 0);
     for (const outcome of WEBHOOK_OUTCOMES) this.#webhookAttempts.inc({ outcome }, 0);
+    for (const direction of ["back", "forward"]) this.#clockSteps.inc({ direction }, 0);
     for (const result of ATTEMPT_ENDS) {
       this.#attempts.inc({ result }, 0);
       if (result !== "declined") this.#stops.inc({ result }, 0);
     }
   }
 
-  attemptBegan({ how, action, askedAt, startedAt, covers }: Begun): void {
+  /** `waitedMs`: from when it was asked for to its start. */
+  attemptBegan({ how, action, covers }: Begun, waitedMs: number): void {
     if (how !== "new" || action !== "restart") return;
-    this.#triggerToStart.observe(Math.max(0, startedAt - askedAt) / 1_000);
+    this.#triggerToStart.observe(Math.max(0, waitedMs) / 1_000);
     this.#triggersPerCycle.observe(covers.reduce((sum, { count }) => sum + count, 0));
   }
 
   /** Counts an attempt whose end Redis has taken. */
-  attemptEnded({ action }: Pick<Begun, "action">, { what, durationMs }: EndReply & { readonly kind: "ended" }): void {
+  attemptEnded({ action }: Pick<Begun, "action">, ended: EndReply & { readonly kind: "ended" }): void {
+    const { what, durationMs, stillDeclined } = ended;
+    if (stillDeclined) this.#stillDeclined.inc();
     const outcome = what === "retry" ? "failed" : what === "removed" ? "ok" : what;
     if (action !== "restart") {
       this.#stops.inc({ result: outcome });
@@ -137,6 +159,18 @@ export class WorkerMetrics extends ProcessMetrics {
 
   sweepHinted(): void {
     this.#sweepHints.inc();
+  }
+
+  observed(seen: (typeof SEEN)[number]): void {
+    this.#observations.inc({ seen });
+  }
+
+  clockStepped(direction: "back" | "forward"): void {
+    this.#clockSteps.inc({ direction });
+  }
+
+  queueOpened(): void {
+    this.#queueOpened.inc();
   }
 
   /** Takes note of the calls to EC2 that there are. */

@@ -2,6 +2,7 @@
 import {
   LOOP,
   NO_BUDGET,
+  OBSERVE,
   POLICIES,
   type Policy,
   type Profile,
@@ -27,10 +28,11 @@ export class LayeredPolicy {
   #retry: Policy["retry"];
   #loop = LOOP;
   #budget = NO_BUDGET;
+  #observe = OBSERVE;
   readonly #sources: Record<string, SourcePolicy> = {};
 
   constructor(profile: Profile) {
-    const { cooldownMs, retry, loop = LOOP, budget = NO_BUDGET, sources } = POLICIES[profile];
+    const { cooldownMs, retry, loop = LOOP, budget = NO_BUDGET, observe = OBSERVE, sources } = POLICIES[profile];
     const origin = `profile ${profile}`;
     this.#profile = profile;
     this.#cooldownMs = cooldownMs;
@@ -39,6 +41,7 @@ export class LayeredPolicy {
     this.#note("retry", retry, origin);
     this.#loop = { ...this.#loop, ...this.#note("loop", loop, origin) };
     this.#budget = { ...this.#budget, ...this.#note("budget", budget, origin) };
+    this.#observe = { ...this.#observe, ...this.#note("observe", observe, origin) };
     for (const [name, source] of Object.entries(sources)) this.addSource(name, source, origin);
   }
 
@@ -56,7 +59,8 @@ export class LayeredPolicy {
   }
 
   /** Sources it does not know are left out: the caller says so. */
-  lay({ cooldownMs, retry, loop, budget, quietHours, sources }: Omit<PolicyFields, "profile">, origin: string): void {
+  lay(fields: Omit<PolicyFields, "profile">, origin: string): void {
+    const { cooldownMs, retry, loop, budget, observe, quietHours, sources } = fields;
     if (quietHours !== undefined) {
       this.#quietHours = quietHours ?? undefined;
       this.#origins.quietHours = origin;
@@ -68,6 +72,8 @@ export class LayeredPolicy {
     this.#retry = { ...this.#retry, ...this.#note("retry", retry ?? {}, origin) };
     this.#loop = { ...this.#loop, ...this.#note("loop", loop ?? {}, origin) };
     this.#budget = { ...this.#budget, ...this.#note("budget", budget ?? {}, origin) };
+    const seen = typeof observe === "string" ? { action: observe } : (observe ?? {});
+    this.#observe = { ...this.#observe, ...this.#note("observe", seen, origin) };
     for (const [name, fields] of Object.entries(sources ?? {})) {
       if (!this.knows(name)) continue;
       const known = this.#sources[name] as SourcePolicy;
@@ -83,6 +89,7 @@ export class LayeredPolicy {
       retry: this.#retry,
       loop: this.#loop,
       budget: this.#budget,
+      observe: this.#observe,
       sources: { ...this.#sources },
       ...(quietHours !== undefined && { quietHours: reckoned(quietHours) }),
     };

@@ -63,6 +63,17 @@ const quietHours = z.strictObject({
 });
 export type QuietHoursFields = z.infer<typeof quietHours>;
 
+const observeFields = z.strictObject({
+  downAfter: z
+    .number()
+    .int()
+    .min(1)
+    .max(20)
+    .describe("It is down once so many looks in a row, a second apart, have seen it so")
+    .optional(),
+  action: z.enum(["restart", "report"]).describe("Ask for a restart, or only say so").optional(),
+});
+
 const policyFields = {
   profile: z.enum(PROFILES).describe("Where everything starts that is not said here").optional(),
   cooldownMs: duration("After a cycle's start no new one starts for this long, unless a person asked").optional(),
@@ -92,6 +103,12 @@ const policyFields = {
       downtimeMs: duration("From the begin of each restart to its end, in all; 0 = no limit").optional(),
     })
     .describe("What the restarts of 24 hours may cost before automatic ones are held")
+    .optional(),
+  observe: z
+    .union([z.enum(["restart", "report"]), observeFields], {
+      error: 'expected "restart", "report" or { downAfter: 1 to 20, action: restart or report }',
+    })
+    .describe("What is made of a workspace that should run and was seen not to")
     .optional(),
   quietHours: quietHours.nullable().describe("Times in which only some sources may restart; null = none").optional(),
   sources: z
@@ -149,5 +166,6 @@ function childOf(schema: z.core.$ZodType, part: PropertyKey): z.core.$ZodType {
 }
 
 function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
+  if (schema instanceof z.ZodUnion) return schema.options.at(-1) as z.core.$ZodType;
   return schema instanceof z.ZodOptional ? (schema.unwrap() as z.core.$ZodType) : schema;
 }

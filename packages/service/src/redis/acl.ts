@@ -68,6 +68,7 @@ export const SCRIPT_COMMANDS: readonly (readonly [command: string, ...args: stri
   ["XTRIM", "$1", "MAXLEN", "1"],
   ["ZADD", "$1", "1", "m"],
   ["ZCARD", "$1"],
+  ["ZLEXCOUNT", "$1", "-", "+"],
   ["ZCOUNT", "$1", "0", "1"],
   ["ZPOPMIN", "$1"],
   ["ZRANGE", "$1", "0", "-1"],

@@ -11,11 +11,18 @@ export interface InstallationFacts {
   readonly isWorker: boolean;
 }
 
-/** What differs from what is written down, as a person is told; writes down what was not. @throws CoordinatorUnavailableError */
-export async function findDifferences(facts: InstallationFacts): Promise<string[]> {
+export interface Comparison {
+  /** What differs from what is written down, as a person is told. */
+  readonly differences: readonly string[];
+  /** Nothing was written down until now. */
+  readonly isNew: boolean;
+}
+
+/** Compares them with what is written down, and writes down what was not. @throws CoordinatorUnavailableError */
+export async function compareInstallation(facts: InstallationFacts): Promise<Comparison> {
   const { redis, keys, provisioner } = facts;
   const differences: string[] = [];
-  const shards = await claimShardCount(redis, keys);
+  const { count: shards, isNew } = await claimShardCount(redis, keys);
   if (shards !== keys.shards) {
     differences.push(
       `SHARDS is ${keys.shards}, but this installation has ${shards}: most workspaces would not be found. ` +
@@ -29,7 +36,7 @@ export async function findDifferences(facts: InstallationFacts): Promise<string[
         `not run them. Set PROVISIONER=${recorded}; to change it on purpose stop all workers, then DEL ${keys.provisioner}`,
     );
   }
-  return differences;
+  return { differences, isNew };
 }
 
 async function provisionerOf({ redis, keys, provisioner, isWorker }: InstallationFacts): Promise<string | undefined> {

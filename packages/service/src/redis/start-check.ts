@@ -12,7 +12,7 @@ import { inTime, within } from "../within.ts";
 import { describeAddress, parseRedisUrl, type RedisAddress } from "./address.ts";
 import type { RedisSettings } from "./connect.ts";
 import { describeFinding, examineRedis } from "./examine.ts";
-import { findDifferences } from "./installation.ts";
+import { compareInstallation } from "./installation.ts";
 import { explainObstacle, findObstacles, isPermanent } from "./obstacle.ts";
 
 export interface StartSettings extends RedisSettings {
@@ -27,6 +27,8 @@ export interface StartCheckOptions {
   readonly settings: StartSettings;
   /** It carries restarts out, by the provisioner that the settings name. */
   readonly isWorker: boolean;
+  /** Told when nothing of the installation is there any more, and this process was the first to see it. */
+  readonly onEmptied?: () => void;
   readonly logger: Logger;
 }
 
@@ -35,6 +37,8 @@ const CONNECT_WITHIN_MS = 1_000;
 /** For all answers together, ms. */
 const ANSWER_WITHIN_MS = 10_000;
 const ASK_AGAIN_MS = 1_000;
+/** Another number of shards may be let in for no longer than this after somebody emptied Redis. */
+const COMPARE_EVERY_MS = 2_000;
 
 /**
  * The check is up once Redis was found to be usable, or is not there within a second. When it turns out later that the
@@ -47,6 +51,8 @@ export class StartCheck extends BackgroundService {
   readonly #bell = new Bell();
   readonly #passed = new Occasion();
   readonly #asked = new Occasion();
+  #hasPassed = false;
+  #looking: NodeJS.Timeout | undefined;
   /** It is being found out what keeps the process from Redis. */
   #dialling: Promise<void> | undefined;
 
@@ -71,6 +77,7 @@ export class StartCheck extends BackgroundService {
 
   protected override async down(): Promise<void> {
     this.#options.redis.off("ready", this.#compareAgain);
+    clearInterval(this.#looking);
     this.#bell.ring();
   }
 
@@ -80,10 +87,18 @@ export class StartCheck extends BackgroundService {
     process.exit(1);
   };
 
-  /** Whoever comes to a Redis that has lost everything writes down again what was there. */
+  /** Redis may have lost everything, by a restart or by a person's hand: what was there is written down again. */
   readonly #compareAgain = (): void => {
-    this.#compare().catch(this.#end);
+    if (this.#options.redis.status === "ready") this.#compare().catch(this.#end);
   };
+
+  #tellEmptied(): void {
+    const { onEmptied, logger } = this.#options;
+    logger.error(
+      "Redis came back empty: workspaces and webhooks must be registered again, and what was owed or held is forgotten",
+    );
+    onEmptied?.();
+  }
 
   /** @throws ConfigurationError */
   async #pass(): Promise<void> {
@@ -92,6 +107,8 @@ export class StartCheck extends BackgroundService {
       await this.#connected();
       if (!this.stopping.aborted && (await this.#isUsable())) {
         this.#options.redis.on("ready", this.#compareAgain);
+        this.#looking = setInterval(this.#compareAgain, COMPARE_EVERY_MS);
+        this.#hasPassed = true;
         this.#passed.hasCome();
         return;
       }
@@ -129,9 +146,11 @@ export class StartCheck extends BackgroundService {
   /** False when it cannot be told yet. @throws ConfigurationError when the installation is another one than the settings say */
   async #compare(): Promise<boolean> {
     const { redis, keys, settings, isWorker } = this.#options;
-    const differences = await answered(findDifferences({ redis, keys, provisioner: settings.PROVISIONER, isWorker }));
-    if (differences !== undefined && differences.length > 0) throw new ConfigurationError(differences);
-    return differences !== undefined;
+    const compared = await answered(compareInstallation({ redis, keys, provisioner: settings.PROVISIONER, isWorker }));
+    if (compared === undefined) return false;
+    if (compared.differences.length > 0) throw new ConfigurationError(compared.differences);
+    if (compared.isNew && this.#hasPassed) this.#tellEmptied();
+    return true;
   }
 
   /** Resolves once it is, or at the stop. @throws ConfigurationError for what no waiting changes */

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Sighting } from "@restart-coordinator/debounce";
 import {
   type Argv,
   type CommandSpec,
@@ -88,12 +89,20 @@ export class CommandProvisioner implements Provisioner {
     await this.#act("stop", spec.stop, spec, cycle);
   }
 
-  /** Tells what the command `status` says; without one, whether it was started. */
-  async status(workspace: Workspace): Promise<"online" | "offline"> {
+  /** Tells what the command `status` says; without one, or if it cannot be started, nothing is known. */
+  async status(workspace: Workspace): Promise<Sighting> {
     const spec = this.#spec(workspace);
-    if (spec.status === undefined) return workspace.instance === undefined ? "offline" : "online";
+    if (spec.status === undefined) return { seen: "unknown", detail: "it has no status command" };
     const end = await this.#run(spec.status, spec.probeTimeoutMs, spec, workspace, undefined);
-    return end.kind === "exited" && end.exitCode === 0 ? "online" : "offline";
+    const detail = `status: ${spec.status[0]} ${howOf(end)}`;
+    if (end.kind === "not-started") return { seen: "unknown", detail };
+    if (end.kind !== "exited") return { seen: "unhealthy", detail };
+    return { seen: end.exitCode === 0 ? "online" : "offline", detail };
+  }
+
+  effectiveSpec(spec: Workspace["spec"]): Readonly<Record<string, unknown>> | undefined {
+    const checked = checkCommandSpec(spec, this.#defaults);
+    return checked.ok ? checked.spec : undefined;
   }
 
   /** Says no to a spec that does not hold, an executable that is not there, a `preflight` that does not exit with 0. */

@@ -1,3 +1,4 @@
+import type { Sighting } from "@restart-coordinator/debounce";
 import {
   checkEc2Defaults,
   checkEc2Spec,
@@ -12,12 +13,12 @@ import { ProvisionerError } from "../provisioner.ts";
 import type { Ec2Api, Instance } from "./api.ts";
 import { courseFor } from "./course.ts";
 import { provisionerErrorOf } from "./errors.ts";
-import { findCurrent, isLive, knownBy, recordedId, stopInstance } from "./instances.ts";
+import { findCurrent, isLive, knownBy, stopInstance } from "./instances.ts";
 import { type Ec2Journal, ec2JournalOf, hasReached, IN_PLACE, instanceOf, startJournal } from "./journal.ts";
 import { discardAll, settle } from "./launching.ts";
 import { preflight } from "./preflight.ts";
-import { isReady } from "./readiness.ts";
 import { DEFAULT_TIMING, Run, type Timing } from "./run.ts";
+import { describe, see } from "./sighting.ts";
 import { reboot } from "./strategies/reboot.ts";
 import { recreate } from "./strategies/recreate.ts";
 import { removeOld } from "./strategies/remove-old.ts";
@@ -111,17 +112,19 @@ export class Ec2Provisioner implements Provisioner {
   }
 
   /** Online: the recorded instance (or the only one with our tags) is ready now, as the spec's readiness says. */
-  async status(workspace: Workspace): Promise<"online" | "offline"> {
+  async status(workspace: Workspace): Promise<Sighting> {
     try {
       const identity = { owner: this.#owner, workspaceId: workspace.id };
-      const current = await findCurrent(this.#api, identity, { recorded: [recordedId(workspace)] });
-      if (current === undefined) return "offline";
       const { readiness } = this.#specForStopping(workspace);
-      const names = { workspaceId: workspace.id, cycleId: current.tags[TAG.cycle] ?? "" };
-      return (await isReady(this.#api, readiness, current, names)).ready ? "online" : "offline";
+      return await see({ api: this.#api, identity, workspace, readiness });
     } catch (error) {
       throw provisionerErrorOf({ workspaceId: workspace.id, call: "status" }, error);
     }
+  }
+
+  effectiveSpec(spec: Workspace["spec"]): Readonly<Record<string, unknown>> | undefined {
+    const checked = checkEc2Spec(spec, this.#defaults);
+    return checked.ok ? checked.spec : undefined;
   }
 
   /** No: a spec that does not hold, something that does not exist, a protected instance, a missing permission. */
@@ -210,12 +213,6 @@ function shown(id: string, instance: Instance | undefined, run: Run): Readonly<R
     strategy: run.journal.course,
     cycleId: run.cycle.id,
     fencingToken: instance?.tags[TAG.fencingToken] ?? cycleTags(run.cycle)[TAG.fencingToken],
-    imageId: instance?.imageId,
-    type: instance?.type,
-    zone: instance?.zone,
-    subnetId: instance?.subnetId,
-    privateIp: instance?.privateIp,
-    publicIp: instance?.publicIp,
-    launchedAt: instance?.launchedAt,
+    ...describe(instance),
   };
 }

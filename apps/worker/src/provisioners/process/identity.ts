@@ -16,14 +16,18 @@ export interface ProcessRecord {
   readonly launchedAt: number;
 }
 
+/** This process' own, which stay as they are. */
+let here: { readonly bootId: string; readonly pidNamespace: string } | undefined;
+
 /**
  * Tells whether the pid in the record means anything to this worker: same boot of the same kernel, same PID namespace.
  */
 export function isLocal(record: ProcessRecord): boolean {
-  return (
-    record.bootId === readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim() &&
-    record.pidNamespace === readlinkSync("/proc/self/ns/pid")
-  );
+  here ??= {
+    bootId: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
+    pidNamespace: readlinkSync("/proc/self/ns/pid"),
+  };
+  return record.bootId === here.bootId && record.pidNamespace === here.pidNamespace;
 }
 
 /**

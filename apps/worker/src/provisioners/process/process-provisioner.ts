@@ -1,3 +1,4 @@
+import type { Sighting } from "@restart-coordinator/debounce";
 import {
   checkProcessDefaults,
   checkProcessSpec,
@@ -11,9 +12,11 @@ import { baseEnvironment, isExecutable } from "../host-environment.ts";
 import type { Cycle, Journal, PlannedCycle, Preflight, Provisioner, RestartResult, Workspace } from "../provisioner.ts";
 import { ProvisionerError } from "../provisioner.ts";
 import { ControlDirectory } from "./control-directory.ts";
+import { DeathWatch } from "./death-watch.ts";
 import { launchEnvironment } from "./environment.ts";
 import { isLeaderAlive, isLocal, type ProcessRecord } from "./identity.ts";
 import { answers, waitUntilReady } from "./readiness.ts";
+import { describe, see } from "./sighting.ts";
 import { stopProcess } from "./stopping.ts";
 
 export interface ProcessOptions {
@@ -42,6 +45,7 @@ export class ProcessProvisioner implements Provisioner {
   readonly name = "process";
   readonly #workspacesDir: string;
   readonly #defaults: ProcessSpec;
+  #watch: DeathWatch | undefined;
 
   /** @throws Error on any system but Linux, and on bad defaults, naming the field */
   constructor({ workspacesDir, defaults }: ProcessOptions) {
@@ -95,15 +99,24 @@ export class ProcessProvisioner implements Provisioner {
   }
 
   /** Tells whether the process lives (wherever it runs) and, with `url` readiness, answers within 2 s. */
-  async status(workspace: Workspace): Promise<"online" | "offline"> {
-    const readiness = readinessOf(workspace.spec, this.#defaults);
+  status(workspace: Workspace): Promise<Sighting> {
     const control = new ControlDirectory(this.#workspacesDir, workspace.id);
-    const record = await control.record();
-    if (record === undefined) return "offline";
-    const alive = isLocal(record) ? isLeaderAlive(record) : (await control.look()) === "elsewhere";
-    if (!alive) return "offline";
-    if (readiness?.kind !== "url") return "online";
-    return (await answers(readiness.url, workspace.id, record.cycleId)) ? "online" : "offline";
+    const readiness = readinessOf(workspace.spec, this.#defaults);
+    return see({ workspace, control, readiness, watch: this.#watch });
+  }
+
+  watch(told: (workspaceId: string) => void): void {
+    this.#watch = new DeathWatch(told);
+  }
+
+  /** Watches no more. */
+  close(): void {
+    this.#watch?.close();
+  }
+
+  effectiveSpec(spec: Workspace["spec"]): Readonly<Record<string, unknown>> | undefined {
+    const checked = checkProcessSpec(spec, this.#defaults);
+    return checked.ok ? checked.spec : undefined;
   }
 
   /** Says no to a spec that does not hold, an executable that is not there, no flock. */
@@ -187,13 +200,10 @@ export class ProcessProvisioner implements Provisioner {
     cycle.step("starting");
     const launched = await abortable(begun, signal);
     cycle.step("started", { pid: launched.record.pid });
+    this.#watch?.launched(workspaceId, launched.record, launched.exited);
     await waitUntilReady({ workspaceId, control, ...launched }, spec, signal);
     return launched.record;
   }
-}
-
-function describe(record: ProcessRecord): Readonly<Record<string, unknown>> {
-  return { pid: record.pid, host: record.host, startedAt: new Date(record.launchedAt).toISOString() };
 }
 
 /** Rejects with the signal's reason as soon as it fires; what was begun goes on by itself. */

@@ -233,9 +233,9 @@ describe("stop, status and pre-flight", () => {
   test("status is what the command says", async () => {
     const status = await harness.script("status", '[ -e "$DIR/up" ]');
     const workspace = { id: "w1", spec: { ...(await noting()), status }, instance: undefined };
-    expect(await harness.provisioner().status(workspace)).toBe("offline");
+    expect(await harness.provisioner().status(workspace)).toMatchObject({ seen: "offline" });
     await harness.script("up", "");
-    expect(await harness.provisioner().status(workspace)).toBe("online");
+    expect(await harness.provisioner().status(workspace)).toMatchObject({ seen: "online" });
   });
 
   test("a pre-flight that does not exit with 0 says no, with its last line", async () => {

@@ -35,7 +35,7 @@ describeEc2("whose instance it is", () => {
   it("launches another one when it was terminated by somebody", async () => {
     const workspace = await harness.launched({ strategy: "stop-start" });
     await harness.ec2.send(new TerminateInstancesCommand({ InstanceIds: [workspace.instance.instanceId] }));
-    expect(await harness.provisioner().status(workspace)).toBe("offline");
+    expect(await harness.provisioner().status(workspace)).toMatchObject({ seen: "offline" });
     const { instance } = await harness
       .provisioner({ strategy: "stop-start" })
       .restart(harness.cycle(workspace, "c1", 2));
