@@ -39,7 +39,7 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
   // What both processes check a spec by knows neither a worker nor AWS.
   "packages/provisioner-specs": [/^zod$/],
   "apps/api": [
-    /^(ioredis|bullmq|pino|zod|zod-openapi|express|sirv)$/,
+    /^(ioredis|bullmq|pino|zod|zod-openapi|express|sirv|@streamparser\/json)$/,
     /^@bull-board\//,
     /^@restart-coordinator\/(debounce|fleet|provisioner-specs|service|service\/boot|webhooks)$/,
   ],
