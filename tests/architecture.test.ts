@@ -41,7 +41,7 @@ const MAY_IMPORT: Record<string, readonly RegExp[]> = {
   // Somebody else's worker: no BullMQ, no HTTP. (The conformance kit is for vitest.)
   "packages/worker": [/^vitest$/, /^@restart-coordinator\/debounce$/],
   "apps/api": [
-    /^(ioredis|bullmq|pino|zod|zod-openapi|express|sirv)$/,
+    /^(ioredis|bullmq|pino|zod|zod-openapi|express|sirv|@streamparser\/json)$/,
     /^@bull-board\//,
     /^@restart-coordinator\/(debounce|fleet|provisioner-specs|service|service\/boot|simulator|webhooks)$/,
   ],

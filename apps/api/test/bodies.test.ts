@@ -21,6 +21,12 @@ describe("a compressed body is not inflated", () => {
   });
 });
 
+test("a body where no token is asked for is refused like any other", async () => {
+  const headers = { "content-type": "application/json" };
+  const answer = await api.ask("GET", "/healthz", { token: undefined, body: '{"a":1}', headers });
+  expect(answer).toMatchObject({ status: 400, json: { fields: [{ field: "a" }] } });
+});
+
 test("a body nested too deep is refused, and the way to it is told", async () => {
   const id = await api.workspace();
   const deep = `{"spec":{"a":${"[".repeat(1_000)}${"]".repeat(1_000)}}}`;

@@ -41,7 +41,7 @@ export function bodyReader(
     }
     // The parser would read it all before it says so.
     if (Number(length) > limit) throw tooLarge(limit);
-    const release = await budget.enter(response.locals.caller.name, Number(length ?? limit), response);
+    const release = await budget.enter(callerOf(response), Number(length ?? limit), response);
     try {
       return { body: await keepingPace(request, PACE, parse(request, response)), release };
     } catch (error) {
@@ -81,4 +81,10 @@ export function tooLarge(limit: number): Problem {
 
 export function unsupported(detail: string): Problem {
   return new Problem({ status: 415, title: "Unsupported media type", detail });
+}
+
+/** Where no token is asked for, all count as one. */
+function callerOf(response: Response): string {
+  const { caller } = response.locals as Partial<Response["locals"]>;
+  return caller?.name ?? "";
 }

@@ -7,6 +7,7 @@ import {
   type TriggerId,
   type TriggerOutcome,
 } from "@restart-coordinator/debounce";
+import type { Response } from "express";
 import { z } from "zod";
 import { count, time } from "../answers.ts";
 import type { ApiContext } from "../context.ts";
@@ -50,12 +51,9 @@ const getTrigger = route({
   async handle(context, { params: { id, triggerId }, query: { wait }, response }) {
     const trigger = parseTriggerId(triggerId);
     if (trigger === undefined) throw unknownTrigger(triggerId);
-    const gone = new AbortController();
-    response.once("close", () => gone.abort());
     const { feed } = context;
     const look = () => find(context, id, trigger, triggerId);
-    const until = () => AbortSignal.any([gone.signal, AbortSignal.timeout(wait), feed.stopping]);
-    const found = wait === 0 ? await look() : await settled(feed, id, look, until());
+    const found = wait === 0 ? await look() : await waited(feed, id, look, response, wait);
     return reply(200, { triggerId, workspaceId: id, ...shown(found) });
   },
 });
@@ -69,6 +67,30 @@ async function find(context: ApiContext, id: string, trigger: TriggerId, trigger
   const outcome = outcomeOf(trigger, workspace, await coordinator.activity(id, 200));
   if (outcome === undefined) throw unknownTrigger(triggerId);
   return outcome;
+}
+
+/** Waits so long, unless the caller hangs up or this process stops. */
+async function waited(
+  feed: EventFeed,
+  id: string,
+  look: () => Promise<TriggerOutcome>,
+  response: Response,
+  waitMs: number,
+): Promise<TriggerOutcome> {
+  // One signal and a timer of our own: on Node 20 what AbortSignal.any makes may never fire once the collector has run.
+  const over = new AbortController();
+  const end = (): void => over.abort();
+  const timer = setTimeout(end, waitMs);
+  response.once("close", end);
+  feed.stopping.addEventListener("abort", end);
+  if (feed.stopping.aborted) end();
+  try {
+    return await settled(feed, id, look, over.signal);
+  } finally {
+    clearTimeout(timer);
+    response.off("close", end);
+    feed.stopping.removeEventListener("abort", end);
+  }
 }
 
 /** Looks again whenever something happened to the workspace, until the trigger is settled or the time is up. */

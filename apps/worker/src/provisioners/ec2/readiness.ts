@@ -129,12 +129,10 @@ async function probe(
 }
 
 function get(url: string, signal: AbortSignal | undefined): Promise<{ status: number; body: string } | string> {
-  const timeout = AbortSignal.timeout(PROBE_TIMEOUT_MS);
   const client = url.startsWith("https:") ? https : http;
   return new Promise((answered) => {
     // No agent: a connection kept open would be one for every idle workspace.
-    const options = { agent: false, signal: signal ? AbortSignal.any([signal, timeout]) : timeout } as const;
-    const request = client.get(url, options, (response) => {
+    const request = client.get(url, { agent: false, signal }, (response) => {
       let body = "";
       const done = () => {
         response.destroy();
@@ -148,6 +146,10 @@ function get(url: string, signal: AbortSignal | undefined): Promise<{ status: nu
       response.on("end", done);
       response.on("error", (error) => answered(error.message));
     });
+    // A timer of its own: on Node 20 what AbortSignal.any makes may never fire once the collector has run.
+    const late = () => request.destroy(new Error(`no answer within ${PROBE_TIMEOUT_MS} ms`));
+    const timer = setTimeout(late, PROBE_TIMEOUT_MS);
+    request.once("close", () => clearTimeout(timer));
     request.on("error", (error) => answered(error.message || "no answer"));
   });
 }

@@ -46,16 +46,17 @@ export function answers(url: string, workspaceId: string, cycleId: string, signa
       .replaceAll("{workspaceId}", encodeURIComponent(workspaceId))
       .replaceAll("{cycleId}", encodeURIComponent(cycleId)),
   );
-  const timeout = AbortSignal.timeout(probeTimeoutMs);
   const { get } = target.protocol === "https:" ? https : http;
   return new Promise((answered) => {
     // No agent: a connection kept open would be one for every idle workspace.
-    const options = { agent: false, signal: signal ? AbortSignal.any([signal, timeout]) : timeout } as const;
-    const request = get(target, options, (response) => {
+    const request = get(target, { agent: false, signal }, (response) => {
       const status = response.statusCode ?? 0;
       response.destroy();
       answered(status >= 200 && status < 300);
     });
+    // A timer of its own: on Node 20 what AbortSignal.any makes may never fire once the collector has run.
+    const timer = setTimeout(() => request.destroy(new Error("no answer in time")), probeTimeoutMs);
+    request.once("close", () => clearTimeout(timer));
     request.on("error", () => answered(false));
   });
 }
