@@ -16,7 +16,7 @@ interface Example {
 const EXAMPLES: Readonly<Record<string, Example>> = {
   putWorkspace: { body: {}, unregistered: true },
   getShadowPolicy: { status: 404 },
-  trigger: { body: { source: "startup" } },
+  trigger: { body: { source: "startup" }, status: 202 },
   createRollout: { body: { ids: ["nobody"] }, unregistered: true },
   getRollout: { status: 404 },
   pauseRollout: { status: 404 },
