@@ -26,7 +26,7 @@ describe("every error is application/problem+json with type, title, status and d
 
 describe("an unknown route", () => {
   test.each([
-    ["GET", "/"],
+    ["GET", "/nothing-here"],
     ["GET", "/workspace"],
     ["GET", "/workspaces/x/nothing"],
     ["PATCH", "/workspaces/x"],
