@@ -52,7 +52,7 @@ test("activity keeps who, why and which files", async () => {
   await api.cycle(id);
   await api.post(id, "hold", { reason: "a demo" });
   const { stdout } = await restartctl("activity", id);
-  expect(stdout).toMatch(/WORKSPACE_HELD +\(by admin: a demo\) hold=admin endsAt=[\d:]{8} heldUntil=[\d:]{8}\n/);
+  expect(stdout).toMatch(/WORKSPACE_HELD +\(by admin: a demo\) .*heldUntil=[\d:]{8}/);
   expect(stdout).toMatch(/WORKSPACE_ONLINE +1 file write \(by admin: a\/b.txt\) /);
 });
 
