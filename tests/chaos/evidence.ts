@@ -36,6 +36,8 @@ async function replay(client: Client): Promise<Replay[]> {
     const count = counts.get(call.workspaceId) ?? 0;
     // A removed workspace's receipts are gone with it.
     if (removed.has(call.workspaceId) || count >= REPLAYED_PER_WORKSPACE) continue;
+    // A refusal is no promise: asked again, it is judged anew.
+    if (request.answer?.receipt?.decision === "refused") continue;
     counts.set(call.workspaceId, count + 1);
     replays.push({ request, triggerIdNow: await client.replay(call) });
   }

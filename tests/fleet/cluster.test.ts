@@ -20,6 +20,7 @@ describe.skipIf(serverBinary === undefined)("on a Redis Cluster of three nodes, 
     const { url } = await api.logged(/listening/);
     const headers = { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" };
     await Promise.all(IDS.map((id) => bench.coordinator.registry.register(id, {})));
+    await eventually("the API reaches the Cluster", async () => (await fetch(`${url}/readyz`)).ok);
     const feed = await fetch(`${url}/events?event=ROLLOUT_FINISHED`, { headers });
 
     const body = JSON.stringify({ selector: { all: true }, maxConcurrent: 8 });

@@ -14,7 +14,7 @@
  *   after settle              the note is gone, the answer not sent
  *   before hint               the decision is in Redis, its hint not in the queue
  */
-import { Queue } from "bullmq";
+import { HintQueues } from "@restart-coordinator/service";
 import { Destination } from "../../../apps/api/src/files/placement.ts";
 import { Staging } from "../../../apps/api/src/files/staging.ts";
 import { RedisLedger } from "../../../apps/worker/src/provisioners/simulated-ledger.ts";
@@ -90,8 +90,8 @@ RedisLedger.prototype.apply = async function (effect, actor) {
   return result;
 };
 
-const { add } = Queue.prototype;
-Queue.prototype.add = function (...job) {
+const { enqueue } = HintQueues.prototype;
+HintQueues.prototype.enqueue = function (hint) {
   reach("before hint");
-  return add.apply(this, job);
+  return enqueue.call(this, hint);
 };
