@@ -22,7 +22,7 @@ const common = {
   // Most of the time the tests wait for servers and programs that they start.
   maxWorkers: availableParallelism() + 1,
   // How soon something comes is never judged by a wait for it.
-  expect: { poll: { timeout: 10_000 } },
+  expect: { poll: { timeout: 30_000 } },
 } as const;
 
 // Tests run on the sources: no build is needed, and a stack trace names the line that was written.
@@ -57,8 +57,9 @@ export default defineConfig({
           name: "parts",
           include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts"],
           exclude: [...configDefaults.exclude, ...PROCESSES],
-          testTimeout: 20_000,
-          hookTimeout: 30_000,
+          // No test is about speed, and a machine may be busy with other things.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
     ],
