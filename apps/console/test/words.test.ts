@@ -1,7 +1,9 @@
 /** What the console says, and what it offers, as a workspace stands. */
 import { describe, expect, test } from "vitest";
+import { EVENTS } from "../../../packages/debounce/src/vocabulary.ts";
 import { actionsFor } from "../src/actions.ts";
 import { alertsOf } from "../src/alerts.ts";
+import { WORKSPACE_EVENTS } from "../src/event-names.ts";
 import { found, readQuery, writeQuery } from "../src/fleet-query.ts";
 import { FIRST_PLAN, membersOf, requestOf } from "../src/rollout-plan.ts";
 import { countdownOf, durationOf } from "../src/times.ts";
@@ -205,4 +207,9 @@ test.each([
 
 test("what counts down ends with 1 s, then 0 s", () => {
   expect([1_001, 1_000, 1, 0, -5].map(countdownOf)).toEqual(["2 s", "1 s", "1 s", "0 s", "0 s"]);
+});
+
+test("every event of a workspace that there is is heard", () => {
+  const ofWorkspaces = EVENTS.filter((name) => name.startsWith("WORKSPACE_"));
+  expect([...WORKSPACE_EVENTS].sort()).toEqual([...ofWorkspaces].sort());
 });

@@ -1,7 +1,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type AskError, get, post } from "../api.ts";
 import { nowSeconds } from "../clock.ts";
-import { follow, ROLLOUT_EVENTS } from "../live.ts";
+import { ROLLOUT_EVENTS } from "../event-names.ts";
+import { follow } from "../live.ts";
 import { Message } from "../parts/message.tsx";
 import { Moment } from "../parts/moment.tsx";
 import { Progress } from "../parts/progress.tsx";

@@ -1,9 +1,10 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type AskError, get, post } from "../api.ts";
 import { nowSeconds } from "../clock.ts";
+import { ROLLOUT_EVENTS } from "../event-names.ts";
 import { FleetLines } from "../fleet-lines.ts";
 import { choices } from "../fleet-query.ts";
-import { follow, ROLLOUT_EVENTS } from "../live.ts";
+import { follow } from "../live.ts";
 import { Message } from "../parts/message.tsx";
 import { Moment } from "../parts/moment.tsx";
 import { Progress } from "../parts/progress.tsx";

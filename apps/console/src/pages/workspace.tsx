@@ -1,7 +1,8 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type AskError, get } from "../api.ts";
 import { now as clock, nowSeconds } from "../clock.ts";
-import { follow, WORKSPACE_EVENTS } from "../live.ts";
+import { WORKSPACE_EVENTS } from "../event-names.ts";
+import { follow } from "../live.ts";
 import { ActionBar } from "../parts/action-bar.tsx";
 import { Covers } from "../parts/covers.tsx";
 import { CycleList } from "../parts/cycle-list.tsx";
